@@ -77,6 +77,8 @@ struct WorkloadSpec {
   std::uint64_t limit = 0;             ///< at most so many requests; 0: all
   std::optional<Duration> window_start{}, window_end{};  ///< only arrivals in [start, end), measured from the first
 
+  /// Generator by name instead of `arrivals`, `prompt` and `output`: w-lcg, w-lcg-512-64, burstgpt-like; empty: none.
+  std::string preset;
   std::string arrivals = "poisson";    ///< poisson, gamma, weibull, constant
   PerSecond rate{1};
   double arrival_cv = 1;
