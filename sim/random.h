@@ -17,6 +17,8 @@ class RandomStream {
  public:
   /// `purpose` names what is drawn ("arrival", "prompt", "routing"); `entity` which one (client, replica, ...).
   RandomStream(std::uint64_t seed, std::string_view purpose, std::uint64_t entity = 0);
+  /// A stream whose generator stands at `state`, which is not all zero; for known-answer tests.
+  explicit RandomStream(const std::array<std::uint64_t, 4>& state);
 
   /// 64 random bits.
   [[nodiscard]] std::uint64_t bits();
@@ -48,7 +50,8 @@ class RandomStream {
 /// A distribution given as a table of (value, weight); draws in O(1) (Walker's alias method).
 class EmpiricalTable {
  public:
-  /// Requires equal sizes, at least one entry, weights finite, >= 0, not all 0 (checked: throws InputError{where}).
+  /// Requires equal sizes, at least one entry, values finite, weights finite, >= 0, not all 0 (checked: throws
+  /// InputError{where}). An entry of weight 0 never comes out.
   EmpiricalTable(std::vector<double> values, const std::vector<double>& weights,
                  const std::string_view where);
   [[nodiscard]] double draw(RandomStream& random) const;
