@@ -1,8 +1,8 @@
 // The answer of a batch policy, built step by step against the replica's state.
 //
-// Law: nothing illegal can be planned. Each call checks its requirements; a broken one stops the run naming the policy.
-// What a call changes (blocks taken, queue order) is visible to the next call of the same decision.
-// Cost: O(1) a call except where stated; no allocation once warm.
+// Law: nothing illegal can be planned. Each call checks its requirements; a broken one stops the
+// run naming the policy. What a call changes (blocks taken, queue order) is visible to the next
+// call of the same decision. Cost: O(1) a call except where stated; no allocation once warm.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,15 @@ class Replica;
 
 /// How a running request gives its KV blocks back.
 enum class Preemption : std::uint8_t {
-  recompute,  ///< KV dropped; to the front of the waiting queue; prompt and output so far are computed again
+  recompute,  ///< KV dropped; to the front of the waiting queue; prompt and output so far are
+              ///< computed again
   swap,       ///< KV moved to host memory
+};
+
+/// Whether a request that joins the queue could change a steady decision.
+enum class Arrivals : std::uint8_t {
+  matter,  ///< plan again at the next iteration boundary
+  wait,    ///< it would only wait behind a head that is blocked until something finishes
 };
 
 class BatchPlan {
@@ -27,7 +34,8 @@ class BatchPlan {
   BatchPlan(const BatchPlan&) = delete;
   BatchPlan& operator=(const BatchPlan&) = delete;
 
-  // What is known -----------------------------------------------------------------------------------------------
+  // What is known
+  // -----------------------------------------------------------------------------------------------
   [[nodiscard]] Instant now() const;
   [[nodiscard]] Tokens block_tokens() const;
   [[nodiscard]] Tokens max_model_len() const;
@@ -52,35 +60,45 @@ class BatchPlan {
   [[nodiscard]] std::size_t scheduled_requests() const { return requests_; }
   [[nodiscard]] std::size_t preemptions() const { return preemptions_; }
 
-  // What to do --------------------------------------------------------------------------------------------------
-  /// Makes room for the KV of `tokens` more tokens of a waiting or running request. When blocks are missing, takes
-  /// them and up to `lookahead` more (as far as free blocks and max_model_len allow). False, and nothing changed, when
-  /// the missing ones are not free.
+  // What to do
+  // --------------------------------------------------------------------------------------------------
+  /// Makes room for the KV of `tokens` more tokens of a waiting or running request. When blocks are
+  /// missing, takes them and up to `lookahead` more (as far as free blocks and max_model_len
+  /// allow). False, and nothing changed, when the missing ones are not free.
   [[nodiscard]] bool grow(RequestView request, Tokens tokens, Blocks lookahead = Blocks(0));
-  /// Raises the holding of a waiting or running request to `total` blocks; false, and nothing changed, when they are
-  /// not free. A holding above `total` stays.
+  /// Raises the holding of a waiting or running request to `total` blocks; false, and nothing
+  /// changed, when they are not free. A holding above `total` stays.
   [[nodiscard]] bool reserve(RequestView request, Blocks total);
-  /// Moves a waiting request to the end of the running list. O(position) for requests behind the front.
+  /// Moves a waiting request to the end of the running list. O(position) for requests behind the
+  /// front.
   void admit(RequestView request);
-  /// Computes `tokens` of a running request in this iteration: 1 <= tokens <= request.missing(), KV room must have
-  /// been taken, at most once a plan, not while in flight.
+  /// Computes `tokens` of a running request in this iteration: 1 <= tokens <= request.missing(), KV
+  /// room must have been taken, at most once a plan, not while in flight.
   void schedule(RequestView request, Tokens tokens);
   /// Takes a running request that is neither in flight nor scheduled off the device. O(running).
   /// Requires enough free host blocks for a swap.
   void preempt(RequestView request, Preemption how);
-  /// Brings a swapped request back to the end of the running list; false when its blocks are not free. O(swapped).
+  /// Brings a swapped request back to the end of the running list; false when its blocks are not
+  /// free. O(swapped).
   [[nodiscard]] bool swap_in(RequestView request);
   /// Gives up on a waiting request. O(position).
   void drop(RequestView request, RejectReason reason);
   /// Sorts the running list by arrival. O(running) when already sorted.
   void order_running_by_arrival();
+  /// Puts the requests scheduled so far behind those that are not, both in their order (a rotating
+  /// decode queue).
+  void rotate_scheduled();
   /// Adds rows that are computed without use.
   void pad(std::int64_t rows) { padded_ += rows; }
-  /// Promise: as long as nothing arrives, finishes or is preempted and free blocks last, this policy would schedule one
-  /// token for exactly the requests scheduled now, growing each by `grow(request, 1, lookahead)` (or not at all, where
-  /// the room is reserved). Lets the core run many iterations at once; requires that only decodes are scheduled.
-  void steady(Blocks lookahead = Blocks(0)) {
+  /// Promise: as long as nothing arrives (if that matters), finishes or is preempted and free
+  /// blocks last, this policy would schedule one token for exactly the requests scheduled now,
+  /// growing each by `grow(request, 1, lookahead)` (or not at all, where the room is reserved).
+  /// Lets the core run many iterations at once; requires that only decodes are scheduled. "Free
+  /// blocks last" means: the core leaves more than one free block per scheduled request until the
+  /// run ends.
+  void steady(Blocks lookahead = Blocks(0), Arrivals arrivals = Arrivals::matter) {
     steady_ = true;
+    arrivals_ = arrivals;
     lookahead_ = lookahead.value();
   }
   /// Asks to be called again at `when` (> now) if nothing happens before.
@@ -96,10 +114,9 @@ class BatchPlan {
   std::size_t preemptions_ = 0;
   std::int64_t padded_ = 0;
   bool steady_ = false;
+  Arrivals arrivals_ = Arrivals::matter;
   std::int64_t lookahead_ = 0;
   Instant wake_ = Instant::never();
 };
 
 }  // namespace headroom
-
-#include "sim/batch_plan_inline.h"

@@ -1,7 +1,7 @@
 // What one iteration of a replica costs: the line between the simulated system and models/.
 //
-// Law: for a batch of decodes only, `price(shape)` equals `decode_line(...).at(context)` to the nanosecond, so that
-// a run of equal iterations can be summed in closed form (sim/decode_run.h).
+// Law: for a batch of decodes only, `price(shape)` equals `decode_line(...).at(context)` to the
+// nanosecond, so that a run of equal iterations can be summed in closed form (sim/decode_run.h).
 // Law: times are non-negative, and a decode line never falls with growing context.
 // Cost: O(1) a call, O(prefill chunks) where there are any; no allocation.
 #pragma once
@@ -17,7 +17,6 @@ namespace headroom {
 /// Fixed-point nanoseconds with 20 fractional bits: slopes below a picosecond per token stay exact.
 constexpr int kFixedBits = 20;
 constexpr std::int64_t kFixedOne = std::int64_t{1} << kFixedBits;
-__extension__ typedef __int128 Int128;
 
 /// Real seconds as fixed-point nanoseconds, to nearest. Requires 0 <= s < 8796.
 [[nodiscard]] constexpr std::int64_t fixed_from_seconds(double s) {
@@ -26,18 +25,19 @@ __extension__ typedef __int128 Int128;
 
 /// One piece of prompt computed in this iteration.
 struct PrefillChunk {
-  std::int32_t tokens = 0;       ///< new tokens, >= 1
-  std::int32_t cached = 0;       ///< tokens of the same request whose KV exists already
-  std::int32_t samples = 0;      ///< 1 when this chunk completes the prompt and yields a token, else 0
+  std::int32_t tokens = 0;   ///< new tokens, >= 1
+  std::int32_t cached = 0;   ///< tokens of the same request whose KV exists already
+  std::int32_t samples = 0;  ///< 1 when this chunk completes the prompt and yields a token, else 0
 };
 
 /// All that the price of an iteration depends on.
 struct BatchShape {
-  std::int64_t decodes = 0;          ///< requests that compute exactly one token on top of cached KV
-  std::int64_t decode_context = 0;   ///< sum over decodes of the context length, the new token included
-  std::int64_t padded_decodes = 0;   ///< further rows computed without use (static batching, holes)
+  std::int64_t decodes = 0;  ///< requests that compute exactly one token on top of cached KV
+  std::int64_t decode_context =
+      0;  ///< sum over decodes of the context length, the new token included
+  std::int64_t padded_decodes = 0;  ///< further rows computed without use (static batching, holes)
   std::span<const PrefillChunk> prefills{};
-  Bytes host_transfer{0};            ///< KV swapped to or from host memory before the iteration starts
+  Bytes host_transfer{0};  ///< KV swapped to or from host memory before the iteration starts
 
   [[nodiscard]] std::int64_t prefill_tokens() const {
     std::int64_t sum = 0;
@@ -58,8 +58,9 @@ struct DecodeLine {
   }
 };
 
-/// Price of one iteration. With pipeline parallelism each of the pp stages takes `stage`, and the batch's result is
-/// known after pp stages; `handoff` is the move of activations between two stages.
+/// Price of one iteration. With pipeline parallelism each of the pp stages takes `stage`, and the
+/// batch's result is known after pp stages; `handoff` is the move of activations between two
+/// stages.
 struct IterationPrice {
   Duration stage;
   Duration handoff{0};
@@ -67,7 +68,13 @@ struct IterationPrice {
 
 /// Kinds of work, for the account of where simulated time went.
 enum class OperatorClass : std::uint8_t {
-  gemm, prefill_attention, decode_attention, moe, collective, elementwise, host,
+  gemm,
+  prefill_attention,
+  decode_attention,
+  moe,
+  collective,
+  elementwise,
+  host,
 };
 constexpr int kOperatorClasses = 7;
 [[nodiscard]] const char* to_string(OperatorClass operator_class);
@@ -81,7 +88,8 @@ constexpr int kEvidences = 3;
 struct CostLedger {
   std::array<std::array<Int128, kEvidences>, kOperatorClasses> fixed_ns{};
   void add(OperatorClass operator_class, Evidence evidence, Int128 amount) {
-    fixed_ns[static_cast<std::size_t>(operator_class)][static_cast<std::size_t>(evidence)] += amount;
+    fixed_ns[static_cast<std::size_t>(operator_class)][static_cast<std::size_t>(evidence)] +=
+        amount;
   }
 };
 
@@ -92,16 +100,16 @@ class CostModel {
   /// Time of one iteration. Requires at least one decode or prefill chunk.
   [[nodiscard]] virtual IterationPrice price(const BatchShape& shape) const = 0;
 
-  /// The line on which an iteration of `decodes` decodes (plus `padded`) with total context `context` lies.
-  /// Requires decodes >= 1. Only used with pipeline parallelism 1.
+  /// The line on which an iteration of `decodes` decodes (plus `padded`) with total context
+  /// `context` lies. Requires decodes >= 1. Only used with pipeline parallelism 1.
   [[nodiscard]] virtual DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
                                                std::int64_t context) const = 0;
 
   /// Books the time of one iteration by kind and evidence.
   virtual void charge(const BatchShape& shape, CostLedger& ledger) const = 0;
 
-  /// Books `iterations` decode-only iterations whose summed context is `context_sum`, all on the line that holds at
-  /// `context`. Must equal as many calls of `charge`.
+  /// Books `iterations` decode-only iterations whose summed context is `context_sum`, all on the
+  /// line that holds at `context`. Must equal as many calls of `charge`.
   virtual void charge_decodes(std::int64_t decodes, std::int64_t padded, std::int64_t context,
                               std::int64_t iterations, std::int64_t context_sum,
                               CostLedger& ledger) const = 0;

@@ -1,8 +1,10 @@
 // Pending events in total order.
 //
-// Law: events leave in order of (time, phase, sequence number of insertion); two runs that insert the same events in the
-// same order see the same order out. The clock never goes back: inserting before the last popped time is a bug.
-// Cost: a binary heap in one vector, O(log n) with n about the number of replicas; no allocation once warm.
+// Law: events leave in order of (time, phase, subject, sequence number of insertion). The subject
+// comes before the sequence so that simultaneous events of different replicas keep their order when
+// runs of iterations are compressed and fewer events are inserted. The clock never goes back:
+// inserting before the last popped time is a bug. Cost: a binary heap in one vector, O(log n) with
+// n about the number of replicas; no allocation once warm.
 #pragma once
 
 #include <algorithm>
@@ -14,25 +16,24 @@
 
 namespace headroom {
 
-/// At equal times, earlier phases go first: what ended frees room before what arrives, and decisions see both.
+/// At equal times, earlier phases go first: what ended frees room before what arrives, and
+/// decisions see both.
 enum class Phase : std::uint8_t { completion, arrival, decision, observation };
 
 enum class EventKind : std::uint8_t {
   iteration_end,    ///< subject: replica, detail: generation of its run
   stage_free,       ///< subject: replica; the first pipeline stage can take another batch
   retry_admission,  ///< subject: slot of a held request
-  decide,           ///< subject: replica; plan its next iteration
-  observe,          ///< sample the cluster for time series
 };
 
 struct Event {
   Instant time;
-  std::uint64_t order = 0;  ///< phase in the top 8 bits, insertion number below
-  EventKind kind = EventKind::decide;
+  std::uint64_t order = 0;  ///< phase (4 bits), subject (24 bits), insertion number (36 bits)
+  EventKind kind = EventKind::iteration_end;
   std::uint32_t subject = 0;
   std::uint32_t detail = 0;
 
-  [[nodiscard]] Phase phase() const { return static_cast<Phase>(order >> 56); }
+  [[nodiscard]] Phase phase() const { return static_cast<Phase>(order >> 60); }
 };
 
 class EventQueue {
@@ -40,7 +41,10 @@ class EventQueue {
   void push(Instant time, Phase phase, EventKind kind, std::uint32_t subject,
             std::uint32_t detail = 0) {
     SIM_CHECK(time >= now_, "the clock never goes back");
-    const std::uint64_t order = (static_cast<std::uint64_t>(phase) << 56) | inserted_++;
+    SIM_CHECK(subject < (1U << 24) && inserted_ < (std::uint64_t{1} << 36),
+              "event subjects fit 24 bits and insertions 36");
+    const std::uint64_t order = (static_cast<std::uint64_t>(phase) << 60) |
+                                (static_cast<std::uint64_t>(subject) << 36) | inserted_++;
     heap_.push_back(Event{time, order, kind, subject, detail});
     std::push_heap(heap_.begin(), heap_.end(), later);
   }
@@ -54,6 +58,11 @@ class EventQueue {
     heap_.pop_back();
     advance(event.time);
     return event;
+  }
+  /// Removes the first event without moving the clock. Requires !empty().
+  void drop() {
+    std::pop_heap(heap_.begin(), heap_.end(), later);
+    heap_.pop_back();
   }
   /// Moves the clock for an event kept outside the queue (the next arrival).
   void advance(Instant time) {

@@ -1,7 +1,8 @@
 // KV blocks of one replica: how many exist, how many are free, on the device and in host memory.
 //
 // Law: free + held by requests == total, always, on both sides.
-// Cost: two integer operations. Not here: which blocks hold which prefix (a cache policy's business).
+// Cost: two integer operations. Not here: which blocks hold which prefix (a cache policy's
+// business).
 #pragma once
 
 #include "sim/check.h"
@@ -12,7 +13,9 @@ namespace headroom {
 class KvPool {
  public:
   KvPool(Blocks device_blocks, Blocks host_blocks)
-      : total_(device_blocks), free_(device_blocks), host_total_(host_blocks),
+      : total_(device_blocks),
+        free_(device_blocks),
+        host_total_(host_blocks),
         host_free_(host_blocks) {
     SIM_CHECK(device_blocks >= Blocks(0) && host_blocks >= Blocks(0), "KV pools are not negative");
   }

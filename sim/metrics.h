@@ -1,7 +1,8 @@
 // What a simulation leaves behind: the vocabulary between the core and reports/.
 //
 // `Metrics` collects; `MetricsSink` lets others (a requests CSV, a timeline) look on while it runs.
-// Law: arrived == finished + rejected + live, at all times. Memory: 56 bytes a finished request, the rest constant.
+// Law: arrived == finished + rejected + live, at all times. Memory: 56 bytes a finished request,
+// the rest constant.
 #pragma once
 
 #include <array>
@@ -57,24 +58,24 @@ class RequestRows {
 
 /// Totals of one replica.
 struct ReplicaTotals {
-  Duration busy{0};                 ///< time with at least one batch in flight
+  Duration busy{0};  ///< time with at least one batch in flight
   std::int64_t iterations = 0;
-  std::int64_t prefill_iterations = 0;   ///< iterations with at least one prefill chunk
-  std::int64_t batched_requests = 0;     ///< sum over iterations of requests in the batch
-  std::int64_t prefill_tokens = 0;       ///< computed, recomputation included
+  std::int64_t prefill_iterations = 0;  ///< iterations with at least one prefill chunk
+  std::int64_t batched_requests = 0;    ///< sum over iterations of requests in the batch
+  std::int64_t prefill_tokens = 0;      ///< computed, recomputation included
   std::int64_t decode_tokens = 0;
   std::int64_t preemptions_recompute = 0;
   std::int64_t preemptions_swap = 0;
   std::int64_t finished = 0;
   Blocks peak_blocks{0};
   Blocks total_blocks{0};
-  Bytes swapped{0};                      ///< bytes moved to and from host memory
+  Bytes swapped{0};  ///< bytes moved to and from host memory
 };
 
 /// The cluster at one instant, for time series.
 struct ClusterSample {
   Instant time;
-  std::int64_t waiting = 0;         ///< requests, over all replicas
+  std::int64_t waiting = 0;  ///< requests, over all replicas
   std::int64_t running = 0;
   std::int64_t swapped = 0;
   std::int64_t used_blocks = 0;
@@ -112,23 +113,24 @@ struct Metrics {
   std::uint64_t arrived = 0;
   std::uint64_t finished = 0;
   std::array<std::uint64_t, kRejectReasons> rejected{};
-  std::uint64_t truncated = 0;           ///< outputs cut at the engine's maximum length
-  std::uint64_t live_at_end = 0;         ///< not done when a time limit ended the run
-  std::int64_t input_tokens = 0;         ///< of finished requests
-  std::int64_t output_tokens = 0;        ///< of finished requests
+  std::uint64_t truncated = 0;     ///< outputs cut at the engine's maximum length
+  std::uint64_t live_at_end = 0;   ///< not done when a time limit ended the run
+  std::int64_t input_tokens = 0;   ///< of finished requests
+  std::int64_t output_tokens = 0;  ///< of finished requests
   Instant first_arrival = Instant::never();
   Instant last_arrival;
   Instant last_finish;
-  Instant end;                           ///< simulated time at which the run ended
+  Instant end;  ///< simulated time at which the run ended
   RequestRows rows;
-  LogHistogram token_gaps;               ///< inter-token latencies of all output tokens after the first, ns
+  LogHistogram token_gaps;  ///< inter-token latencies of all output tokens after the first, ns
   LatencyParts parts;
   std::vector<ReplicaTotals> replicas;
-  std::vector<ClusterSample> samples;    ///< evenly spaced; spacing doubles when there are too many
+  std::vector<ClusterSample> samples;  ///< evenly spaced; spacing doubles when there are too many
   Duration sample_interval{0};
   CostLedger ledger;
   std::uint64_t events = 0;
-  std::uint64_t decision_digest = 0;     ///< over every admission, token milestone, preemption, finish with its time
+  std::uint64_t decision_digest =
+      0;  ///< over every admission, token milestone, preemption, finish with its time
 
   [[nodiscard]] std::uint64_t total_rejected() const {
     std::uint64_t sum = 0;

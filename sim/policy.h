@@ -1,8 +1,8 @@
 // The decision points (DESIGN section 3): what policies see and what they may answer.
 //
-// Laws: views show neither true output lengths nor later arrivals; every answer is checked by the core, and an illegal
-// one stops the run by name. A policy is deterministic: same views, same answers, no clock or randomness but the
-// stream it is given.
+// Laws: views show neither true output lengths nor later arrivals; every answer is checked by the
+// core, and an illegal one stops the run by name. A policy is deterministic: same views, same
+// answers, no clock or randomness but the stream it is given.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,9 @@ class BatchPolicy {
  public:
   virtual ~BatchPolicy() = default;
 
-  /// Called whenever the replica may start an iteration. Everything is said through `plan`: admissions, tokens per
-  /// request, preemptions, swaps, drops, and whether the same answer would follow again (`steady`).
+  /// Called whenever the replica may start an iteration. Everything is said through `plan`:
+  /// admissions, tokens per request, preemptions, swaps, drops, and whether the same answer would
+  /// follow again (`steady`).
   virtual void next_batch(BatchPlan& plan) = 0;
 
   [[nodiscard]] virtual ResultRelease result_release() const { return ResultRelease::when_done; }
@@ -66,7 +67,9 @@ struct AdmissionDecision {
 
   [[nodiscard]] static AdmissionDecision accept() { return {}; }
   [[nodiscard]] static AdmissionDecision reject() { return {Verdict::reject, Instant()}; }
-  [[nodiscard]] static AdmissionDecision hold_until(Instant retry) { return {Verdict::hold, retry}; }
+  [[nodiscard]] static AdmissionDecision hold_until(Instant retry) {
+    return {Verdict::hold, retry};
+  }
 };
 
 /// Decides whether a request enters at all.
@@ -78,3 +81,5 @@ class AdmissionPolicy {
 };
 
 }  // namespace headroom
+
+#include "sim/batch_plan_inline.h"

@@ -13,16 +13,17 @@ class RequestSource {
  public:
   virtual ~RequestSource() = default;
 
-  /// Time of the next request known now, `Instant::never()` if there is none (yet: a closed loop has more once
-  /// a running request leaves).
+  /// Time of the next request known now, `Instant::never()` if there is none (yet: a closed loop
+  /// has more once a running request leaves).
   [[nodiscard]] virtual Instant next_arrival() const = 0;
 
-  /// Removes and returns the next request. Requires next_arrival() < Instant::never(). The spans inside stay
-  /// valid until the next call. Throws InputError when the trace turns out malformed at this row.
+  /// Removes and returns the next request. Requires next_arrival() < Instant::never(). The spans
+  /// inside stay valid until the next call. Throws InputError when the trace turns out malformed at
+  /// this row.
   [[nodiscard]] virtual RequestSpec take() = 0;
 
-  /// A request of this source finished or was rejected at `when`. Closed loops and sessions answer with a later
-  /// arrival.
+  /// A request of this source finished or was rejected at `when`. Closed loops and sessions answer
+  /// with a later arrival.
   virtual void on_left(const RequestSpec& request, Instant when) {
     static_cast<void>(request);
     static_cast<void>(when);

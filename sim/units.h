@@ -1,8 +1,8 @@
 // Strong types for every quantity that crosses an interface.
 //
-// Law: quantities of different kinds never mix; adding two instants, or bytes to tokens, does not compile
-// (tests/compile_fail). All operations are constexpr and cost what the bare integer or double costs.
-// Not here: text parsing ("200 ms"), which belongs to sim/quantity_text.h.
+// Law: quantities of different kinds never mix; adding two instants, or bytes to tokens, does not
+// compile (tests/compile_fail). All operations are constexpr and cost what the bare integer or
+// double costs. Not here: text parsing ("200 ms"), which belongs to sim/quantity_text.h.
 #pragma once
 
 #include <compare>
@@ -11,6 +11,8 @@
 #include <limits>
 
 namespace headroom {
+
+__extension__ typedef __int128 Int128;  ///< for sums that must stay exact
 
 /// An integer amount of one kind.
 template <class Tag>
@@ -30,17 +32,29 @@ class Count {
   /// How many times `b` goes into `a`, rounded towards zero.
   friend constexpr std::int64_t operator/(Count a, Count b) { return a.value_ / b.value_; }
   constexpr Count operator-() const { return Count(-value_); }
-  constexpr Count& operator+=(Count b) { value_ += b.value_; return *this; }
-  constexpr Count& operator-=(Count b) { value_ -= b.value_; return *this; }
-  constexpr Count& operator++() { ++value_; return *this; }
-  constexpr Count& operator--() { --value_; return *this; }
+  constexpr Count& operator+=(Count b) {
+    value_ += b.value_;
+    return *this;
+  }
+  constexpr Count& operator-=(Count b) {
+    value_ -= b.value_;
+    return *this;
+  }
+  constexpr Count& operator++() {
+    ++value_;
+    return *this;
+  }
+  constexpr Count& operator--() {
+    --value_;
+    return *this;
+  }
 
  private:
   std::int64_t value_ = 0;
 };
 
 using Tokens = Count<struct TokensTag>;
-using Blocks = Count<struct BlocksTag>;    ///< KV blocks
+using Blocks = Count<struct BlocksTag>;  ///< KV blocks
 using Bytes = Count<struct BytesTag>;
 using Duration = Count<struct DurationTag>;  ///< nanoseconds
 
@@ -88,16 +102,19 @@ class Real {
   friend constexpr Real operator*(double k, Real a) { return Real(a.value_ * k); }
   friend constexpr Real operator/(Real a, double k) { return Real(a.value_ / k); }
   friend constexpr double operator/(Real a, Real b) { return a.value_ / b.value_; }
-  constexpr Real& operator+=(Real b) { value_ += b.value_; return *this; }
+  constexpr Real& operator+=(Real b) {
+    value_ += b.value_;
+    return *this;
+  }
 
  private:
   double value_ = 0.0;
 };
 
-using Flops = Real<struct FlopsTag>;                    ///< floating-point operations
+using Flops = Real<struct FlopsTag>;  ///< floating-point operations
 using FlopsPerSecond = Real<struct FlopsPerSecondTag>;
 using BytesPerSecond = Real<struct BytesPerSecondTag>;
-using PerSecond = Real<struct PerSecondTag>;            ///< a rate of requests
+using PerSecond = Real<struct PerSecondTag>;  ///< a rate of requests
 using Usd = Real<struct UsdTag>;
 using UsdPerHour = Real<struct UsdPerHourTag>;
 using Watts = Real<struct WattsTag>;
@@ -128,7 +145,7 @@ class Id {
   std::uint32_t index_ = ~std::uint32_t{0};
 };
 
-using RequestId = Id<struct RequestIdTag>;   ///< order of arrival, from 0
+using RequestId = Id<struct RequestIdTag>;      ///< order of arrival, from 0
 using RequestSlot = Id<struct RequestSlotTag>;  ///< place in the table of live requests, reused
 using ReplicaId = Id<struct ReplicaIdTag>;
 using NodeId = Id<struct NodeIdTag>;

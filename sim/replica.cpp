@@ -1,0 +1,512 @@
+#include "sim/replica.h"
+
+#include <algorithm>
+
+#include "sim/policy.h"
+
+namespace headroom {
+
+namespace {
+
+/// Reading of the stall clock that means "not decoding now".
+constexpr Duration kNotDecoding{-1};
+/// Longest run booked as one event; keeps sums far from overflow.
+constexpr std::int64_t kMaxRun = std::int64_t{1} << 20;
+
+}  // namespace
+
+BatchShape Replica::Batch::shape() const {
+  BatchShape shape;
+  shape.decodes = static_cast<std::int64_t>(decodes.size());
+  shape.decode_context = decode_context;
+  shape.padded_decodes = padded;
+  shape.prefills = chunks;
+  shape.host_transfer = host_transfer;
+  return shape;
+}
+
+Replica::Replica(ReplicaId id, ReplicaSetup setup, SimulationState& state,
+                 RunCompression compression)
+    : id_(id),
+      setup_(std::move(setup)),
+      state_(state),
+      compression_(compression),
+      kv_(setup_.kv_blocks, setup_.host_blocks),
+      plan_(*this),
+      block_tokens_(setup_.block_tokens.value()),
+      max_blocks_(blocks_for(setup_.max_model_len, setup_.block_tokens).value()) {
+  SIM_CHECK(setup_.batch != nullptr && setup_.cost != nullptr && block_tokens_ > 0 &&
+                setup_.pipeline_stages >= 1,
+            "a replica has a batch policy, a cost model, a block size and at least one stage");
+  batches_.resize(static_cast<std::size_t>(setup_.pipeline_stages));
+  stage_free_.resize(static_cast<std::size_t>(setup_.pipeline_stages));
+  totals_.total_blocks = setup_.kv_blocks;
+}
+
+Replica::~Replica() = default;
+
+void Replica::enqueue(RequestSlot slot) {
+  LiveRequest& request = state_.requests[slot];
+  request.state = RequestState::waiting;
+  state_.requests.history(slot).replica = id_;
+  state_.record(Milestone::routed, slot);
+  waiting_.push_back(slot);
+  ++outstanding_;
+  outstanding_prompt_ += Tokens(request.prompt);
+  if (in_flight_ == setup_.pipeline_stages) {
+    cut_run();
+  } else {
+    request_decision();
+  }
+}
+
+void Replica::request_decision() {
+  if (decision_requested_) return;
+  decision_requested_ = true;
+  state_.ready.push_back(id_);
+}
+
+void Replica::on_stage_free() { request_decision(); }
+
+// Planning
+// ------------------------------------------------------------------------------------------
+
+void Replica::decide() {
+  decision_requested_ = false;
+  if (in_flight_ == setup_.pipeline_stages) return;
+  if (setup_.pipeline_stages > 1 && stage_free_[0] > state_.now()) return;
+  plan_batch();
+}
+
+void Replica::plan_batch() {
+  // A plan that only preempts or drops is followed by another, as an engine's loop would do at
+  // once; each such plan shrinks what is left to do, so a few more rounds than there are requests
+  // mean a policy that goes round in circles.
+  std::size_t rounds = waiting_.size() + running_.size() + swapped_.size() + 8;
+  check_context().policy = setup_.batch_name.c_str();
+  while (!waiting_.empty() || !running_.empty() || !swapped_.empty()) {
+    planning_ = &free_batch();
+    plan_.reset();
+    plan_changed_something_ = false;
+    plan_swapped_ = Bytes(0);
+    setup_.batch->next_batch(plan_);
+    if (plan_.requests_ > 0) {
+      start_batch();
+      return;
+    }
+    if (!plan_changed_something_) break;
+    SIM_CHECK(rounds-- > 0, "a policy makes progress");
+  }
+  check_progress();
+}
+
+void Replica::check_progress() {
+  if (waiting_.empty() && running_.empty() && swapped_.empty()) return;
+  if (plan_.wake_ < Instant::never()) {
+    SIM_CHECK(plan_.wake_ > state_.now(), "a policy asks to be woken later than now");
+    state_.queue.push(plan_.wake_, Phase::completion, EventKind::stage_free, id_.index());
+    return;
+  }
+  SIM_CHECK(in_flight_ > 0, "a replica with work always has an event pending");
+}
+
+Replica::Batch& Replica::free_batch() {
+  for (Batch& batch : batches_) {
+    if (batch.active) continue;
+    batch.decodes.clear();
+    batch.prefills.clear();
+    batch.chunks.clear();
+    batch.decode_context = 0;
+    batch.min_remaining = 0;
+    return batch;
+  }
+  law_broken("a free stage has a free batch", "batch.active", __FILE__, __LINE__);
+}
+
+bool Replica::raise_to(LiveRequest& request, std::int64_t blocks) {
+  const std::int64_t missing = blocks - request.blocks;
+  if (missing <= 0) return true;
+  if (!kv_.try_take(Blocks(missing))) return false;
+  request.blocks = static_cast<std::int32_t>(blocks);
+  return true;
+}
+
+void Replica::admit(RequestSlot slot) {
+  LiveRequest& request = state_.requests[slot];
+  SIM_CHECK(request.state == RequestState::waiting, "only waiting requests are admitted");
+  if (!waiting_.empty() && waiting_.front() == slot) {
+    waiting_.pop_front();
+  } else {
+    const auto place = std::find(waiting_.begin(), waiting_.end(), slot);
+    SIM_CHECK(place != waiting_.end(), "an admitted request waits in this replica's queue");
+    waiting_.erase(place);
+  }
+  request.state = RequestState::running;
+  running_.push_back(slot);
+  plan_changed_something_ = true;
+  resume_accounts(slot);
+}
+
+void Replica::resume_accounts(RequestSlot slot) {
+  RequestHistory& history = state_.requests.history(slot);
+  if (history.preempted_since == Instant::never()) return;
+  const Duration away = state_.now() - history.preempted_since;
+  history.preempted_since = Instant::never();
+  if (history.first_token == Instant::never()) {
+    history.preempted_before_first += away;
+  } else {
+    history.preempted_after_first += away;
+  }
+}
+
+void Replica::preempt(RequestSlot slot, Preemption how) {
+  LiveRequest& request = state_.requests[slot];
+  SIM_CHECK(request.state == RequestState::running && request.in_flight == 0,
+            "only running requests outside every batch are preempted");
+  const auto place = std::find(running_.rbegin(), running_.rend(), slot);
+  SIM_CHECK(place != running_.rend(), "a preempted request runs on this replica");
+  running_.erase(std::next(place).base());
+  RequestHistory& history = state_.requests.history(slot);
+  history.preempted_since = state_.now();
+  if (history.stall_mark != kNotDecoding && history.first_token != Instant::never()) {
+    history.stalled += stall_clock_ - history.stall_mark;
+  }
+  history.stall_mark = kNotDecoding;
+  ++request.preemptions;
+  kv_.give_back(Blocks(request.blocks));
+  if (how == Preemption::recompute) {
+    request.state = RequestState::waiting;
+    request.computed = 0;
+    waiting_.push_front(slot);
+    ++totals_.preemptions_recompute;
+  } else {
+    SIM_CHECK(kv_.try_take_host(Blocks(request.blocks)), "host KV blocks are conserved");
+    request.host_blocks = request.blocks;
+    request.state = RequestState::swapped;
+    swapped_.push_back(slot);
+    plan_swapped_ += setup_.block_bytes * request.blocks;
+    ++totals_.preemptions_swap;
+  }
+  request.blocks = 0;
+  plan_changed_something_ = true;
+  state_.record(Milestone::preempted, slot);
+}
+
+bool Replica::swap_in(RequestSlot slot) {
+  LiveRequest& request = state_.requests[slot];
+  SIM_CHECK(request.state == RequestState::swapped, "only swapped requests are swapped in");
+  if (!kv_.try_take(Blocks(request.host_blocks))) return false;
+  const auto place = std::find(swapped_.begin(), swapped_.end(), slot);
+  SIM_CHECK(place != swapped_.end(), "a request is swapped in where it was swapped out");
+  swapped_.erase(place);
+  kv_.give_back_host(Blocks(request.host_blocks));
+  plan_swapped_ += setup_.block_bytes * request.host_blocks;
+  request.blocks = request.host_blocks;
+  request.host_blocks = 0;
+  request.state = RequestState::running;
+  running_.push_back(slot);
+  plan_changed_something_ = true;
+  resume_accounts(slot);
+  if (state_.requests.history(slot).first_token != Instant::never()) {
+    state_.requests.history(slot).stall_mark = stall_clock_;
+  }
+  return true;
+}
+
+void Replica::drop(RequestSlot slot, RejectReason reason) {
+  LiveRequest& request = state_.requests[slot];
+  SIM_CHECK(request.state == RequestState::waiting, "only waiting requests are dropped");
+  const auto place = std::find(waiting_.begin(), waiting_.end(), slot);
+  SIM_CHECK(place != waiting_.end(), "a dropped request waits in this replica's queue");
+  waiting_.erase(place);
+  kv_.give_back(Blocks(request.blocks));
+  request.blocks = 0;
+  --outstanding_;
+  outstanding_prompt_ -= Tokens(request.prompt);
+  plan_changed_something_ = true;
+  state_.reject(slot, reason);
+}
+
+void Replica::order_running_by_arrival() {
+  const auto earlier = [this](RequestSlot a, RequestSlot b) {
+    return state_.requests[a].id < state_.requests[b].id;
+  };
+  if (!std::is_sorted(running_.begin(), running_.end(), earlier)) {
+    std::sort(running_.begin(), running_.end(), earlier);
+  }
+}
+
+void Replica::rotate_scheduled() {
+  std::stable_partition(running_.begin(), running_.end(),
+                        [this](RequestSlot slot) { return state_.requests[slot].in_flight == 0; });
+}
+
+// Starting
+// ------------------------------------------------------------------------------------------
+
+void Replica::start_batch() {
+  Batch& batch = *planning_;
+  const Instant now = state_.now();
+  batch.padded = plan_.padded_;
+  batch.lookahead = plan_.lookahead_;
+  batch.arrivals = plan_.arrivals_;
+  batch.host_transfer = plan_swapped_;
+  batch.start = now;
+  batch.active = true;
+  totals_.swapped += plan_swapped_;
+  for (const PrefillPart& part : batch.prefills) {
+    RequestHistory& history = state_.requests.history(part.slot);
+    if (history.first_scheduled != Instant::never()) continue;
+    history.first_scheduled = now;
+    state_.record(Milestone::scheduled, part.slot);
+  }
+  if (in_flight_++ == 0) busy_since_ = now;
+  price_batch(batch);
+  totals_.peak_blocks = std::max(totals_.peak_blocks, kv_.used());
+  push_end(batch);
+  if (in_flight_ < setup_.pipeline_stages) {
+    state_.queue.push(stage_free_[0], Phase::completion, EventKind::stage_free, id_.index());
+  }
+}
+
+void Replica::price_batch(Batch& batch) {
+  const auto decodes = static_cast<std::int64_t>(batch.decodes.size());
+  batch.iterations = 1;
+  batch.stall = Duration(0);
+  const bool single_stage = setup_.pipeline_stages == 1;
+  batch.compressible = single_stage && batch.prefills.empty() && batch.host_transfer == Bytes(0);
+  if (batch.compressible) {
+    const DecodeLine line = setup_.cost->decode_line(decodes, batch.padded, batch.decode_context);
+    batch.run = DecodeRun(line, decodes, batch.decode_context);
+    batch.first = batch.run.at(0);
+    if (plan_.steady_ && compression_ == RunCompression::on) {
+      batch.iterations = steady_iterations(batch, line);
+    }
+    batch.end = batch.start + batch.run.sum(batch.iterations);
+    return;
+  }
+  const IterationPrice price = setup_.cost->price(batch.shape());
+  Instant at = batch.start;
+  for (std::size_t s = 0; s < stage_free_.size(); ++s) {
+    if (s > 0) at = at + price.handoff;
+    at = std::max(at, stage_free_[s]) + price.stage;
+    stage_free_[s] = at;
+  }
+  batch.end = at;
+  batch.first = batch.end - batch.start;
+  if (single_stage && !batch.prefills.empty()) {
+    const Duration alone =
+        decodes == 0 ? Duration(0)
+                     : setup_.cost->decode_line(decodes, batch.padded, batch.decode_context)
+                           .at(batch.decode_context);
+    batch.stall = std::max(Duration(0), batch.first - alone);
+  }
+}
+
+std::int64_t Replica::grown_blocks(const LiveRequest& request, std::int64_t tokens,
+                                   std::int64_t lookahead) const {
+  if (request.blocks * block_tokens_ >= tokens) return request.blocks;
+  const std::int64_t missing = (tokens + block_tokens_ - 1) / block_tokens_ - request.blocks;
+  const std::int64_t step = 1 + lookahead;
+  const std::int64_t taken = (missing + step - 1) / step * step;
+  return std::max(std::min(request.blocks + taken, max_blocks_), request.blocks + missing);
+}
+
+std::int64_t Replica::steady_iterations(const Batch& batch, const DecodeLine& line) const {
+  const auto decodes = static_cast<std::int64_t>(batch.decodes.size());
+  std::int64_t k = std::min(batch.min_remaining, kMaxRun);
+  k = std::min(k, (line.last_context - batch.decode_context) / decodes + 1);
+  if (k <= 1) return 1;
+  // At the start of each iteration every request may look for a free block, so one more than they
+  // take must be left: then no decision in the run can have gone the other way.
+  const std::int64_t room = kv_.free().value() - decodes - 1;
+  std::int64_t growth = 0;
+  for (const RequestSlot slot : batch.decodes) {
+    const LiveRequest& request = state_.requests[slot];
+    growth += grown_blocks(request, request.computed + k, batch.lookahead) - request.blocks;
+  }
+  if (growth <= room) return k;
+  const std::int64_t each = room / (decodes * (1 + batch.lookahead)) - 1;
+  return std::clamp<std::int64_t>(each * block_tokens_, 1, k);
+}
+
+void Replica::push_end(Batch& batch) {
+  batch.generation = ++next_generation_;
+  state_.queue.push(batch.end, Phase::completion, EventKind::iteration_end, id_.index(),
+                    batch.generation);
+}
+
+void Replica::cut_run() {
+  Batch& batch = batches_.front();
+  if (setup_.pipeline_stages > 1 || batch.iterations == 1 || !batch.active) return;
+  if (batch.arrivals == Arrivals::wait) return;
+  const std::int64_t k =
+      batch.run.iterations_to_reach(state_.now() - batch.start, batch.iterations);
+  if (k >= batch.iterations) return;
+  batch.iterations = k;
+  batch.end = batch.start + batch.run.sum(k);
+  push_end(batch);
+}
+
+Blocks Replica::used_blocks_now() const {
+  std::int64_t used = kv_.used().value();
+  const Batch& batch = batches_.front();
+  if (setup_.pipeline_stages > 1 || !batch.active || batch.iterations == 1) return Blocks(used);
+  const Duration elapsed = state_.now() - batch.start;
+  std::int64_t begun = batch.run.iterations_to_reach(elapsed, batch.iterations);
+  // At a boundary the next iteration has begun only once this instant's decisions are made.
+  const bool at_boundary = elapsed > Duration(0) && batch.run.sum(begun) == elapsed;
+  if (at_boundary && state_.phase > Phase::arrival) ++begun;
+  for (const RequestSlot slot : batch.decodes) {
+    const LiveRequest& request = state_.requests[slot];
+    used += grown_blocks(request, request.computed + begun, batch.lookahead) - request.blocks;
+  }
+  return Blocks(used);
+}
+
+// Ending
+// --------------------------------------------------------------------------------------------
+
+bool Replica::is_current(std::uint32_t generation) const {
+  return std::any_of(batches_.begin(), batches_.end(), [generation](const Batch& batch) {
+    return batch.active && batch.generation == generation;
+  });
+}
+
+void Replica::on_iteration_end(std::uint32_t generation) {
+  for (Batch& batch : batches_) {
+    if (!batch.active || batch.generation != generation) continue;
+    finish_iterations(batch);
+    request_decision();
+    return;
+  }
+}
+
+void Replica::finish_iterations(Batch& batch) {
+  batch.active = false;
+  if (--in_flight_ == 0) totals_.busy += state_.now() - busy_since_;
+  book(batch);
+  stall_clock_ += batch.stall;
+  if (!batch.decodes.empty()) finish_decodes(batch);
+  if (!batch.prefills.empty()) finish_prefills(batch);
+  totals_.peak_blocks = std::max(totals_.peak_blocks, kv_.used());
+  if (running_changed_) sweep_running();
+}
+
+void Replica::book(const Batch& batch) {
+  const auto decodes = static_cast<std::int64_t>(batch.decodes.size());
+  const std::int64_t k = batch.iterations;
+  totals_.iterations += k;
+  totals_.batched_requests += k * static_cast<std::int64_t>(batch.requests());
+  totals_.decode_tokens += k * decodes;
+  if (batch.compressible) {
+    setup_.cost->charge_decodes(decodes, batch.padded, batch.decode_context, k,
+                                k * batch.decode_context + decodes * (k * (k - 1) / 2),
+                                state_.metrics.ledger);
+  } else {
+    setup_.cost->charge(batch.shape(), state_.metrics.ledger);
+  }
+  std::int64_t prefill_tokens = 0;
+  for (const PrefillPart& part : batch.prefills) prefill_tokens += part.tokens;
+  totals_.prefill_tokens += prefill_tokens;
+  if (!batch.prefills.empty()) ++totals_.prefill_iterations;
+  if (state_.sinks.empty()) return;
+  const IterationRun seen{id_,     batch.start,    state_.now(),      k,
+                          decodes, prefill_tokens, kv_.used().value()};
+  for (MetricsSink* sink : state_.sinks) sink->on_iterations(seen);
+}
+
+void Replica::finish_decodes(Batch& batch) {
+  const auto k = static_cast<std::int32_t>(batch.iterations);
+  const Instant first_end = batch.start + batch.first;
+  const Instant now = state_.now();
+  LogHistogram& gaps = state_.metrics.token_gaps;
+  std::int64_t gap = -1;
+  std::int64_t weight = 0;
+  for (const RequestSlot slot : batch.decodes) {
+    LiveRequest& request = state_.requests[slot];
+    const std::int64_t its_gap = (first_end - request.last_token).value();
+    if (its_gap != gap) {
+      if (weight > 0) gaps.add(gap, weight);
+      gap = its_gap;
+      weight = 0;
+    }
+    ++weight;
+    request.generated += k;
+    request.computed += k;
+    request.last_token = now;
+    request.in_flight = 0;
+    if (request.blocks * block_tokens_ < request.computed) {
+      const std::int64_t grown = grown_blocks(request, request.computed, batch.lookahead);
+      SIM_CHECK(kv_.try_take(Blocks(grown - request.blocks)), "KV blocks are conserved");
+      request.blocks = static_cast<std::int32_t>(grown);
+    }
+  }
+  gaps.add(gap, weight);
+  if (k > 1) batch.run.add_gaps(1, k, static_cast<std::int64_t>(batch.decodes.size()), gaps);
+  if (k < batch.min_remaining) return;
+  for (const RequestSlot slot : batch.decodes) leave_if_done(slot);
+}
+
+void Replica::finish_prefills(Batch& batch) {
+  for (std::size_t i = 0; i < batch.prefills.size(); ++i) {
+    const RequestSlot slot = batch.prefills[i].slot;
+    LiveRequest& request = state_.requests[slot];
+    request.computed += batch.prefills[i].tokens;
+    request.in_flight = 0;
+    if (batch.chunks[i].samples == 0) continue;
+    RequestHistory& history = state_.requests.history(slot);
+    if (request.generated == 0) {
+      history.first_token = state_.now();
+      state_.record(Milestone::first_token, slot);
+    } else {
+      state_.metrics.token_gaps.add((state_.now() - request.last_token).value());
+    }
+    ++request.generated;
+    request.last_token = state_.now();
+    history.stall_mark = stall_clock_;
+    leave_if_done(slot);
+  }
+}
+
+void Replica::leave_if_done(RequestSlot slot) {
+  LiveRequest& request = state_.requests[slot];
+  if (request.generated < request.output) return;
+  RequestHistory& history = state_.requests.history(slot);
+  if (history.stall_mark != kNotDecoding) history.stalled += stall_clock_ - history.stall_mark;
+  running_changed_ = true;
+  if (setup_.batch->result_release() == ResultRelease::with_batch) {
+    request.state = RequestState::held;
+    held_.push_back(slot);
+    return;
+  }
+  retire(slot);
+}
+
+void Replica::retire(RequestSlot slot) {
+  LiveRequest& request = state_.requests[slot];
+  kv_.give_back(Blocks(request.blocks));
+  request.blocks = 0;
+  --outstanding_;
+  outstanding_prompt_ -= Tokens(request.prompt);
+  ++totals_.finished;
+  state_.finish(slot);
+}
+
+void Replica::sweep_running() {
+  running_changed_ = false;
+  std::erase_if(running_, [this](RequestSlot slot) {
+    return state_.requests[slot].state != RequestState::running;
+  });
+  if (!running_.empty() || held_.empty()) return;
+  for (const RequestSlot slot : held_) retire(slot);
+  held_.clear();
+}
+
+ReplicaTotals Replica::totals() const {
+  ReplicaTotals totals = totals_;
+  if (in_flight_ > 0) totals.busy += state_.now() - busy_since_;
+  return totals;
+}
+
+}  // namespace headroom

@@ -1,0 +1,170 @@
+// One model replica: iteration-level continuous batching over a paged KV pool.
+//
+// An iteration starts when the replica is free and something may run: the batch policy plans it,
+// the cost model prices it, one event ends it. Runs of equal decode iterations are one event; an
+// arrival cuts the run at the next iteration boundary, exactly where the plain path would look at
+// its queue again. Laws: KV blocks conserved; a request is in at most one batch; a replica with
+// work always has an event pending; the compressed path gives the same bytes as the plain one
+// (tests/laws/fast_path_test.cpp). Cost: O(requests in the batch) a run of iterations, no
+// allocation once warm.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/batch_plan.h"
+#include "sim/cost_model.h"
+#include "sim/decode_run.h"
+#include "sim/kv_pool.h"
+#include "sim/simulation_state.h"
+
+namespace headroom {
+
+class BatchPolicy;
+
+/// What a replica is made of.
+struct ReplicaSetup {
+  std::unique_ptr<BatchPolicy> batch;
+  std::string batch_name;           ///< for messages
+  const CostModel* cost = nullptr;  ///< outlives the simulation
+  Blocks kv_blocks{0};
+  Blocks host_blocks{0};  ///< room for swapped KV
+  Tokens block_tokens{16};
+  Tokens max_model_len{1 << 20};     ///< longest prompt + output
+  Bytes block_bytes{0};              ///< of one KV block, all layers, all shards; for swap traffic
+  std::int64_t pipeline_stages = 1;  ///< batches in flight at most
+};
+
+class Replica {
+ public:
+  Replica(ReplicaId id, ReplicaSetup setup, SimulationState& state, RunCompression compression);
+  ~Replica();
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  /// A request joins the waiting queue.
+  void enqueue(RequestSlot slot);
+  /// Whether an iteration-end event of this generation still stands; a cut run leaves a stale one
+  /// behind.
+  [[nodiscard]] bool is_current(std::uint32_t generation) const;
+  /// The run of iterations with this generation ends now. Requires is_current(generation).
+  void on_iteration_end(std::uint32_t generation);
+  /// Asks the policy for the next batch, if one may start now.
+  void decide();
+  /// Marks the replica for a decision in this instant.
+  void request_decision();
+  /// The first pipeline stage is free again.
+  void on_stage_free();
+
+  [[nodiscard]] const ReplicaSetup& setup() const { return setup_; }
+  [[nodiscard]] const KvPool& kv() const { return kv_; }
+  [[nodiscard]] ReplicaTotals totals() const;
+  [[nodiscard]] std::int64_t outstanding() const { return outstanding_; }
+  [[nodiscard]] Tokens outstanding_prompt() const { return outstanding_prompt_; }
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  [[nodiscard]] std::size_t running() const { return running_.size(); }
+  [[nodiscard]] std::size_t swapped() const { return swapped_.size(); }
+  [[nodiscard]] std::int64_t in_flight() const { return in_flight_; }
+  /// KV blocks held as of the last iteration boundary at or before now. O(batch) inside a
+  /// compressed run.
+  [[nodiscard]] Blocks used_blocks_now() const;
+
+ private:
+  friend class BatchPlan;
+
+  struct PrefillPart {
+    RequestSlot slot;
+    std::int32_t tokens;
+  };
+  /// One batch in flight: `iterations` equal iterations (1 unless compressed).
+  struct Batch {
+    std::vector<RequestSlot> decodes;
+    std::vector<PrefillPart> prefills;
+    std::vector<PrefillChunk> chunks;  ///< same order as `prefills`
+    std::int64_t decode_context = 0;
+    std::int64_t padded = 0;
+    std::int64_t lookahead = 0;
+    std::int64_t iterations = 1;
+    std::int64_t min_remaining = 0;  ///< fewest output tokens a decode of the batch still needs
+    std::uint32_t generation = 0;
+    Arrivals arrivals = Arrivals::matter;
+    bool active = false;
+    bool compressible = false;  ///< decodes only, one pipeline stage, nothing swapped
+    Bytes host_transfer{0};
+    Instant start;
+    Instant end;
+    Duration first;     ///< duration of the first iteration
+    Duration stall{0};  ///< what its prefill adds to the wait of decoding requests
+    DecodeRun run;      ///< of a compressible batch
+
+    [[nodiscard]] std::size_t requests() const { return decodes.size() + prefills.size(); }
+    [[nodiscard]] BatchShape shape() const;
+  };
+
+  // Planning, called by BatchPlan.
+  [[nodiscard]] bool grow(LiveRequest& request, std::int64_t tokens, std::int64_t lookahead);
+  [[nodiscard]] bool raise_to(LiveRequest& request, std::int64_t blocks);
+  void admit(RequestSlot slot);
+  void add_to_batch(RequestSlot slot, std::int32_t tokens);
+  void preempt(RequestSlot slot, Preemption how);
+  [[nodiscard]] bool swap_in(RequestSlot slot);
+  void drop(RequestSlot slot, RejectReason reason);
+  void order_running_by_arrival();
+  void rotate_scheduled();
+
+  // Starting.
+  void plan_batch();
+  void start_batch();
+  void price_batch(Batch& batch);
+  [[nodiscard]] std::int64_t steady_iterations(const Batch& batch, const DecodeLine& line) const;
+  void check_progress();
+  // Ending.
+  void cut_run();
+  void finish_iterations(Batch& batch);
+  void finish_prefills(Batch& batch);
+  void finish_decodes(Batch& batch);
+  void leave_if_done(RequestSlot slot);
+  void retire(RequestSlot slot);
+  void sweep_running();
+  void book(const Batch& batch);
+  void push_end(Batch& batch);
+  void resume_accounts(RequestSlot slot);
+  [[nodiscard]] Batch& free_batch();
+  /// Blocks a request holds after its KV has grown one token at a time to `tokens`.
+  [[nodiscard]] std::int64_t grown_blocks(const LiveRequest& request, std::int64_t tokens,
+                                          std::int64_t lookahead) const;
+
+  ReplicaId id_;
+  ReplicaSetup setup_;
+  SimulationState& state_;
+  RunCompression compression_;
+  KvPool kv_;
+  BatchPlan plan_;
+  std::int64_t block_tokens_;
+  std::int64_t max_blocks_;  ///< of one request
+
+  std::deque<RequestSlot> waiting_;
+  std::vector<RequestSlot> running_;
+  std::vector<RequestSlot> swapped_;
+  std::vector<RequestSlot> held_;    ///< done, released with their batch
+  std::vector<Batch> batches_;       ///< pipeline_stages entries
+  std::vector<Instant> stage_free_;  ///< when each pipeline stage can take its next batch
+  Batch* planning_ = nullptr;
+  std::int64_t in_flight_ = 0;
+  std::int64_t outstanding_ = 0;
+  Tokens outstanding_prompt_{0};
+  std::uint32_t next_generation_ = 0;
+  bool decision_requested_ = false;
+  bool running_changed_ = false;  ///< some entry of running_ left
+  bool plan_changed_something_ =
+      false;  ///< a plan without a batch still preempted, dropped or swapped
+  Bytes plan_swapped_{0};
+  Duration stall_clock_{0};
+  Instant busy_since_;
+  ReplicaTotals totals_;
+};
+
+}  // namespace headroom

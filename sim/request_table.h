@@ -1,0 +1,62 @@
+// Live requests: those that arrived and have not left.
+//
+// Law: a slot belongs to one request from `add` to `remove`; slots are reused, so memory follows
+// the number of live requests, not of all. Hot and cold parts are kept apart: an iteration touches
+// one cache line a request.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/check.h"
+#include "sim/request.h"
+
+namespace headroom {
+
+/// The part of a live request that only milestones touch.
+struct RequestHistory {
+  Instant first_scheduled = Instant::never();
+  Instant first_token = Instant::never();
+  Instant preempted_since = Instant::never();  ///< never: not preempted now
+  Duration preempted_before_first{0};
+  Duration preempted_after_first{0};
+  Duration stalled{0};     ///< up to `stall_mark`
+  Duration stall_mark{0};  ///< reading of the replica's stall clock when decoding (re)started
+  std::uint64_t session = 0;
+  std::uint32_t turn = 0;
+  ReplicaId replica;
+};
+
+class RequestTable {
+ public:
+  [[nodiscard]] RequestSlot add() {
+    if (free_.empty()) {
+      hot_.emplace_back();
+      cold_.emplace_back();
+      return RequestSlot(static_cast<std::uint32_t>(hot_.size() - 1));
+    }
+    const RequestSlot slot = free_.back();
+    free_.pop_back();
+    hot_[slot.index()] = LiveRequest();
+    cold_[slot.index()] = RequestHistory();
+    return slot;
+  }
+  void remove(RequestSlot slot) {
+    hot_[slot.index()].state = RequestState::finished;
+    free_.push_back(slot);
+  }
+  [[nodiscard]] LiveRequest& operator[](RequestSlot slot) { return hot_[slot.index()]; }
+  [[nodiscard]] const LiveRequest& operator[](RequestSlot slot) const { return hot_[slot.index()]; }
+  [[nodiscard]] RequestHistory& history(RequestSlot slot) { return cold_[slot.index()]; }
+  [[nodiscard]] RequestView view(RequestSlot slot) const {
+    return RequestView(slot, hot_[slot.index()]);
+  }
+  [[nodiscard]] std::size_t live() const { return hot_.size() - free_.size(); }
+
+ private:
+  std::vector<LiveRequest> hot_;
+  std::vector<RequestHistory> cold_;
+  std::vector<RequestSlot> free_;
+};
+
+}  // namespace headroom

@@ -1,0 +1,280 @@
+#include "sim/simulation.h"
+
+#include <algorithm>
+
+#include "sim/math.h"
+
+namespace headroom {
+
+namespace {
+
+/// Most samples kept of a time series; beyond, every other one is dropped and the spacing doubles.
+constexpr std::size_t kMostSamples = 2048;
+
+class Simulation final : public ClusterView {
+ public:
+  explicit Simulation(SimulationSetup setup);
+  [[nodiscard]] Metrics run();
+
+  // ClusterView
+  [[nodiscard]] Instant now() const override { return state_.now(); }
+  [[nodiscard]] std::uint32_t replicas() const override {
+    return static_cast<std::uint32_t>(replicas_.size());
+  }
+  [[nodiscard]] std::int64_t outstanding_requests(ReplicaId replica) const override {
+    return replicas_[replica.index()]->outstanding();
+  }
+  [[nodiscard]] Tokens outstanding_prompt_tokens(ReplicaId replica) const override {
+    return replicas_[replica.index()]->outstanding_prompt();
+  }
+  [[nodiscard]] std::int64_t waiting_requests(ReplicaId replica) const override {
+    return static_cast<std::int64_t>(replicas_[replica.index()]->waiting());
+  }
+  [[nodiscard]] Blocks used_blocks(ReplicaId replica) const override {
+    return replicas_[replica.index()]->used_blocks_now();
+  }
+  [[nodiscard]] Blocks total_blocks(ReplicaId replica) const override {
+    return replicas_[replica.index()]->kv().total();
+  }
+
+ private:
+  [[nodiscard]] bool step();
+  void discard_stale();
+  void handle(const Event& event);
+  void decide_all();
+  void arrive();
+  [[nodiscard]] std::int32_t predict(std::int32_t output);
+  void admit(RequestSlot slot);
+  void route(RequestSlot slot);
+  void observe();
+  [[nodiscard]] bool within_limit(Instant t) const {
+    return !setup_.time_limit || t <= *setup_.time_limit;
+  }
+  [[nodiscard]] Metrics close();
+
+  SimulationSetup setup_;
+  SimulationState state_;
+  std::vector<std::unique_ptr<Replica>> replicas_;
+  RandomStream routing_random_;
+  RandomStream predictor_random_;
+  std::uint32_t next_id_ = 0;
+  Duration sample_interval_;
+  Instant next_sample_;
+};
+
+Simulation::Simulation(SimulationSetup setup)
+    : setup_(std::move(setup)),
+      routing_random_(setup_.seed, "routing"),
+      predictor_random_(setup_.seed, "predictor"),
+      sample_interval_(setup_.sample_interval) {
+  SIM_CHECK(setup_.source != nullptr && setup_.routing != nullptr && setup_.admission != nullptr &&
+                !setup_.replicas.empty() && setup_.replicas.size() <= 65536,
+            "a simulation has a source, policies and 1 to 65,536 replicas");
+  SIM_CHECK(sample_interval_ > Duration(0), "samples are apart");
+  check_context() = CheckContext{};
+  check_context().seed = setup_.seed;
+  state_.source = setup_.source;
+  state_.sinks = setup_.sinks;
+  for (std::size_t i = 0; i < setup_.replicas.size(); ++i) {
+    replicas_.push_back(std::make_unique<Replica>(ReplicaId(static_cast<std::uint32_t>(i)),
+                                                  std::move(setup_.replicas[i]), state_,
+                                                  setup_.compression));
+  }
+}
+
+Metrics Simulation::run() {
+  while (step()) {
+    if (setup_.stop != nullptr && setup_.stop->load(std::memory_order_relaxed)) break;
+  }
+  return close();
+}
+
+/// Takes the next thing that happens, in order of (time, phase); false when nothing is left.
+bool Simulation::step() {
+  discard_stale();
+  const Instant arrival = state_.source->next_arrival();
+  const Instant queued = state_.queue.empty() ? Instant::never() : state_.queue.top().time;
+  const bool at_once = !state_.ready.empty();
+  // Decisions of this instant come after its completions and arrivals, before anything later.
+  if (at_once && arrival > now() &&
+      (queued > now() || state_.queue.top().phase() >= Phase::decision)) {
+    decide_all();
+    return true;
+  }
+  const Instant next = std::min(arrival, queued);
+  if (next == Instant::never() || !within_limit(next)) return false;
+  if (next > next_sample_) {
+    // Observations sit between events: nothing changes from here to `next`.
+    state_.queue.advance(next_sample_);
+    observe();
+    return true;
+  }
+  ++state_.metrics.events;
+  CheckContext& context = check_context();
+  context.event_number = state_.metrics.events;
+  context.now_ns = next.ns();
+  const bool queue_first =
+      queued < arrival || (queued == arrival && state_.queue.top().phase() < Phase::arrival);
+  if (queue_first) {
+    const Event event = state_.queue.pop();
+    state_.phase = event.phase();
+    handle(event);
+  } else {
+    state_.queue.advance(arrival);
+    state_.phase = Phase::arrival;
+    arrive();
+  }
+  return true;
+}
+
+/// Drops ends of runs that were cut, so that they neither move the clock nor keep the simulation
+/// alive.
+void Simulation::discard_stale() {
+  while (!state_.queue.empty()) {
+    const Event& top = state_.queue.top();
+    if (top.kind != EventKind::iteration_end || replicas_[top.subject]->is_current(top.detail)) {
+      return;
+    }
+    state_.queue.drop();
+  }
+}
+
+void Simulation::handle(const Event& event) {
+  switch (event.kind) {
+    case EventKind::iteration_end:
+      replicas_[event.subject]->on_iteration_end(event.detail);
+      return;
+    case EventKind::stage_free:
+      replicas_[event.subject]->on_stage_free();
+      return;
+    case EventKind::retry_admission:
+      admit(RequestSlot(event.subject));
+      return;
+  }
+}
+
+void Simulation::decide_all() {
+  state_.phase = Phase::decision;
+  for (std::size_t i = 0; i < state_.ready.size(); ++i) {
+    replicas_[state_.ready[i].index()]->decide();
+  }
+  state_.ready.clear();
+}
+
+void Simulation::arrive() {
+  const RequestSpec spec = state_.source->take();
+  Metrics& metrics = state_.metrics;
+  ++metrics.arrived;
+  if (metrics.arrived == 1) metrics.first_arrival = spec.arrival;
+  metrics.last_arrival = spec.arrival;
+  const RequestSlot slot = state_.requests.add();
+  LiveRequest& request = state_.requests[slot];
+  SIM_CHECK(next_id_ < RequestId::none().index(), "request ids fit 32 bits");
+  request.id = next_id_++;
+  request.arrival = spec.arrival;
+  request.prompt = static_cast<std::int32_t>(spec.prompt.value());
+  request.output = static_cast<std::int32_t>((spec.output + setup_.extra_output).value());
+  request.predicted = predict(request.output);
+  request.class_index = spec.class_index;
+  RequestHistory& history = state_.requests.history(slot);
+  history.session = spec.session;
+  history.turn = spec.turn;
+  check_context().request = request.id;
+  admit(slot);
+}
+
+std::int32_t Simulation::predict(std::int32_t output) {
+  switch (setup_.predictor.kind) {
+    case PredictorSetup::Kind::oracle:
+      return output;
+    case PredictorSetup::Kind::mean:
+      return static_cast<std::int32_t>(setup_.predictor.mean.value());
+    case PredictorSetup::Kind::noisy: {
+      const double factor = predictor_random_.lognormal(0.0, setup_.predictor.sigma);
+      const double guess = std::min(static_cast<double>(output) * factor + 0.5, 1e9);
+      return std::max(1, static_cast<std::int32_t>(guess));
+    }
+  }
+  return output;
+}
+
+void Simulation::admit(RequestSlot slot) {
+  check_context().policy = setup_.admission_name.c_str();
+  const AdmissionDecision decision = setup_.admission->admit(state_.requests.view(slot), *this);
+  switch (decision.verdict) {
+    case AdmissionDecision::Verdict::accept:
+      route(slot);
+      return;
+    case AdmissionDecision::Verdict::reject:
+      state_.reject(slot, RejectReason::admission);
+      return;
+    case AdmissionDecision::Verdict::hold:
+      SIM_CHECK(decision.retry > now(), "a held request is asked again later than now");
+      state_.queue.push(decision.retry, Phase::arrival, EventKind::retry_admission, slot.index());
+      return;
+  }
+}
+
+void Simulation::route(RequestSlot slot) {
+  check_context().policy = setup_.routing_name.c_str();
+  const ReplicaId chosen =
+      setup_.routing->route(state_.requests.view(slot), *this, routing_random_);
+  SIM_CHECK(chosen.index() < replicas(), "a router names an existing replica");
+  Replica& replica = *replicas_[chosen.index()];
+  LiveRequest& request = state_.requests[slot];
+  const std::int64_t room = replica.setup().max_model_len.value() - request.prompt;
+  if (room < 1) {
+    state_.reject(slot, RejectReason::prompt_too_long);
+    return;
+  }
+  if (request.output > room) {
+    request.output = static_cast<std::int32_t>(room);
+    ++state_.metrics.truncated;
+  }
+  replica.enqueue(slot);
+}
+
+void Simulation::observe() {
+  ClusterSample sample;
+  sample.time = next_sample_;
+  state_.phase = Phase::observation;
+  for (const std::unique_ptr<Replica>& replica : replicas_) {
+    sample.waiting += static_cast<std::int64_t>(replica->waiting());
+    sample.running += static_cast<std::int64_t>(replica->running());
+    sample.swapped += static_cast<std::int64_t>(replica->swapped());
+    sample.used_blocks += replica->used_blocks_now().value();
+    sample.busy_replicas += replica->in_flight() > 0 ? 1 : 0;
+  }
+  std::vector<ClusterSample>& samples = state_.metrics.samples;
+  samples.push_back(sample);
+  for (MetricsSink* sink : state_.sinks) sink->on_sample(sample);
+  if (samples.size() >= kMostSamples) {
+    for (std::size_t i = 0; 2 * i < samples.size(); ++i) samples[i] = samples[2 * i];
+    samples.resize((samples.size() + 1) / 2);
+    sample_interval_ = sample_interval_ * 2;
+    next_sample_ = samples.back().time;
+  }
+  next_sample_ = next_sample_ + sample_interval_;
+}
+
+Metrics Simulation::close() {
+  Metrics metrics = std::move(state_.metrics);
+  metrics.end = now();
+  metrics.live_at_end = state_.requests.live();
+  metrics.sample_interval = sample_interval_;
+  for (const std::unique_ptr<Replica>& replica : replicas_) {
+    metrics.replicas.push_back(replica->totals());
+    const KvPool& kv = replica->kv();
+    SIM_CHECK(replica->outstanding() > 0 || kv.free() == kv.total(),
+              "KV blocks are conserved: an empty replica holds none");
+  }
+  SIM_CHECK(metrics.arrived == metrics.finished + metrics.total_rejected() + metrics.live_at_end,
+            "requests are conserved: arrived == finished + rejected + live");
+  return metrics;
+}
+
+}  // namespace
+
+Metrics simulate(SimulationSetup setup) { return Simulation(std::move(setup)).run(); }
+
+}  // namespace headroom
