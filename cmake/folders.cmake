@@ -1,8 +1,12 @@
-# One target a folder; what each links is the layering of DESIGN section 1 (tests/layers_test checks the includes).
+# One target a folder; what each links is the layering of DESIGN section 1 (tests/laws/layers_test.cpp checks includes).
 # Sources are globbed: a new policy is one new file.
 function(headroom_folder name)
   cmake_parse_arguments(FOLDER "OBJECT" "" "LINKS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
+  set(patterns ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
+  if(HEADROOM_CUDA)
+    list(APPEND patterns ${PROJECT_SOURCE_DIR}/${name}/*.cu)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   string(REPLACE "/" "_" target ${name})
   if(NOT sources)
     file(WRITE ${PROJECT_BINARY_DIR}/empty_${target}.cpp "")

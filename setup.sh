@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs or tests. Safe to repeat: a second run does only what changed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly kScenario=sim/cli/scenarios/quickstart.json
+readonly kBuild=build/release
+
+usage() {
+  cat <<'TEXT'
+Usage: ./setup.sh run [SCENARIO [OPTION]...]   build, simulate (default: the bundled scenario), print the report
+       ./setup.sh test [CTEST-OPTION]...       build everything and run every test
+       ./setup.sh build [TARGET]...            build only
+       ./setup.sh packages [run|test|ci]       install the packages that this needs, and nothing else
+       ./setup.sh help                         this text
+
+Packages come from apt (Debian 12, Ubuntu 22.04 and later), as root or through sudo, and only where missing.
+Environment: JOBS (parallel compilers; default: by processors and memory), HEADROOM_NO_INSTALL=1 (never install).
+TEXT
+}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { printf 'setup: error: %s\n' "$*" >&2; exit 2; }
+
+# Lines of "package: what it is for". `run` is what a planner needs, `test` adds the tests, `ci` the tools of the checks.
+packages_for() {
+  cat <<'TEXT'
+g++: compiles Headroom (C++20)
+cmake: configures the build
+ninja-build: runs the build
+ccache: makes repeated builds fast
+pkg-config: finds zstd
+libboost-graph-dev: paths through the cluster's network
+libboost-program-options-dev: command line
+nlohmann-json3-dev: scenarios and JSON reports
+libfmt-dev: text of reports
+libsqlite3-dev: profile store and run history
+libzstd-dev: compressed traces
+TEXT
+  [[ $1 == run ]] && return
+  cat <<'TEXT'
+catch2: unit tests
+librapidcheck-dev: property tests
+TEXT
+  [[ $1 == test ]] && return
+  cat <<'TEXT'
+git: tells which files changed
+clang-14: fuzzers
+libclang-rt-14-dev: fuzzers and their sanitizers
+clang-format-14: layout check
+clang-tidy-14: static checks
+valgrind: counts instructions
+TEXT
+}
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "not root and no sudo here; ask an administrator to run: $*"
+  fi
+}
+
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+    install -y -qq --no-install-recommends "$@" </dev/null >&2
+}
+
+install_packages() {
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    say "no apt here: nothing installed; needed are the equivalents of: $(packages_for "$1" | cut -d: -f1 | paste -sd' ')"
+    return
+  fi
+  local installed package purpose missing=()
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
+  while IFS=: read -r package purpose; do
+    grep -qxF -- "$package" <<<"$installed" && continue
+    missing+=("$package")
+    say "missing $package:$purpose"
+  done < <(packages_for "$1")
+  ((${#missing[@]})) || return 0
+  [[ -z ${HEADROOM_NO_INSTALL:-} ]] || die "HEADROOM_NO_INSTALL is set; install these yourself: ${missing[*]}"
+  say "installing ${#missing[@]} packages with apt-get"
+  # Known package lists are tried first: refreshing them takes longer than most installations.
+  if apt-cache policy "${missing[@]}" 2>/dev/null | awk '/^[^ ]/ {n++} /Candidate: [^(]/ {c++} END {exit !(n && n == c)}' &&
+    apt_install "${missing[@]}"; then
+    return
+  fi
+  as_root apt-get -o DPkg::Lock::Timeout=300 update -qq </dev/null >&2 || die "apt-get update failed (see above)"
+  apt_install "${missing[@]}" || die "apt-get could not install: ${missing[*]} (see above)"
+}
+
+# One compiler a processor, but no more than memory holds: the largest files take about 1 GiB.
+parallel_jobs() {
+  if [[ -n ${JOBS:-} ]]; then
+    [[ $JOBS =~ ^[1-9][0-9]*$ ]] || die "JOBS: expected a whole number from 1, got '$JOBS'"
+    echo "$JOBS"
+    return
+  fi
+  local processors gib limit
+  processors=$(nproc)
+  gib=$(awk '/^MemAvailable:/ {print int($2 / 1048576)}' /proc/meminfo)
+  limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || true)
+  if [[ $limit =~ ^[0-9]+$ ]] && ((limit / 1073741824 < gib)); then gib=$((limit / 1073741824)); fi
+  ((gib < processors)) && processors=$gib
+  echo $((processors > 1 ? processors : 1))
+}
+
+configure() {
+  local options=() log=$kBuild/configure.log
+  # New compilers bring new warnings; only the one that the code is kept clean with may stop a user's build.
+  [[ $(g++ -dumpversion 2>/dev/null | cut -d. -f1) == 12 ]] || options+=(-DHEADROOM_WERROR=OFF)
+  mkdir -p "$kBuild"
+  cmake --preset release "${options[@]}" >"$log" 2>&1 </dev/null && return
+  cat "$log" >&2
+  die "cmake could not configure $kBuild (see above)"
+}
+
+build() {
+  configure
+  local log=$kBuild/build.log started=$SECONDS status=0 jobs
+  jobs=$(parallel_jobs)
+  say "building $* in $kBuild with $jobs jobs"
+  if [[ -t 2 ]]; then
+    cmake --build "$kBuild" --parallel "$jobs" --target "$@" </dev/null >&2 || status=$?
+  else
+    cmake --build "$kBuild" --parallel "$jobs" --target "$@" </dev/null >"$log" 2>&1 || status=$?
+    ((status == 0)) || grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking)' "$log" | tail -n 60 >&2
+  fi
+  ((status == 0)) || die "the build failed (see above)"
+  say "built in $((SECONDS - started)) s"
+}
+
+run_scenario() {
+  (($#)) || set -- "$kScenario"
+  install_packages run
+  build headroom
+  say "headroom run $*"
+  exec "$kBuild/headroom" run "$@"
+}
+
+run_tests() {
+  install_packages test
+  build all
+  local jobs
+  jobs=$(parallel_jobs)
+  exec ctest --test-dir "$kBuild" --parallel "$jobs" --output-on-failure "$@" </dev/null
+}
+
+command=${1:-help}
+(($# == 0)) || shift
+case $command in
+  run) run_scenario "$@" ;;
+  test) run_tests "$@" ;;
+  build)
+    install_packages test
+    (($#)) || set -- all
+    build "$@"
+    ;;
+  packages)
+    [[ ${1:-run} =~ ^(run|test|ci)$ ]] || die "packages: expected run, test or ci, got '$1'"
+    install_packages "${1:-run}"
+    ;;
+  help | -h | --help) usage ;;
+  *) die "expected run, test, build, packages or help, got '$command'; './setup.sh help' explains them" ;;
+esac
