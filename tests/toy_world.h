@@ -1,0 +1,140 @@
+// The smallest world in which the engine runs: requests from a list, a cost on a line, one door, one router.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "sim/simulation.h"
+
+namespace headroom::toy {
+
+/// Requests from a list sorted by arrival.
+class ListSource final : public RequestSource {
+ public:
+  explicit ListSource(std::vector<RequestSpec> requests) : requests_(std::move(requests)) {}
+  [[nodiscard]] Instant next_arrival() const override {
+    return next_ < requests_.size() ? requests_[next_].arrival : Instant::never();
+  }
+  [[nodiscard]] RequestSpec take() override { return requests_[next_++]; }
+
+ private:
+  std::vector<RequestSpec> requests_;
+  std::size_t next_ = 0;
+};
+
+[[nodiscard]] inline RequestSpec request(Duration arrival, std::int64_t prompt,
+                                         std::int64_t output) {
+  RequestSpec spec;
+  spec.arrival = Instant(arrival.value());
+  spec.prompt = Tokens(prompt);
+  spec.output = Tokens(output);
+  return spec;
+}
+
+/// An iteration lasts base + per_decode * (decodes + padded) + per_context * context + per_prefill * prefill tokens.
+struct LineCostTerms {
+  Duration base = kMillisecond;
+  Duration per_decode{0};
+  std::int64_t per_context_fixed = 0;  ///< fixed-point ns a token of context
+  Duration per_prefill{0};             ///< a prompt token
+};
+
+class LineCost final : public CostModel {
+ public:
+  explicit LineCost(LineCostTerms terms) : terms_(terms) {}
+
+  [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
+    std::int64_t fixed = decode_fixed(shape.decodes, shape.padded_decodes, shape.decode_context);
+    fixed += terms_.per_prefill.value() * shape.prefill_tokens() * kFixedOne;
+    return {Duration(fixed >> kFixedBits), Duration(0)};
+  }
+  [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
+                                       std::int64_t /*context*/) const override {
+    return {decode_fixed(decodes, padded, 0), terms_.per_context_fixed, std::int64_t{1} << 40};
+  }
+  void charge(const BatchShape& shape, CostLedger& ledger) const override {
+    ledger.add(OperatorClass::gemm, Evidence::measured,
+               decode_fixed(shape.decodes, shape.padded_decodes, shape.decode_context) +
+                   terms_.per_prefill.value() * shape.prefill_tokens() * kFixedOne);
+  }
+  void charge_decodes(std::int64_t decodes, std::int64_t padded, std::int64_t /*context*/,
+                      std::int64_t iterations, std::int64_t context_sum,
+                      CostLedger& ledger) const override {
+    ledger.add(OperatorClass::gemm, Evidence::measured,
+               Int128(decode_fixed(decodes, padded, 0)) * iterations +
+                   Int128(terms_.per_context_fixed) * context_sum);
+  }
+
+ private:
+  [[nodiscard]] std::int64_t decode_fixed(std::int64_t decodes, std::int64_t padded,
+                                          std::int64_t context) const {
+    return (terms_.base.value() + terms_.per_decode.value() * (decodes + padded)) * kFixedOne +
+           terms_.per_context_fixed * context;
+  }
+  LineCostTerms terms_;
+};
+
+class AcceptAll final : public AdmissionPolicy {
+ public:
+  [[nodiscard]] AdmissionDecision admit(const RequestView& /*request*/,
+                                        const ClusterView& /*cluster*/) override {
+    return AdmissionDecision::accept();
+  }
+};
+
+/// Sends requests to replicas in turn.
+class InTurn final : public RoutingPolicy {
+ public:
+  [[nodiscard]] ReplicaId route(const RequestView& request, const ClusterView& cluster,
+                                RandomStream& /*random*/) override {
+    return ReplicaId(request.id().index() % cluster.replicas());
+  }
+};
+
+/// Keeps every finished request, in order of finishing.
+class Recorder final : public MetricsSink {
+ public:
+  void on_finished(const FinishedRequest& request) override { finished.push_back(request); }
+  void on_rejected(const RejectedRequest& request) override { rejected.push_back(request); }
+  void on_iterations(const IterationRun& run) override { runs.push_back(run); }
+  std::vector<FinishedRequest> finished;
+  std::vector<RejectedRequest> rejected;
+  std::vector<IterationRun> runs;
+};
+
+struct ReplicaShape {
+  std::int64_t kv_blocks = 1'000'000;
+  std::int64_t host_blocks = 0;
+  std::int64_t block_tokens = 16;
+  std::int64_t max_model_len = 1 << 20;
+  std::int64_t pipeline_stages = 1;
+};
+
+[[nodiscard]] inline ReplicaSetup replica(std::unique_ptr<BatchPolicy> policy,
+                                          const CostModel& cost, ReplicaShape shape = {}) {
+  ReplicaSetup setup;
+  setup.batch = std::move(policy);
+  setup.batch_name = "under test";
+  setup.cost = &cost;
+  setup.kv_blocks = Blocks(shape.kv_blocks);
+  setup.host_blocks = Blocks(shape.host_blocks);
+  setup.block_tokens = Tokens(shape.block_tokens);
+  setup.max_model_len = Tokens(shape.max_model_len);
+  setup.block_bytes = Bytes(shape.block_tokens * 1024);
+  setup.pipeline_stages = shape.pipeline_stages;
+  return setup;
+}
+
+/// A world with one door and one router around the given source; add replicas, then `simulate`.
+[[nodiscard]] inline SimulationSetup world(RequestSource& source) {
+  SimulationSetup setup;
+  setup.routing = std::make_unique<InTurn>();
+  setup.routing_name = "in turn";
+  setup.admission = std::make_unique<AcceptAll>();
+  setup.admission_name = "accept all";
+  setup.source = &source;
+  return setup;
+}
+
+}  // namespace headroom::toy
