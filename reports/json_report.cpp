@@ -1,0 +1,245 @@
+#include "reports/json_report.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "reports/number_text.h"
+
+namespace headroom {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double value) { return std::isfinite(value) ? Json(nine_digits(value)) : Json(); }
+Json number(const std::optional<double>& value) { return value ? number(*value) : Json(); }
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+Json limit_ms(const std::optional<Duration>& limit) {
+  return limit ? number(milliseconds(*limit)) : Json();
+}
+
+Json system_json(const ReportContext& c) {
+  return Json{{"model", c.model},
+              {"device", c.device},
+              {"gpus", c.gpus},
+              {"replicas", c.replicas},
+              {"kv_blocks_per_replica", c.kv_blocks_per_replica.value()},
+              {"kv_block_tokens", c.kv_block_tokens.value()},
+              {"cost_model", c.cost_model}};
+}
+
+Json digests_json(const Summary& s) {
+  return Json{{"scenario", text_or_null(s.context.scenario_digest)},
+              {"costs", text_or_null(s.context.cost_digest)},
+              {"decisions", s.decision_digest}};
+}
+
+Json requests_json(const Summary& s) {
+  Json rejected = Json::object();
+  for (int r = 0; r < kRejectReasons; ++r) {
+    rejected[to_string(static_cast<RejectReason>(r))] = s.rejected[static_cast<std::size_t>(r)];
+  }
+  return Json{{"arrived", s.arrived},           {"finished", s.finished},
+              {"rejected", s.total_rejected()}, {"rejected_by_reason", std::move(rejected)},
+              {"unfinished", s.unfinished},     {"truncated_outputs", s.truncated},
+              {"input_tokens", s.input_tokens}, {"output_tokens", s.output_tokens}};
+}
+
+Json latency_json(const Summary& s) {
+  Json table = Json::object();
+  for (int m = 0; m < kLatencyMetrics; ++m) {
+    const auto metric = static_cast<LatencyMetric>(m);
+    const DurationSummary& d = s.of(metric);
+    const auto value = [&](double ms) { return d.count > 0 ? number(ms) : Json(); };
+    table[key_of(metric)] =
+        Json{{"count", d.count},    {"mean", value(d.mean)}, {"p50", value(d.p50)},
+             {"p90", value(d.p90)}, {"p95", value(d.p95)},   {"p99", value(d.p99)},
+             {"max", value(d.max)}};
+  }
+  return table;
+}
+
+Json slo_json(const Summary& s) {
+  const SloLimits& limits = s.context.slo;
+  const auto share = [&](bool set, double value) { return set ? number(value) : Json(); };
+  return Json{
+      {"verdict", to_string(s.slo.verdict)},
+      {"target", limits.any() ? number(limits.attainment) : Json()},
+      {"limits_ms", Json{{"ttft", limit_ms(limits.ttft)},
+                         {"tpot", limit_ms(limits.tpot)},
+                         {"end_to_end", limit_ms(limits.end_to_end)}}},
+      {"requests_met", s.slo.requests_met},
+      {"attainment", Json{{"joint", share(limits.any(), s.slo.joint)},
+                          {"ttft", share(limits.ttft.has_value(), s.slo.ttft)},
+                          {"tpot", share(limits.tpot.has_value(), s.slo.tpot)},
+                          {"end_to_end", share(limits.end_to_end.has_value(), s.slo.end_to_end)}}}};
+}
+
+Json rate_json(const Rate& rate) {
+  return Json{{"per_second", number(rate.per_second)},
+              {"per_gpu_second", number(rate.per_gpu_second)}};
+}
+
+Json throughput_json(const Summary& s) {
+  return Json{{"span_s", number(s.span_s)},
+              {"span_definition", kSpanDefinition},
+              {"requests", rate_json(s.throughput.requests)},
+              {"goodput", rate_json(s.throughput.good_requests)},
+              {"input_tokens", rate_json(s.throughput.input_tokens)},
+              {"output_tokens", rate_json(s.throughput.output_tokens)}};
+}
+
+Json parts_json(const Summary& s) {
+  Json table = Json::array();
+  for (const PartShare& part : s.parts) {
+    table.push_back(
+        Json{{"part", part.key}, {"mean_ms", number(part.mean_ms)}, {"share", number(part.share)}});
+  }
+  return table;
+}
+
+Json engine_json(const EngineUse& e) {
+  return Json{{"busy_share", number(e.busy_share)},
+              {"least_busy_share", number(e.least_busy)},
+              {"most_busy_share", number(e.most_busy)},
+              {"mean_batch", number(e.mean_batch)},
+              {"iterations", e.iterations},
+              {"prefill_iterations", e.prefill_iterations},
+              {"prefill_tokens_computed", e.prefill_tokens},
+              {"decode_tokens_computed", e.decode_tokens},
+              {"preemptions_recompute", e.preemptions_recompute},
+              {"preemptions_swap", e.preemptions_swap},
+              {"swapped_bytes", e.swapped.value()},
+              {"kv_mean_share", number(e.kv_mean)},
+              {"kv_peak_share", number(e.kv_peak)}};
+}
+
+Json replicas_json(const Summary& s) {
+  Json table = Json::array();
+  for (const ReplicaUse& use : s.replicas) {
+    table.push_back(Json{{"busy_share", number(use.busy_share)},
+                         {"mean_batch", number(use.mean_batch)},
+                         {"iterations", use.iterations},
+                         {"finished", use.finished},
+                         {"preemptions", use.preemptions},
+                         {"peak_kv_blocks", use.peak_blocks},
+                         {"kv_blocks", use.total_blocks}});
+  }
+  return table;
+}
+
+Json cost_json(const Summary& s) {
+  const ReportContext& c = s.context;
+  return Json{{"gpu_hours", number(s.cost.gpu_hours)},
+              {"usd", number(s.cost.usd)},
+              {"usd_per_hour", number(s.cost.usd_per_hour)},
+              {"usd_per_million_output_tokens", number(s.cost.usd_per_million_output)},
+              {"usd_per_gpu_hour", c.gpu_hour_price ? number(c.gpu_hour_price->value()) : Json()},
+              {"price_source", text_or_null(c.price_source)},
+              {"energy_kwh", number(s.cost.energy_kwh)},
+              {"joules_per_output_token", number(s.cost.joules_per_output_token)},
+              {"power_source", text_or_null(c.power_source)}};
+}
+
+Json lower_bound_json(const Summary& s) {
+  if (!s.lower_bound) return {};
+  return Json{{"gpus", s.lower_bound->gpus},
+              {"gpus_used", s.context.gpus},
+              {"ratio", number(s.lower_bound->gpu_ratio)},
+              {"usd", number(s.lower_bound->usd)},
+              {"reason", s.context.lower_bound->reason}};
+}
+
+Json time_json(const TimeShares& time) {
+  if (!time.any) return {};
+  Json operators = Json::array();
+  for (int o = 0; o < kOperatorClasses; ++o) {
+    const auto index = static_cast<std::size_t>(o);
+    Json row{{"operator", to_string(static_cast<OperatorClass>(o))},
+             {"share", number(time.by_operator[index])}};
+    for (int e = 0; e < kEvidences; ++e) {
+      row[to_string(static_cast<Evidence>(e))] =
+          number(time.cells[index][static_cast<std::size_t>(e)]);
+    }
+    operators.push_back(std::move(row));
+  }
+  Json evidence = Json::object();
+  for (int e = 0; e < kEvidences; ++e) {
+    evidence[to_string(static_cast<Evidence>(e))] =
+        number(time.by_evidence[static_cast<std::size_t>(e)]);
+  }
+  return Json{{"by_operator", std::move(operators)}, {"by_evidence", std::move(evidence)}};
+}
+
+Json confidence_json(const Summary& s) {
+  Json rows = Json::array();
+  for (const ConfidenceRow& row : s.confidence) {
+    const MeanInterval& i = row.interval;
+    const bool present = i.quality != IntervalQuality::too_few;
+    const auto ms = [&](double ns) { return present ? number(ns / 1e6) : Json(); };
+    rows.push_back(Json{{"metric", key_of(row.metric)},
+                        {"quality", to_string(i.quality)},
+                        {"mean_ms", ms(i.mean)},
+                        {"half_width_ms", ms(i.half_width)},
+                        {"low_ms", ms(i.mean - i.half_width)},
+                        {"high_ms", ms(i.mean + i.half_width)},
+                        {"batches", i.batches},
+                        {"requests_used", i.used},
+                        {"warm_up_cut", i.cut}});
+  }
+  return Json{{"level", 0.95}, {"scope", kIntervalScope}, {"means", std::move(rows)}};
+}
+
+Json saturation_json(const Saturation& s) {
+  const bool known = s.hint != SaturationHint::unknown;
+  return Json{{"hint", to_string(s.hint)},
+              {"mean_queue_first_third", known ? number(s.first_third) : Json()},
+              {"mean_queue_last_third", known ? number(s.last_third) : Json()},
+              {"queue_growth_per_second", known ? number(s.growth_per_s) : Json()}};
+}
+
+Json series_json(const Summary& s) {
+  Json table = Json::array();
+  for (const SeriesPoint& point : s.series) {
+    table.push_back(Json{{"time_s", number(point.time_s)},
+                         {"waiting", number(point.waiting)},
+                         {"running", number(point.running)},
+                         {"swapped", number(point.swapped)},
+                         {"busy_replicas", number(point.busy_replicas)},
+                         {"kv_share", number(point.kv_share)}});
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string json_report(const Summary& summary) {
+  const Summary& s = summary;
+  Json document;
+  document["schema"] = "headroom.run";
+  document["schema_version"] = kReportSchemaVersion;
+  document["tool_version"] = s.context.tool_version;
+  document["scenario"] = s.context.scenario;
+  document["seed"] = s.context.seed;
+  document["digests"] = digests_json(s);
+  document["system"] = system_json(s.context);
+  document["slo"] = slo_json(s);
+  document["requests"] = requests_json(s);
+  document["latency_ms"] = latency_json(s);
+  document["confidence"] = confidence_json(s);
+  document["latency_parts"] = parts_json(s);
+  document["throughput"] = throughput_json(s);
+  document["engine"] = engine_json(s.engine);
+  document["replicas"] = replicas_json(s);
+  document["saturation"] = saturation_json(s.saturation);
+  document["cost"] = cost_json(s);
+  document["lower_bound"] = lower_bound_json(s);
+  document["simulated_time"] = time_json(s.time);
+  document["series"] = series_json(s);
+  document["events"] = s.events;
+  document["warnings"] = s.warnings;
+  document["notes"] = s.notes;
+  document["advice"] = s.advice;
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace headroom

@@ -1,0 +1,29 @@
+// Every figure of a summary as one flat list of named numbers, for the run record and for
+// comparisons.
+//
+// Law: names are stable and unique ("latency.ttft.p99"), in a fixed order; a figure that does not
+// exist is left out, so that it can be reported as missing and never taken for a zero. Each figure
+// says which direction is better.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "reports/summary.h"
+
+namespace headroom {
+
+enum class Better : std::uint8_t { lower, higher, neither };
+[[nodiscard]] const char* to_string(Better better);
+
+struct NamedMetric {
+  std::string name;
+  std::string unit;  ///< "ms", "1/s", "share", "USD", ..., "1" for counts
+  double value = 0;  ///< finite
+  Better better = Better::neither;
+};
+
+[[nodiscard]] std::vector<NamedMetric> metric_list(const Summary& summary);
+
+}  // namespace headroom

@@ -1,0 +1,320 @@
+#include "reports/summary.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "reports/advice.h"
+#include "reports/number_text.h"
+#include "sim/check.h"
+
+namespace headroom {
+
+const char* const kIntervalScope =
+    "95 % intervals by batch means of this run, warm-up cut by MSER-5; they cover workload "
+    "variation only, not the error "
+    "of the cost model";
+const char* const kSpanDefinition =
+    "rates are over the span from first arrival to last finish (to the end of the run if a time "
+    "limit left requests "
+    "unfinished)";
+
+const char* key_of(LatencyMetric metric) {
+  constexpr const char* kKeys[] = {"ttft", "tpot", "itl", "end_to_end", "queueing", "normalised"};
+  return kKeys[static_cast<std::size_t>(metric)];
+}
+
+const char* label_of(LatencyMetric metric) {
+  constexpr const char* kLabels[] = {"TTFT",       "TPOT",           "ITL (all tokens)",
+                                     "end-to-end", "queueing delay", "e2e per token"};
+  return kLabels[static_cast<std::size_t>(metric)];
+}
+
+const char* to_string(SloVerdict verdict) {
+  switch (verdict) {
+    case SloVerdict::not_set:
+      return "not_set";
+    case SloVerdict::met:
+      return "met";
+    case SloVerdict::missed:
+      return "missed";
+    case SloVerdict::no_requests:
+      return "no_requests";
+  }
+  return "unknown";
+}
+
+namespace {
+
+double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+double as_double(std::uint64_t v) { return static_cast<double>(v); }
+double as_double(std::int64_t v) { return static_cast<double>(v); }
+
+Duration span_of(const Metrics& metrics) {
+  if (metrics.arrived == 0) return Duration(0);
+  Instant last = std::max(metrics.last_finish, metrics.first_arrival);
+  if (metrics.live_at_end > 0) last = std::max(last, metrics.end);
+  return last - metrics.first_arrival;
+}
+
+using Column = std::vector<std::int64_t>;
+
+template <class Value>
+DurationSummary column_summary(const RequestRows& rows, Column& column, Value value) {
+  column.clear();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (const std::int64_t ns = value(rows[i]); ns >= 0) column.push_back(ns);
+  }
+  return summary_of(column);
+}
+
+/// TPOT of requests that have one: -1 marks a request with a single output token.
+std::int64_t tpot_or_none(const RequestRow& row) { return row.output > 1 ? row.tpot_ns() : -1; }
+
+void fill_latency(const Metrics& metrics, Column& column, Summary& out) {
+  const auto at = [&](LatencyMetric m) -> DurationSummary& {
+    return out.latency[static_cast<std::size_t>(m)];
+  };
+  const RequestRows& rows = metrics.rows;
+  at(LatencyMetric::ttft) =
+      column_summary(rows, column, [](const RequestRow& r) { return r.ttft_ns; });
+  at(LatencyMetric::tpot) = column_summary(rows, column, tpot_or_none);
+  at(LatencyMetric::itl) = summary_of(metrics.token_gaps);
+  at(LatencyMetric::end_to_end) =
+      column_summary(rows, column, [](const RequestRow& r) { return r.end_to_end_ns; });
+  at(LatencyMetric::queueing) =
+      column_summary(rows, column, [](const RequestRow& r) { return r.queued_ns; });
+  at(LatencyMetric::normalised) = column_summary(rows, column, [](const RequestRow& r) {
+    return r.output > 0 ? r.end_to_end_ns / static_cast<std::int64_t>(r.output) : -1;
+  });
+}
+
+SloResult slo_result(const Metrics& metrics, const SloLimits& limits) {
+  std::uint64_t joint = 0;
+  std::uint64_t ttft = 0;
+  std::uint64_t tpot = 0;
+  std::uint64_t end_to_end = 0;
+  for (std::size_t i = 0; i < metrics.rows.size(); ++i) {
+    const RequestRow& row = metrics.rows[i];
+    const bool ttft_held = !limits.ttft || row.ttft_ns <= limits.ttft->value();
+    const bool tpot_held = !limits.tpot || row.tpot_ns() <= limits.tpot->value();
+    const bool e2e_held = !limits.end_to_end || row.end_to_end_ns <= limits.end_to_end->value();
+    ttft += ttft_held ? 1U : 0U;
+    tpot += tpot_held ? 1U : 0U;
+    end_to_end += e2e_held ? 1U : 0U;
+    joint += ttft_held && tpot_held && e2e_held ? 1U : 0U;
+  }
+  SloResult result;
+  result.requests_met = joint;
+  const double arrived = as_double(metrics.arrived);
+  result.joint = ratio(as_double(joint), arrived);
+  result.ttft = ratio(as_double(ttft), arrived);
+  result.tpot = ratio(as_double(tpot), arrived);
+  result.end_to_end = ratio(as_double(end_to_end), arrived);
+  if (metrics.arrived == 0) {
+    result.verdict = SloVerdict::no_requests;
+  } else if (limits.any()) {
+    result.verdict = result.joint >= limits.attainment ? SloVerdict::met : SloVerdict::missed;
+  }
+  return result;
+}
+
+Rate rate_of(double amount, double span_s, std::int64_t gpus) {
+  const double per_second = ratio(amount, span_s);
+  return Rate{per_second, ratio(per_second, as_double(gpus))};
+}
+
+void fill_parts(const Metrics& metrics, Summary& out) {
+  const LatencyParts& p = metrics.parts;
+  const std::array<std::pair<const char*, Int128>, kLatencyParts> parts{{{"queue", p.queued},
+                                                                         {"prefill", p.prefill},
+                                                                         {"preempted", p.preempted},
+                                                                         {"transfer", p.transfer},
+                                                                         {"decode", p.decode},
+                                                                         {"stalled", p.stalled}}};
+  Int128 total = 0;
+  for (const auto& part : parts) total += part.second;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto ns = static_cast<double>(parts[i].second);
+    out.parts[i] = PartShare{parts[i].first, ratio(ns / 1e6, as_double(metrics.finished)),
+                             ratio(ns, static_cast<double>(total))};
+  }
+}
+
+ReplicaUse replica_use(const ReplicaTotals& totals, double span_s) {
+  ReplicaUse use;
+  use.busy_share = ratio(seconds(totals.busy), span_s);
+  use.mean_batch = ratio(as_double(totals.batched_requests), as_double(totals.iterations));
+  use.iterations = totals.iterations;
+  use.finished = totals.finished;
+  use.preemptions = totals.preemptions_recompute + totals.preemptions_swap;
+  use.peak_blocks = totals.peak_blocks.value();
+  use.total_blocks = totals.total_blocks.value();
+  return use;
+}
+
+void fill_engine(const Metrics& metrics, Summary& out) {
+  EngineUse& use = out.engine;
+  std::int64_t batched = 0;
+  double busy = 0;
+  for (const ReplicaTotals& totals : metrics.replicas) {
+    const ReplicaUse one = replica_use(totals, out.span_s);
+    use.least_busy =
+        out.replicas.empty() ? one.busy_share : std::min(use.least_busy, one.busy_share);
+    use.most_busy = std::max(use.most_busy, one.busy_share);
+    busy += one.busy_share;
+    out.replicas.push_back(one);
+    batched += totals.batched_requests;
+    use.iterations += totals.iterations;
+    use.prefill_iterations += totals.prefill_iterations;
+    use.prefill_tokens += totals.prefill_tokens;
+    use.decode_tokens += totals.decode_tokens;
+    use.preemptions_recompute += totals.preemptions_recompute;
+    use.preemptions_swap += totals.preemptions_swap;
+    use.swapped += totals.swapped;
+    if (totals.total_blocks.value() > 0) {
+      const double peak = totals.peak_blocks.as_double() / totals.total_blocks.as_double();
+      use.kv_peak = std::max(use.kv_peak.value_or(0), peak);
+    }
+  }
+  use.busy_share = ratio(busy, static_cast<double>(metrics.replicas.size()));
+  use.mean_batch = ratio(as_double(batched), as_double(use.iterations));
+}
+
+void fill_series(const Metrics& metrics, Summary& out) {
+  const std::vector<ClusterSample>& samples = metrics.samples;
+  if (samples.empty() || metrics.arrived == 0) return;
+  std::int64_t blocks = 0;
+  for (const ReplicaTotals& totals : metrics.replicas) blocks += totals.total_blocks.value();
+  const std::size_t stride = (samples.size() + kSeriesPoints - 1) / kSeriesPoints;
+  double kv_sum = 0;
+  for (std::size_t i = 0; i < samples.size(); i += stride) {
+    const std::size_t end = std::min(samples.size(), i + stride);
+    const double weight = 1.0 / static_cast<double>(end - i);
+    SeriesPoint point;
+    point.time_s = seconds(samples[i].time - metrics.first_arrival);
+    for (std::size_t j = i; j < end; ++j) {
+      const ClusterSample& sample = samples[j];
+      const double kv = ratio(as_double(sample.used_blocks), as_double(blocks));
+      point.waiting += as_double(sample.waiting) * weight;
+      point.running += as_double(sample.running) * weight;
+      point.swapped += as_double(sample.swapped) * weight;
+      point.busy_replicas += as_double(sample.busy_replicas) * weight;
+      point.kv_share += kv * weight;
+      kv_sum += kv;
+      out.peak_waiting = std::max(out.peak_waiting, as_double(sample.waiting));
+    }
+    out.series.push_back(point);
+  }
+  if (blocks > 0) out.engine.kv_mean = kv_sum / static_cast<double>(samples.size());
+}
+
+void fill_cost(const ReportContext& context, Summary& out) {
+  CostResult& cost = out.cost;
+  cost.gpu_hours = as_double(context.gpus) * out.span_s / 3600;
+  const double tokens = as_double(out.output_tokens);
+  if (context.gpu_hour_price) {
+    const double price = context.gpu_hour_price->value();
+    cost.usd_per_hour = price * as_double(context.gpus);
+    cost.usd = price * cost.gpu_hours;
+    if (tokens > 0) cost.usd_per_million_output = *cost.usd / tokens * 1e6;
+  }
+  if (context.energy) {
+    constexpr double kJoulesPerKwh = 3.6e6;
+    cost.energy_kwh = context.energy->value() / kJoulesPerKwh;
+    if (tokens > 0) cost.joules_per_output_token = context.energy->value() / tokens;
+  }
+  if (!context.lower_bound) return;
+  LowerBoundResult bound;
+  bound.gpus = context.lower_bound->gpus;
+  bound.gpu_ratio = ratio(as_double(context.gpus), as_double(bound.gpus));
+  if (context.lower_bound->usd) {
+    bound.usd = context.lower_bound->usd->value();
+  } else if (context.gpu_hour_price) {
+    bound.usd = as_double(bound.gpus) * context.gpu_hour_price->value() * out.span_s / 3600;
+  }
+  out.lower_bound = bound;
+}
+
+TimeShares time_shares(const CostLedger& ledger) {
+  TimeShares shares;
+  Int128 total = 0;
+  for (const auto& row : ledger.fixed_ns) {
+    for (const Int128 amount : row) total += amount;
+  }
+  if (total <= 0) return shares;
+  shares.any = true;
+  for (std::size_t o = 0; o < ledger.fixed_ns.size(); ++o) {
+    for (std::size_t e = 0; e < ledger.fixed_ns[o].size(); ++e) {
+      const double share = static_cast<double>(ledger.fixed_ns[o][e]) / static_cast<double>(total);
+      shares.cells[o][e] = share;
+      shares.by_operator[o] += share;
+      shares.by_evidence[e] += share;
+    }
+  }
+  return shares;
+}
+
+/// Values in order of arrival (rows come in order of finishing, where long requests would gather at
+/// the end).
+template <class Value>
+void by_arrival(const Metrics& metrics, Column& column, Value value) {
+  constexpr std::int64_t kNone = -1;
+  const RequestRows& rows = metrics.rows;
+  column.assign(static_cast<std::size_t>(metrics.arrived), kNone);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const RequestRow& row = rows[i];
+    SIM_CHECK(row.id < metrics.arrived, "request ids count arrivals from 0");
+    column[row.id] = value(row);
+  }
+  std::erase(column, kNone);
+}
+
+void fill_confidence(const Metrics& metrics, Column& column, Summary& out) {
+  by_arrival(metrics, column, [](const RequestRow& r) { return r.ttft_ns; });
+  out.confidence[0] = {LatencyMetric::ttft, batch_means_interval(column)};
+  by_arrival(metrics, column, tpot_or_none);
+  out.confidence[1] = {LatencyMetric::tpot, batch_means_interval(column)};
+  by_arrival(metrics, column, [](const RequestRow& r) { return r.end_to_end_ns; });
+  out.confidence[2] = {LatencyMetric::end_to_end, batch_means_interval(column)};
+}
+
+void fill_totals(const Metrics& metrics, Summary& out) {
+  out.decision_digest = hex64(metrics.decision_digest);
+  out.arrived = metrics.arrived;
+  out.finished = metrics.finished;
+  out.truncated = metrics.truncated;
+  out.unfinished = metrics.live_at_end;
+  out.events = metrics.events;
+  out.rejected = metrics.rejected;
+  out.input_tokens = metrics.input_tokens;
+  out.output_tokens = metrics.output_tokens;
+  out.span_s = seconds(span_of(metrics));
+}
+
+}  // namespace
+
+Summary summarise(const Metrics& metrics, const ReportContext& context) {
+  Summary out;
+  out.context = context;
+  fill_totals(metrics, out);
+  Column column;  // the one buffer of 8 bytes a request
+  column.reserve(std::max(metrics.rows.size(), static_cast<std::size_t>(metrics.arrived)));
+  fill_latency(metrics, column, out);
+  fill_confidence(metrics, column, out);
+  out.slo = slo_result(metrics, context.slo);
+  const auto rate = [&](double amount) { return rate_of(amount, out.span_s, context.gpus); };
+  out.throughput.requests = rate(as_double(metrics.finished));
+  out.throughput.good_requests = rate(as_double(out.slo.requests_met));
+  out.throughput.input_tokens = rate(as_double(metrics.input_tokens));
+  out.throughput.output_tokens = rate(as_double(metrics.output_tokens));
+  fill_parts(metrics, out);
+  fill_engine(metrics, out);
+  fill_series(metrics, out);
+  fill_cost(context, out);
+  out.time = time_shares(metrics.ledger);
+  out.saturation = saturation_of(metrics);
+  add_remarks(out);
+  return out;
+}
+
+}  // namespace headroom

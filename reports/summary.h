@@ -1,0 +1,192 @@
+// What a run says to a planner: every figure of every report, computed once.
+//
+// `summarise` boils Metrics and a ReportContext down to a Summary; each writer (console, JSON,
+// Markdown, run record) prints this one structure, so that no table exists in one output only.
+// Laws: quantiles ascend; goodput <= request throughput; joint attainment <= each separate one;
+// shares of one table sum to 1; rejected and unfinished requests miss the SLO. Rates are over the
+// span: first arrival to last finish (to the end of the run where a time limit left requests
+// unfinished). Cost: O(requests), 8 bytes a request at a time. Not here: files, formatting,
+// comparison of runs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reports/batch_means.h"
+#include "reports/quantiles.h"
+#include "reports/saturation.h"
+#include "sim/metrics.h"
+#include "sim/units.h"
+
+namespace headroom {
+
+/// Limits that a request must hold; an absent one is always held.
+struct SloLimits {
+  std::optional<Duration> ttft{}, tpot{}, end_to_end{};
+  double attainment = 0.9;  ///< share of arrived requests that must hold all limits
+  [[nodiscard]] bool any() const { return ttft || tpot || end_to_end; }
+};
+
+/// What a perfect system would need for the same load.
+struct LowerBound {
+  std::int64_t gpus = 0;
+  std::optional<Usd> usd{};  ///< over the run's span; empty: gpus times price times span
+  std::string reason;        ///< what the bound counts, one sentence
+};
+
+/// What the report must know beside the metrics, as plain values.
+struct ReportContext {
+  std::string scenario;         ///< name
+  std::string scenario_digest;  ///< hex
+  std::string cost_digest;      ///< hex digest of the profile data behind the costs
+  std::uint64_t seed = 0;
+  std::string tool_version;
+  std::string model;
+  std::string device;
+  std::int64_t gpus = 0;
+  std::int64_t replicas = 0;
+  std::string cost_model;  ///< one sentence
+  Blocks kv_blocks_per_replica{0};
+  Tokens kv_block_tokens{0};
+  std::optional<UsdPerHour> gpu_hour_price{};
+  std::string price_source;
+  std::optional<Joules> energy{};
+  std::string power_source;
+  SloLimits slo{};
+  std::optional<LowerBound> lower_bound{};
+  std::vector<std::string> notes{};  ///< announced defaults and the like
+  std::vector<std::string> warnings{};
+};
+
+enum class LatencyMetric : std::uint8_t { ttft, tpot, itl, end_to_end, queueing, normalised };
+constexpr int kLatencyMetrics = 6;
+/// Key in machine-readable outputs ("ttft") and name in tables ("TTFT").
+[[nodiscard]] const char* key_of(LatencyMetric metric);
+[[nodiscard]] const char* label_of(LatencyMetric metric);
+
+enum class SloVerdict : std::uint8_t { not_set, met, missed, no_requests };
+[[nodiscard]] const char* to_string(SloVerdict verdict);
+
+/// Shares are of arrived requests; requests with a single output token hold any TPOT.
+struct SloResult {
+  SloVerdict verdict = SloVerdict::not_set;
+  std::uint64_t requests_met = 0;  ///< hold all limits
+  double joint = 0, ttft = 0, tpot = 0, end_to_end = 0;
+};
+
+/// A second of the span, of the whole cluster and a GPU.
+struct Rate {
+  double per_second = 0;
+  double per_gpu_second = 0;
+};
+
+struct Throughput {
+  Rate requests, good_requests, input_tokens, output_tokens;
+};
+
+/// One part of the requests' latency.
+struct PartShare {
+  const char* key;
+  double mean_ms = 0;  ///< over finished requests
+  double share = 0;    ///< of the sum of all end-to-end latencies
+};
+constexpr int kLatencyParts = 6;
+
+struct EngineUse {
+  double busy_share = 0;                 ///< replica time with a batch in flight, of the span
+  double least_busy = 0, most_busy = 0;  ///< over replicas
+  double mean_batch = 0;                 ///< requests an iteration
+  std::int64_t iterations = 0, prefill_iterations = 0;
+  std::int64_t prefill_tokens = 0, decode_tokens = 0;  ///< computed, recomputation included
+  std::int64_t preemptions_recompute = 0, preemptions_swap = 0;
+  Bytes swapped{0};
+  std::optional<double> kv_mean{};  ///< mean share of KV blocks in use, from samples
+  std::optional<double> kv_peak{};  ///< highest share in any replica
+};
+
+struct ReplicaUse {
+  double busy_share = 0;
+  double mean_batch = 0;
+  std::int64_t iterations = 0, finished = 0, preemptions = 0;
+  std::int64_t peak_blocks = 0, total_blocks = 0;
+};
+
+struct CostResult {
+  double gpu_hours = 0;
+  std::optional<double> usd{}, usd_per_million_output{}, usd_per_hour{};
+  std::optional<double> energy_kwh{}, joules_per_output_token{};
+};
+
+struct LowerBoundResult {
+  std::int64_t gpus = 0;
+  double gpu_ratio = 0;  ///< GPUs used over GPUs needed
+  std::optional<double> usd{};
+};
+
+/// Shares of simulated iteration time; all zero when nothing was charged.
+struct TimeShares {
+  std::array<std::array<double, kEvidences>, kOperatorClasses> cells{};
+  std::array<double, kOperatorClasses> by_operator{};
+  std::array<double, kEvidences> by_evidence{};
+  bool any = false;
+};
+
+struct ConfidenceRow {
+  LatencyMetric metric = LatencyMetric::ttft;
+  MeanInterval interval{};  ///< ns
+};
+
+/// The cluster over time, at most kSeriesPoints points, each the mean of the samples it stands for.
+struct SeriesPoint {
+  double time_s = 0;  ///< since the first arrival
+  double waiting = 0, running = 0, swapped = 0, busy_replicas = 0;
+  double kv_share = 0;
+};
+constexpr std::size_t kSeriesPoints = 240;
+
+struct Summary {
+  ReportContext context;
+  std::string decision_digest;
+  std::uint64_t arrived = 0, finished = 0, truncated = 0, unfinished = 0, events = 0;
+  std::array<std::uint64_t, kRejectReasons> rejected{};
+  std::int64_t input_tokens = 0, output_tokens = 0;
+  double span_s = 0;
+  std::array<DurationSummary, kLatencyMetrics> latency{};
+  SloResult slo;
+  Throughput throughput;
+  std::array<PartShare, kLatencyParts> parts{};
+  EngineUse engine;
+  std::vector<ReplicaUse> replicas;
+  CostResult cost;
+  std::optional<LowerBoundResult> lower_bound{};
+  TimeShares time;
+  std::array<ConfidenceRow, 3> confidence{};
+  Saturation saturation;
+  std::vector<SeriesPoint> series;
+  double peak_waiting = 0;         ///< requests, over samples
+  std::vector<std::string> notes;  ///< the context's and what the figures themselves call for
+  std::vector<std::string> warnings;
+  std::vector<std::string> advice;  ///< what to change, one sentence each
+
+  [[nodiscard]] std::uint64_t total_rejected() const {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t count : rejected) sum += count;
+    return sum;
+  }
+  [[nodiscard]] const DurationSummary& of(LatencyMetric metric) const {
+    return latency[static_cast<std::size_t>(metric)];
+  }
+};
+
+/// Pure: the same metrics and context give the same summary.
+[[nodiscard]] Summary summarise(const Metrics& metrics, const ReportContext& context);
+
+/// What the confidence intervals cover, for every output that prints them.
+extern const char* const kIntervalScope;
+/// How rates are defined, for every output that prints them.
+extern const char* const kSpanDefinition;
+
+}  // namespace headroom
