@@ -1,10 +1,10 @@
-// The architecture of a decoder-only transformer as numbers, and what follows from them by
-// arithmetic alone.
+// The architecture of a decoder-only transformer as numbers, and what follows by arithmetic alone.
 //
 // Law: parameter counts are exact, tensor by tensor; two readings of one model (bundled table,
-// config.json) that agree in their fields agree in every derived figure. Cost: plain values; every
-// derived figure is O(1). Not here: how a model is split over GPUs (models/operators.h), whether it
-// fits (models/memory.h), how fast it is.
+// config.json) that agree in their fields agree in every derived figure.
+// Cost: plain values; every derived figure is O(1).
+// Not here: how a model is split over GPUs (models/operators.h), whether it fits (models/memory.h),
+// how fast it is.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,11 @@
-// One iteration of a sharded model as a list of operators with their shapes, work and bytes on ONE
-// GPU.
+// One iteration of a sharded model as a list of operators: shapes, work and bytes on ONE GPU.
 //
-// Law: summed over the tp GPUs, GEMM work equals 2 x tokens x matmul parameters (KV heads
-// replicated when tp exceeds them come on top); summed over stages, every layer appears once. Cost:
-// O(operators of a layer + prefill chunks) a list; meant for compiling tables, not for the
-// simulation loop. Not here: time. Cost models turn an operator into seconds.
+// Law: summed over the tp GPUs, GEMM work equals 2 x tokens x matmul parameters; replicated KV
+// heads (tp beyond their number) and the router, which every GPU repeats, come on top.
+// Law: summed over pipeline stages, every layer appears once.
+// Cost: O(operators of a layer + prefill chunks) a list; for compiling tables, not for the
+// simulation loop.
+// Not here: time. Cost models turn an operator into seconds.
 #pragma once
 
 #include <cstdint>
@@ -107,7 +108,7 @@ enum class AttentionSpan : std::uint8_t { full, windowed };
 [[nodiscard]] double expected_experts_touched(const Architecture& model, std::int64_t tokens);
 
 /// All operators of one layer that depend on the number of tokens only (no attention), in order of
-/// execution, each with repeat 1 (2 where it runs twice).
+/// execution, each with repeat 1.
 [[nodiscard]] std::vector<Operator> layer_token_operators(const ShardedModel& sharded,
                                                           std::int64_t tokens);
 /// Attention of `decodes` requests whose contexts, the new token included, sum to `context`.

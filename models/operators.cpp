@@ -1,0 +1,377 @@
+#include "models/operators.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sim/check.h"
+
+namespace headroom {
+namespace {
+
+struct KindFacts {
+  const char* name;
+  OperatorClass operator_class;
+};
+
+constexpr std::array<KindFacts, kOperatorKinds> kKinds{{
+    {"embedding", OperatorClass::elementwise},
+    {"norm", OperatorClass::elementwise},
+    {"qkv_gemm", OperatorClass::gemm},
+    {"rope", OperatorClass::elementwise},
+    {"kv_append", OperatorClass::elementwise},
+    {"prefill_attention", OperatorClass::prefill_attention},
+    {"decode_attention", OperatorClass::decode_attention},
+    {"out_gemm", OperatorClass::gemm},
+    {"gate_up_gemm", OperatorClass::gemm},
+    {"activation", OperatorClass::elementwise},
+    {"down_gemm", OperatorClass::gemm},
+    {"router", OperatorClass::gemm},
+    {"moe_gate_up_gemm", OperatorClass::moe},
+    {"moe_down_gemm", OperatorClass::moe},
+    {"moe_permute", OperatorClass::moe},
+    {"all_reduce", OperatorClass::collective},
+    {"all_gather", OperatorClass::collective},
+    {"p2p", OperatorClass::collective},
+    {"lm_head", OperatorClass::gemm},
+    {"sampling", OperatorClass::elementwise},
+}};
+
+double real(std::int64_t value) { return static_cast<double>(value); }
+
+Bytes rounded(double bytes) { return Bytes(static_cast<std::int64_t>(std::ceil(bytes))); }
+
+/// Bytes of `elements` activations.
+Bytes activation_bytes(const ShardedModel& sharded, std::int64_t elements) {
+  return storage_bytes(sharded.precision.activations, elements);
+}
+
+Operator gemm(const ShardedModel& sharded, OperatorKind kind, DataType weights, std::int64_t m,
+              std::int64_t n, std::int64_t k) {
+  Operator op;
+  op.kind = kind;
+  op.m = m;
+  op.n = n;
+  op.k = k;
+  op.stored = weights;
+  op.compute = compute_type(weights, sharded.precision.activations);
+  op.flops = Flops(2.0 * real(m) * real(n) * real(k));
+  op.weight_bytes = storage_bytes(weights, n * k);
+  op.activation_bytes = activation_bytes(sharded, m * (n + k));
+  return op;
+}
+
+/// A memory-bound kernel: `reads` and `writes` elements of activations, `work` operations an
+/// element written.
+Operator elementwise(const ShardedModel& sharded, OperatorKind kind, std::int64_t rows,
+                     std::int64_t reads, std::int64_t writes, double work) {
+  Operator op;
+  op.kind = kind;
+  op.m = rows;
+  op.n = writes;
+  op.compute = op.stored = sharded.precision.activations;
+  op.flops = Flops(work * real(rows) * real(writes));
+  op.activation_bytes = activation_bytes(sharded, rows * (reads + writes));
+  return op;
+}
+
+// Ring all-reduce: every GPU sends 2 (N-1)/N of its buffer and adds (N-1)/N of the elements (Thakur
+// et al. 2005).
+Operator all_reduce(const ShardedModel& sharded, std::int64_t tokens) {
+  const double gpus = real(sharded.parallel.tensor);
+  const std::int64_t elements = tokens * sharded.model.hidden;
+  Operator op;
+  op.kind = OperatorKind::all_reduce;
+  op.m = tokens;
+  op.n = sharded.model.hidden;
+  op.compute = op.stored = sharded.precision.activations;
+  op.message = activation_bytes(sharded, elements);
+  op.wire_bytes = rounded(op.message.as_double() * 2 * (gpus - 1) / gpus);
+  op.activation_bytes = op.wire_bytes;
+  op.flops = Flops(real(elements) * (gpus - 1) / gpus);
+  return op;
+}
+
+// Adds the residual and normalises: reads input and residual, writes residual and output. A few
+// operations an element: square, sum, scale, add.
+Operator norm(const ShardedModel& sharded, std::int64_t tokens) {
+  const std::int64_t hidden = sharded.model.hidden;
+  Operator op = elementwise(sharded, OperatorKind::norm, tokens, 2 * hidden, 2 * hidden, 2);
+  op.weight_bytes = activation_bytes(sharded, hidden);
+  return op;
+}
+
+void add_attention_block(const ShardedModel& sharded, std::int64_t tokens,
+                         std::vector<Operator>& list) {
+  const Architecture& model = sharded.model;
+  const std::int64_t q = sharded.heads_per_gpu() * model.head_dim;
+  const std::int64_t kv = sharded.kv_heads_per_gpu() * model.head_dim;
+  const DataType weights = sharded.precision.linear;
+  list.push_back(norm(sharded, tokens));
+  list.push_back(gemm(sharded, OperatorKind::qkv_gemm, weights, tokens, q + 2 * kv, model.hidden));
+  if (model.qk_norm) {
+    list.push_back(elementwise(sharded, OperatorKind::norm, tokens, q + kv, q + kv, 4));
+  }
+  if (model.learned_positions == 0) {
+    // Each pair of elements is rotated: 4 multiplications and 2 additions.
+    list.push_back(elementwise(sharded, OperatorKind::rope, tokens, q + kv, q + kv, 3));
+  }
+  Operator append = elementwise(sharded, OperatorKind::kv_append, tokens, 2 * kv, 0, 0);
+  append.n = 2 * kv;
+  append.stored = sharded.precision.kv_cache;
+  append.activation_bytes += storage_bytes(sharded.precision.kv_cache, tokens * 2 * kv);
+  list.push_back(append);
+}
+
+void add_dense_ffn(const ShardedModel& sharded, std::int64_t tokens, std::int64_t width,
+                   std::vector<Operator>& list) {
+  const Architecture& model = sharded.model;
+  const std::int64_t inner = width / sharded.parallel.tensor;
+  const std::int64_t columns = (model.gated_ffn ? 2 : 1) * inner;
+  const DataType weights = sharded.precision.linear;
+  list.push_back(gemm(sharded, OperatorKind::gate_up_gemm, weights, tokens, columns, model.hidden));
+  list.push_back(elementwise(sharded, OperatorKind::activation, tokens, columns, inner, 4));
+  list.push_back(gemm(sharded, OperatorKind::down_gemm, weights, tokens, model.hidden, inner));
+}
+
+Operator grouped_gemm(const ShardedModel& sharded, OperatorKind kind, std::int64_t tokens,
+                      std::int64_t n, std::int64_t k) {
+  Operator op = gemm(sharded, kind, sharded.precision.experts,
+                     tokens * sharded.model.experts_per_token, n, k);
+  op.groups = expected_experts_touched(sharded.model, tokens);
+  op.weight_bytes = rounded(op.groups * real(n * k) * bits_per_weight(op.stored) / 8);
+  return op;
+}
+
+void add_experts(const ShardedModel& sharded, std::int64_t tokens, std::vector<Operator>& list) {
+  const Architecture& model = sharded.model;
+  const std::int64_t inner = model.expert_ffn_hidden / sharded.parallel.tensor;
+  const std::int64_t columns = (model.gated_ffn ? 2 : 1) * inner;
+  const std::int64_t pairs = tokens * model.experts_per_token;
+  // The router is replicated: every GPU scores all experts; the gate of shared experts is one more
+  // column.
+  list.push_back(gemm(sharded, OperatorKind::router, sharded.precision.activations, tokens,
+                      model.experts + (model.shared_gate ? 1 : 0), model.hidden));
+  list.push_back(
+      grouped_gemm(sharded, OperatorKind::moe_gate_up_gemm, tokens, columns, model.hidden));
+  list.push_back(elementwise(sharded, OperatorKind::activation, pairs, columns, inner, 4));
+  list.push_back(grouped_gemm(sharded, OperatorKind::moe_down_gemm, tokens, model.hidden, inner));
+  // The weighted sum of each token's experts.
+  list.push_back(elementwise(sharded, OperatorKind::moe_permute, tokens,
+                             model.experts_per_token * model.hidden, model.hidden,
+                             2 * real(model.experts_per_token)));
+  if (model.shared_ffn_hidden > 0) add_dense_ffn(sharded, tokens, model.shared_ffn_hidden, list);
+}
+
+Operator attention(const ShardedModel& sharded, OperatorKind kind, std::int64_t queries,
+                   double scores, std::int64_t keys) {
+  const Architecture& model = sharded.model;
+  Operator op;
+  op.kind = kind;
+  op.m = queries;
+  op.context = keys;
+  op.heads = sharded.heads_per_gpu();
+  op.kv_heads = sharded.kv_heads_per_gpu();
+  op.k = model.head_dim;
+  op.stored = sharded.precision.kv_cache;
+  op.compute = sharded.precision.activations;
+  // Two products a score: query with key, weight with value.
+  op.flops = Flops(4.0 * real(op.heads * model.head_dim) * scores);
+  op.weight_bytes = storage_bytes(op.stored, keys * 2 * op.kv_heads * model.head_dim);
+  op.activation_bytes = activation_bytes(sharded, queries * 2 * op.heads * model.head_dim);
+  return op;
+}
+
+std::int64_t windowed_layers_of_stage(const ShardedModel& sharded, std::int64_t stage) {
+  // Windowed layers alternate with full ones, so stages share them evenly, rounding as the prefix
+  // sums do.
+  const std::int64_t windowed = sharded.model.windowed_layers;
+  const std::int64_t stages = sharded.parallel.pipeline;
+  return (stage + 1) * windowed / stages - stage * windowed / stages;
+}
+
+void add_repeated(std::vector<Operator> from, std::int64_t repeat, std::vector<Operator>& list) {
+  if (repeat == 0) return;
+  for (Operator& op : from) {
+    op.repeat *= repeat;
+    list.push_back(op);
+  }
+}
+
+std::vector<Operator> layer_attention(const ShardedModel& sharded, AttentionSpan span,
+                                      const BatchShape& shape) {
+  std::vector<Operator> list;
+  for (const PrefillChunk& chunk : shape.prefills) {
+    list.push_back(prefill_attention(sharded, span, chunk));
+  }
+  // A padded row attends to one key, itself.
+  const std::int64_t rows = shape.decodes + shape.padded_decodes;
+  if (rows > 0) {
+    list.push_back(
+        decode_attention(sharded, span, rows, shape.decode_context + shape.padded_decodes));
+  }
+  return list;
+}
+
+std::string not_divisible(std::int64_t count, const char* what, std::int64_t tensor) {
+  return std::to_string(count) + " " + what + " are not divisible by tp " + std::to_string(tensor);
+}
+
+}  // namespace
+
+const char* to_string(OperatorKind kind) { return kKinds[static_cast<std::size_t>(kind)].name; }
+
+OperatorClass class_of(OperatorKind kind) {
+  return kKinds[static_cast<std::size_t>(kind)].operator_class;
+}
+
+std::string sharding_problem(const Architecture& model, const Parallelism& parallel) {
+  const std::int64_t tensor = parallel.tensor;
+  const std::int64_t pipeline = parallel.pipeline;
+  if (tensor < 1 || pipeline < 1) return "tp and pp must be at least 1";
+  if (model.heads % tensor != 0) return not_divisible(model.heads, "heads", tensor);
+  if (model.kv_heads % tensor != 0 && tensor % model.kv_heads != 0) {
+    return not_divisible(model.kv_heads, "KV heads", tensor) + ", nor tp by them";
+  }
+  for (const std::int64_t width :
+       {model.ffn_hidden, model.expert_ffn_hidden, model.shared_ffn_hidden}) {
+    if (width % tensor != 0) return not_divisible(width, "FFN columns", tensor);
+  }
+  if (model.layers % pipeline != 0) {
+    return std::to_string(model.layers) + " layers are not divisible by pp " +
+           std::to_string(pipeline);
+  }
+  return {};
+}
+
+ShardedModel shard_model(Architecture model, const Precision& precision,
+                         const Parallelism& parallel, const std::string& where) {
+  const std::string problem = sharding_problem(model, parallel);
+  if (!problem.empty()) {
+    throw InputError(where, "expected a split that " + model.name + " allows, got tp " +
+                                std::to_string(parallel.tensor) + ", pp " +
+                                std::to_string(parallel.pipeline) + ": " + problem);
+  }
+  return {std::move(model), precision, parallel};
+}
+
+double expected_experts_touched(const Architecture& model, std::int64_t tokens) {
+  if (!model.is_moe() || tokens <= 0) return 0;
+  const double experts = real(model.experts);
+  // (1 - k/E)^tokens by repeated squaring: only multiplications, so the bits do not depend on libm.
+  double missed = 1;
+  double factor = 1 - real(model.experts_per_token) / experts;
+  for (std::int64_t power = tokens; power > 0; power /= 2) {
+    if (power % 2 == 1) missed *= factor;
+    factor *= factor;
+  }
+  return experts * (1 - missed);
+}
+
+std::vector<Operator> layer_token_operators(const ShardedModel& sharded, std::int64_t tokens) {
+  const Architecture& model = sharded.model;
+  std::vector<Operator> list;
+  add_attention_block(sharded, tokens, list);
+  const std::int64_t q = sharded.heads_per_gpu() * model.head_dim;
+  list.push_back(
+      gemm(sharded, OperatorKind::out_gemm, sharded.precision.linear, tokens, model.hidden, q));
+  if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, tokens));
+  list.push_back(norm(sharded, tokens));
+  if (model.is_moe()) {
+    add_experts(sharded, tokens, list);
+  } else {
+    add_dense_ffn(sharded, tokens, model.ffn_hidden, list);
+  }
+  if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, tokens));
+  return list;
+}
+
+Operator decode_attention(const ShardedModel& sharded, AttentionSpan span, std::int64_t decodes,
+                          std::int64_t context) {
+  const bool windowed = span == AttentionSpan::windowed && sharded.model.sliding_window > 0;
+  const std::int64_t keys =
+      windowed ? std::min(context, decodes * sharded.model.sliding_window) : context;
+  return attention(sharded, OperatorKind::decode_attention, decodes, real(keys), keys);
+}
+
+Operator prefill_attention(const ShardedModel& sharded, AttentionSpan span,
+                           const PrefillChunk& chunk) {
+  const std::int64_t tokens = chunk.tokens;
+  const std::int64_t cached = chunk.cached;
+  std::int64_t keys = cached + tokens;
+  // Query i (from 1) sees cached + i keys.
+  double scores = real(tokens) * real(cached) + real(tokens) * real(tokens + 1) / 2;
+  const std::int64_t window = sharded.model.sliding_window;
+  if (span == AttentionSpan::windowed && window > 0 && keys > window) {
+    // The first max(0, window - cached) queries see less than the window, all others exactly it.
+    const std::int64_t growing = std::max<std::int64_t>(0, window - cached);
+    scores = real(growing) * real(cached) + real(growing) * real(growing + 1) / 2 +
+             real(tokens - growing) * real(window);
+    keys = tokens + std::min(cached, window - 1);
+  }
+  return attention(sharded, OperatorKind::prefill_attention, tokens, scores, keys);
+}
+
+std::vector<Operator> head_operators(const ShardedModel& sharded, std::int64_t tokens) {
+  const std::int64_t tables = sharded.model.learned_positions > 0 ? 2 : 1;
+  const std::int64_t hidden = sharded.model.hidden;
+  std::vector<Operator> list{
+      elementwise(sharded, OperatorKind::embedding, tokens, tables * hidden, hidden, 0)};
+  if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, tokens));
+  return list;
+}
+
+std::vector<Operator> tail_operators(const ShardedModel& sharded, std::int64_t samples) {
+  const Architecture& model = sharded.model;
+  if (samples == 0) return {};
+  const std::int64_t columns = sharded.vocab_per_gpu();
+  std::vector<Operator> list{norm(sharded, samples),
+                             gemm(sharded, OperatorKind::lm_head, sharded.precision.activations,
+                                  samples, columns, model.hidden)};
+  if (sharded.parallel.tensor > 1) {
+    Operator gather = elementwise(sharded, OperatorKind::all_gather, samples, columns, 0, 0);
+    gather.n = columns;
+    gather.message = activation_bytes(sharded, samples * columns);
+    gather.wire_bytes = gather.message * (sharded.parallel.tensor - 1);
+    gather.activation_bytes = gather.message + gather.wire_bytes;
+    list.push_back(gather);
+  }
+  // One pass over the logits for the highest or a sampled one.
+  list.push_back(elementwise(sharded, OperatorKind::sampling, samples, model.vocab, 0, 0));
+  list.back().n = model.vocab;
+  return list;
+}
+
+Operator stage_handoff(const ShardedModel& sharded, std::int64_t tokens) {
+  const std::int64_t elements =
+      (tokens * sharded.model.hidden + sharded.parallel.tensor - 1) / sharded.parallel.tensor;
+  Operator op;
+  op.kind = OperatorKind::p2p;
+  op.m = tokens;
+  op.n = sharded.model.hidden;
+  op.compute = op.stored = sharded.precision.activations;
+  op.message = op.wire_bytes = op.activation_bytes = activation_bytes(sharded, elements);
+  return op;
+}
+
+std::vector<Operator> list_stage(const ShardedModel& sharded, const BatchShape& shape,
+                                 std::int64_t stage) {
+  SIM_CHECK(stage >= 0 && stage < sharded.parallel.pipeline, "a stage is one of the pipeline's");
+  const std::int64_t rows = shape.decodes + shape.padded_decodes;
+  const std::int64_t tokens = rows + shape.prefill_tokens();
+  std::vector<Operator> list;
+  if (stage == 0) add_repeated(head_operators(sharded, tokens), 1, list);
+  const std::int64_t layers = sharded.layers_per_stage();
+  add_repeated(layer_token_operators(sharded, tokens), layers, list);
+  const std::int64_t windowed = windowed_layers_of_stage(sharded, stage);
+  add_repeated(layer_attention(sharded, AttentionSpan::full, shape), layers - windowed, list);
+  add_repeated(layer_attention(sharded, AttentionSpan::windowed, shape), windowed, list);
+  if (stage == sharded.parallel.pipeline - 1) {
+    std::int64_t samples = rows;
+    for (const PrefillChunk& chunk : shape.prefills) samples += chunk.samples;
+    add_repeated(tail_operators(sharded, samples), 1, list);
+  }
+  return list;
+}
+
+}  // namespace headroom
