@@ -1,6 +1,7 @@
 // A scenario as data: what `headroom run` is asked. Read from JSON by sim/scenario_reader.h.
 //
-// Plain values with units; no behaviour. Names (model, device, engine, policies) are resolved later, where they live.
+// Plain values with units; no behaviour. Names (model, device, engine, policies) are resolved
+// later, where they live.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +14,25 @@
 
 namespace headroom {
 
-/// A policy by name, with its parameters as the scenario wrote them (name -> text) and where each stood.
+/// A policy by name, with its parameters as the scenario wrote them (name -> text) and where each
+/// stood.
 struct PolicyChoice {
   std::string name;
   std::map<std::string, std::string> parameters{};
-  std::string where;   ///< place for error messages, e.g. "s.json: /deployment/0/batch"
+  std::string where;  ///< place for error messages, e.g. "s.json: /deployment/0/batch"
 };
 
 struct ModelSpec {
-  std::string name;                  ///< bundled name, or path of a Hugging Face config.json
-  std::string weights = "bf16";      ///< fp32, fp16, bf16, fp8, int8, int4
-  std::string kv_cache = "auto";     ///< auto (as activations), fp16, bf16, fp8, int8
+  std::string name;               ///< bundled name, or path of a Hugging Face config.json
+  std::string weights = "bf16";   ///< fp32, fp16, bf16, fp8, int8, int4
+  std::string kv_cache = "auto";  ///< auto (as activations), fp16, bf16, fp8, int8
 };
 
 /// Nodes of one kind.
 struct NodeSpec {
   std::string name = "nodes";
   std::int64_t count = 1;
-  std::string device;                ///< name in the device catalogue, or path of a device file
+  std::string device;  ///< name in the device catalogue, or path of a device file
   std::int64_t devices_per_node = 8;
   /// Bandwidth of a node's network card, per direction; 0: one node only.
   BytesPerSecond nic{0};
@@ -42,11 +44,11 @@ struct ReplicaGroupSpec {
   std::int64_t replicas = 1;
   std::int64_t tensor_parallel = 1;
   std::int64_t pipeline_parallel = 1;
-  std::string nodes;                 ///< NodeSpec::name; empty: the only one
-  std::string engine = "vllm";       ///< bundled engine description, or path of one
+  std::string nodes;            ///< NodeSpec::name; empty: the only one
+  std::string engine = "vllm";  ///< bundled engine description, or path of one
   PolicyChoice batch{"vllm-v1", {}, {}};
-  std::string cost = "roofline";     ///< roofline | table:PATH | linear:NAME
-  std::optional<Blocks> kv_blocks{}; ///< as a real engine reports; empty: computed from memory
+  std::string cost = "roofline";      ///< roofline | table:PATH | linear:NAME
+  std::optional<Blocks> kv_blocks{};  ///< as a real engine reports; empty: computed from memory
   std::optional<Tokens> max_model_len{};
   Bytes swap_space{std::int64_t{4} << 30};  ///< host memory for swapped KV, a replica
 };
@@ -55,47 +57,50 @@ struct ReplicaGroupSpec {
 struct DistributionSpec {
   enum class Kind { constant, uniform, exponential, gamma, weibull, lognormal, pareto, empirical };
   Kind kind = Kind::constant;
-  double mean = 0;       ///< of the untruncated law; constant's value; tokens or seconds
-  double cv = 1;         ///< standard deviation over mean: gamma, weibull, lognormal
-  double least = 0;      ///< uniform bound, Pareto's minimum, and lower clip of every law
-  double most = 0;       ///< uniform bound and upper clip of every law; 0: no upper clip
-  double alpha = 0;      ///< Pareto's tail index
+  double mean = 0;   ///< of the untruncated law; constant's value; tokens or seconds
+  double cv = 1;     ///< standard deviation over mean: gamma, weibull, lognormal
+  double least = 0;  ///< uniform bound, Pareto's minimum, and lower clip of every law
+  double most = 0;   ///< uniform bound and upper clip of every law; 0: no upper clip
+  double alpha = 0;  ///< Pareto's tail index
   std::vector<double> values{}, weights{};  ///< empirical
 };
 
 struct SessionSpec {
-  DistributionSpec turns{};            ///< turns a session
-  DistributionSpec think{};            ///< seconds from an answer to the next question
-  bool carry_history = true;           ///< each prompt starts with all earlier turns
+  DistributionSpec turns{};   ///< turns a session
+  DistributionSpec think{};   ///< seconds from an answer to the next question
+  bool carry_history = true;  ///< each prompt starts with all earlier turns
 };
 
 struct WorkloadSpec {
   // A trace, if `trace` is set; otherwise a generator.
-  std::string trace;                   ///< path; "-" is standard input
+  std::string trace;  ///< path; "-" is standard input
   std::string format = "auto";
-  double rate_scale = 1;               ///< arrivals come this many times faster
-  std::uint64_t limit = 0;             ///< at most so many requests; 0: all
-  std::optional<Duration> window_start{}, window_end{};  ///< only arrivals in [start, end), measured from the first
+  double rate_scale = 1;    ///< arrivals come this many times faster
+  std::uint64_t limit = 0;  ///< at most so many requests; 0: all
+  std::optional<Duration> window_start{},
+      window_end{};  ///< only arrivals in [start, end), measured from the first
 
-  /// Generator by name instead of `arrivals`, `prompt` and `output`: w-lcg, w-lcg-512-64, burstgpt-like; empty: none.
+  /// Generator by name instead of `arrivals`, `prompt` and `output`: w-lcg, w-lcg-512-64,
+  /// burstgpt-like; empty: none.
   std::string preset;
-  std::string arrivals = "poisson";    ///< poisson, gamma, weibull, constant
+  std::string arrivals = "poisson";  ///< poisson, gamma, weibull, constant
   PerSecond rate{1};
   double arrival_cv = 1;
-  std::uint64_t requests = 0;          ///< generator: how many (sessions count all their turns)
+  std::uint64_t requests = 0;  ///< generator: how many (sessions count all their turns)
   DistributionSpec prompt{}, output{};
   std::optional<SessionSpec> sessions{};
-  std::uint64_t shared_prefixes = 0;   ///< number of distinct system prompts; 0: none
+  std::uint64_t shared_prefixes = 0;  ///< number of distinct system prompts; 0: none
   Tokens shared_prefix_tokens{0};
 
-  // Closed loop: `clients` clients, each with one request at a time. Lengths come from the trace or the generator.
-  std::uint64_t clients = 0;           ///< 0: open loop
-  DistributionSpec think{};            ///< seconds
+  // Closed loop: `clients` clients, each with one request at a time. Lengths come from the trace or
+  // the generator.
+  std::uint64_t clients = 0;  ///< 0: open loop
+  DistributionSpec think{};   ///< seconds
 };
 
 struct SloSpec {
   std::optional<Duration> ttft{}, tpot{}, end_to_end{};
-  double attainment = 0.9;             ///< share of requests that must meet all of them
+  double attainment = 0.9;  ///< share of requests that must meet all of them
 };
 
 struct PriceSpec {
@@ -105,21 +110,21 @@ struct PriceSpec {
 
 struct Scenario {
   std::string name;
-  std::string file;                    ///< where it was read from
+  std::string file;  ///< where it was read from
   std::uint64_t seed = 1;
   ModelSpec model;
   std::vector<NodeSpec> nodes;
-  BytesPerSecond spine{0};             ///< switch bandwidth between nodes, a port and direction; 0: unlimited
+  BytesPerSecond spine{0};  ///< switch bandwidth between nodes, a port and direction; 0: unlimited
   std::vector<ReplicaGroupSpec> deployment;
   PolicyChoice routing{"round-robin", {}, {}};
   PolicyChoice admission{"accept", {}, {}};
-  std::string predictor = "oracle";    ///< oracle | mean | noisy
-  double predictor_sigma = 0.3;        ///< noisy: sigma of the log of the factor
+  std::string predictor = "oracle";  ///< oracle | mean | noisy
+  double predictor_sigma = 0.3;      ///< noisy: sigma of the log of the factor
   WorkloadSpec workload;
   SloSpec slo;
   PriceSpec price;
   std::optional<Duration> time_limit{};  ///< stop the simulation at this time
-  std::string digest;                  ///< xxh3-64 of the effective scenario, hex
+  std::string digest;                    ///< xxh3-64 of the effective scenario, hex
 };
 
 }  // namespace headroom

@@ -1,0 +1,264 @@
+#include "sim/scenario_fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "sim/check.h"
+#include "sim/policy.h"
+#include "sim/quantity_text.h"
+#include "sim/registry.h"
+#include "sim/request.h"
+
+namespace headroom {
+namespace {
+
+// Bounds that keep every derived number inside its type; all far above what exists.
+constexpr std::int64_t kMostNodes = 100'000;
+constexpr std::int64_t kMostDevices = 1024;     // a node
+constexpr std::int64_t kMostReplicas = 65'535;  // RequestRow::replica has 16 bits
+constexpr std::int64_t kMostParallel = 1024;
+constexpr std::int64_t kMostBlocks = std::int64_t{1} << 31;
+constexpr std::int64_t kMostRequests = std::int64_t{1} << 32;  // RequestRow::id has 32 bits
+constexpr std::int64_t kMostClients = 10'000'000;
+constexpr std::int64_t kMostPrefixes = 10'000'000;
+constexpr double kMostCv = 100;
+constexpr Duration kInstantly{0};
+constexpr Duration kSomeTime{1};
+
+enum class Unit { tokens, turns, seconds };
+
+void amount(JsonCursor& at, const char* name, double& value, Unit unit, const char* meaning) {
+  if (unit == Unit::seconds) {
+    at.seconds(name, value, meaning);
+  } else {
+    at.number(name, value, 0, kMaxRequestTokens.as_double(), meaning);
+  }
+}
+
+/// A distribution; a bare number or duration is the constant.
+void distribution(JsonCursor& parent, const char* name, DistributionSpec& value, Unit unit,
+                  const char* meaning) {
+  const auto fields = [&](JsonCursor& at) {
+    std::string kind = distribution_names()[static_cast<std::size_t>(value.kind)];
+    at.choice("kind", kind, distribution_names(), "the law values are drawn from");
+    const auto& names = distribution_names();
+    value.kind = static_cast<DistributionSpec::Kind>(std::find(names.begin(), names.end(), kind) -
+                                                     names.begin());
+    amount(at, "mean", value.mean, unit, "mean before clipping; the value of a constant");
+    at.number("cv", value.cv, 1e-3, kMostCv,
+              "standard deviation over mean: gamma, weibull, lognormal");
+    amount(at, "least", value.least, unit,
+           "uniform's lower bound, Pareto's minimum; else values below are raised to it");
+    amount(at, "most", value.most, unit,
+           "uniform's upper bound; else values above are cut to it (0: never)");
+    at.number("alpha", value.alpha, 0, kMostCv, "Pareto's tail index");
+    at.numbers("values", value.values, "empirical: the values (times in seconds)");
+    at.numbers("weights", value.weights, "empirical: their weights, equal when left out");
+  };
+  parent.optional_object(name, "mean", meaning, fields);
+  if (value.weights.empty()) value.weights.assign(value.values.size(), 1.0);
+}
+
+template <class Policy>
+const PolicyEntry<Policy>& find_policy(const std::string& name, const std::string& where) {
+  const PolicyRegistry<Policy>& registry = PolicyRegistry<Policy>::instance();
+  if (const PolicyEntry<Policy>* entry = registry.find(name); entry != nullptr) return *entry;
+  std::vector<std::string> names;
+  for (const PolicyEntry<Policy>& entry : registry.entries()) names.push_back(entry.name);
+  const std::string nearest = nearest_name(name, names);
+  throw InputError(where, fmt::format("expected a known policy ({}), got {}; {}",
+                                      fmt::join(names, ", "), headroom::quoted(name),
+                                      nearest.empty() ? "see `headroom list policies`"
+                                                      : "did you mean \"" + nearest + "\"?"));
+}
+
+JsonNode parameter_schema(const ParameterSpec& spec, const std::string& policy) {
+  JsonNode schema = JsonNode::object();
+  switch (spec.kind) {
+    case ParameterSpec::Kind::integer:
+      schema.add("type", JsonNode::of_text("integer"));
+      break;
+    case ParameterSpec::Kind::number:
+      schema.add("type", JsonNode::of_text("number"));
+      break;
+    case ParameterSpec::Kind::flag:
+      schema.add("type", JsonNode::of_text("boolean"));
+      break;
+    case ParameterSpec::Kind::choice:
+    case ParameterSpec::Kind::duration:
+      schema.add("type", JsonNode::of_text("string"));
+      break;
+  }
+  schema.add("description", JsonNode::of_text(spec.meaning + " (" + policy + ")"));
+  return schema;
+}
+
+template <class Policy>
+void policy_parameters(JsonCursor& at, PolicyChoice& value, const PolicyEntry<Policy>& entry) {
+  for (const ParameterSpec& spec : entry.parameters) {
+    const std::string shown = at.describing() ? "" : spec.default_text;
+    at.raw(spec.name, shown, parameter_schema(spec, entry.name),
+           [&](const std::string& text, const std::string& place) {
+             static_cast<void>(parse_parameter(spec, text, place));
+             value.parameters[spec.name] = text;
+           });
+    if (spec.default_text.empty() && !at.describing() && !at.has(spec.name)) {
+      throw InputError(at.place(),
+                       fmt::format("expected the parameter \"{}\" of policy {} ({}), got "
+                                   "none; add it",
+                                   spec.name, entry.name, spec.meaning));
+    }
+  }
+}
+
+/// A policy by name, or an object of its name and parameters.
+template <class Policy>
+void policy(JsonCursor& parent, const char* name, PolicyChoice& value, const char* meaning) {
+  value.where = parent.place(name);
+  parent.object(name, "policy", meaning, [&](JsonCursor& at) {
+    at.text("policy", value.name, "name of the policy");
+    if (!at.describing()) {
+      policy_parameters(at, value, find_policy<Policy>(value.name, at.place("policy")));
+      return;
+    }
+    for (const auto& entry : PolicyRegistry<Policy>::instance().entries()) {
+      policy_parameters(at, value, entry);
+    }
+  });
+}
+
+void model_fields(JsonCursor& at, ModelSpec& model) {
+  at.required().text("name", model.name, "bundled model, or path of a Hugging Face config.json");
+  at.text("weights", model.weights,
+          "number format of the weights: fp32, fp16, bf16, fp8, int8, int4, or native");
+  at.text("kv_cache", model.kv_cache,
+          "number format of the KV cache: auto (as activations), fp16, bf16, fp8, int8");
+}
+
+void node_fields(JsonCursor& at, NodeSpec& node) {
+  at.text("name", node.name, "how deployments refer to these nodes");
+  at.count("count", node.count, 1, kMostNodes, "number of such nodes");
+  at.required().text("device", node.device, "device of the catalogue, or path of a device file");
+  at.count("devices_per_node", node.devices_per_node, 1, kMostDevices, "devices in one node");
+  at.bandwidth("nic", node.nic, "network card of a node, per direction; 0 GB/s: none");
+}
+
+void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
+  at.text("name", group.name, "name of the group");
+  at.count("replicas", group.replicas, 1, kMostReplicas, "independent copies of the model");
+  at.count("tensor_parallel", group.tensor_parallel, 1, kMostParallel,
+           "devices that share each layer");
+  at.count("pipeline_parallel", group.pipeline_parallel, 1, kMostParallel,
+           "stages the layers are cut into");
+  at.text("nodes", group.nodes,
+          "name of the nodes to use; may be left out where there is one kind");
+  at.text("engine", group.engine, "bundled engine description, or path of one");
+  policy<BatchPolicy>(at, "batch", group.batch, "who runs in the next iteration");
+  at.text("cost", group.cost, "roofline, table:PATH of a profile store, or linear:NAME");
+  at.count("kv_blocks", group.kv_blocks, 1, kMostBlocks,
+           "KV blocks as a real engine reports them; computed from memory when left out");
+  at.count("max_model_len", group.max_model_len, 1, kMaxRequestTokens.value(),
+           "most tokens of prompt and output; the model's own limit when left out");
+  at.bytes("swap_space", group.swap_space, "host memory for swapped KV, a replica");
+}
+
+void arrival_fields(JsonCursor& at, WorkloadSpec& load) {
+  at.text(
+      "preset", load.preset,
+      "a generator by name instead of arrivals, prompt and output; see `headroom list workloads`");
+  at.choice("arrivals", load.arrivals, {"poisson", "gamma", "weibull", "constant"},
+            "law of the gaps between arrivals");
+  at.rate("rate", load.rate, "arrivals; of sessions where there are sessions");
+  at.number("arrival_cv", load.arrival_cv, 1e-3, kMostCv,
+            "burstiness of gamma and weibull arrivals: standard deviation over mean of the gaps");
+  at.count("requests", load.requests, 0, kMostRequests, "how many requests to generate");
+  distribution(at, "prompt", load.prompt, Unit::tokens, "prompt length in tokens");
+  distribution(at, "output", load.output, Unit::tokens, "output length in tokens");
+  SessionSpec sessions = load.sessions.value_or(SessionSpec{});
+  const bool there =
+      at.optional_object("sessions", "", "conversations of several turns", [&](JsonCursor& inner) {
+        distribution(inner, "turns", sessions.turns, Unit::turns, "turns of a session");
+        distribution(inner, "think", sessions.think, Unit::seconds,
+                     "time from an answer to the next question");
+        inner.flag("carry_history", sessions.carry_history,
+                   "each prompt starts with all earlier turns");
+      });
+  if (there) load.sessions = sessions;
+  at.count("shared_prefixes", load.shared_prefixes, 0, kMostPrefixes,
+           "number of distinct system prompts, 0 for none");
+  std::int64_t prefix = load.shared_prefix_tokens.value();
+  at.count("shared_prefix_tokens", prefix, 0, kMaxRequestTokens.value(), "length of each of them");
+  load.shared_prefix_tokens = Tokens(prefix);
+}
+
+void workload_fields(JsonCursor& at, WorkloadSpec& load) {
+  at.text("trace", load.trace, "path of a trace, - for standard input; left out: a generator");
+  at.text("format", load.format, "format of the trace, or auto");
+  at.number("rate_scale", load.rate_scale, 1e-6, 1e6, "arrivals come this many times faster");
+  at.count("limit", load.limit, 0, kMostRequests, "at most so many requests, 0 for all");
+  at.duration("window_start", load.window_start, kInstantly,
+              "skip earlier arrivals, measured from the first");
+  at.duration("window_end", load.window_end, kSomeTime,
+              "skip arrivals from here on, measured from the first");
+  arrival_fields(at, load);
+  at.count("clients", load.clients, 0, kMostClients,
+           "closed loop: clients with one request at a time, 0 for open loop");
+  distribution(at, "think", load.think, Unit::seconds,
+               "closed loop: time from an answer to the client's next request");
+}
+
+void slo_fields(JsonCursor& at, SloSpec& slo) {
+  at.duration("ttft", slo.ttft, kSomeTime, "time to the first token");
+  at.duration("tpot", slo.tpot, kSomeTime, "mean time per output token after the first");
+  at.duration("end_to_end", slo.end_to_end, kSomeTime, "time from arrival to the last token");
+  at.number("attainment", slo.attainment, 0, 1, "share of requests that must meet all of them");
+}
+
+}  // namespace
+
+const std::vector<std::string>& distribution_names() {
+  static const std::vector<std::string> kNames = {
+      "constant", "uniform", "exponential", "gamma", "weibull", "lognormal", "pareto", "empirical"};
+  return kNames;
+}
+
+void scenario_fields(JsonCursor& at, Scenario& scenario) {
+  std::string schema;
+  at.text("$schema", schema, "for editors; `headroom schema` prints it");
+  at.text("name", scenario.name, "title of the report");
+  at.count("seed", scenario.seed, 0, std::int64_t{1} << 53, "of all random streams");
+  at.required().object("model", "name", "what is served",
+                       [&](JsonCursor& inner) { model_fields(inner, scenario.model); });
+  at.required().object("cluster", "", "the hardware", [&](JsonCursor& inner) {
+    inner.required().list(
+        "nodes", 1, 1000, "nodes of one kind",
+        [&](JsonCursor& node, std::size_t) { node_fields(node, scenario.nodes.emplace_back()); });
+    inner.bandwidth("spine", scenario.spine,
+                    "switch between nodes, a port and direction; 0 GB/s: unlimited");
+  });
+  at.required().list("deployment", 1, 1000, "replicas of one kind",
+                     [&](JsonCursor& group, std::size_t) {
+                       group_fields(group, scenario.deployment.emplace_back());
+                     });
+  policy<RoutingPolicy>(at, "routing", scenario.routing, "which replica serves a request");
+  policy<AdmissionPolicy>(at, "admission", scenario.admission, "whether a request enters at all");
+  at.choice("predictor", scenario.predictor, {"oracle", "mean", "noisy"},
+            "what schedulers believe of output lengths");
+  at.number("predictor_sigma", scenario.predictor_sigma, 0, 10,
+            "noisy predictor: sigma of the log of its error factor");
+  at.required().object("workload", "", "what arrives",
+                       [&](JsonCursor& inner) { workload_fields(inner, scenario.workload); });
+  at.object("slo", "", "service levels; what is left out is not asked for",
+            [&](JsonCursor& inner) { slo_fields(inner, scenario.slo); });
+  at.object("price", "", "what a device costs", [&](JsonCursor& inner) {
+    inner.price("device_hour", scenario.price.device_hour,
+                "one device; the catalogue's price when left out");
+    inner.text("source", scenario.price.source, "where that price comes from");
+  });
+  at.duration("time_limit", scenario.time_limit, kSomeTime,
+              "stop the simulation at this simulated time");
+}
+
+}  // namespace headroom

@@ -1,0 +1,276 @@
+#include "sim/scenario_rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "sim/check.h"
+#include "sim/quantity_text.h"
+#include "sim/scenario_fields.h"
+
+namespace headroom {
+
+const JsonNode* JsonPlaces::find(std::string_view pointer) const {
+  const JsonNode* node = &root_;
+  while (!pointer.empty() && node != nullptr) {
+    pointer.remove_prefix(1);
+    const std::size_t length = std::min(pointer.find('/'), pointer.size());
+    const std::string_view part = pointer.substr(0, length);
+    pointer.remove_prefix(length);
+    if (node->kind == JsonNode::Kind::array) {
+      std::size_t index = 0;
+      std::from_chars(part.data(), part.data() + part.size(), index);
+      node = index < node->children.size() ? &node->children[index] : nullptr;
+    } else {
+      node = node->find(part);
+    }
+  }
+  return node;
+}
+
+std::string JsonPlaces::place(std::string_view pointer) const {
+  const JsonNode* node = find(pointer);
+  const std::string& origin = node == nullptr || node->origin.empty() ? file_ : node->origin;
+  return origin + ": " + std::string(pointer);
+}
+
+namespace {
+
+using Kind = DistributionSpec::Kind;
+
+class Rules {
+ public:
+  Rules(const JsonPlaces& places, const Scenario& scenario)
+      : places_(places), scenario_(scenario), load_(scenario.workload) {}
+
+  void check() const {
+    cluster();
+    predictor();
+    if (load_.trace.empty()) {
+      generator();
+    } else {
+      trace();
+    }
+    window();
+    closed_loop();
+    price();
+  }
+
+ private:
+  [[nodiscard]] bool written(const std::string& pointer) const {
+    return places_.find(pointer) != nullptr;
+  }
+  [[noreturn]] void fail(const std::string& pointer, const std::string& what) const {
+    throw InputError(places_.place(pointer), what);
+  }
+  /// Refuses a value that the run would ignore.
+  void ignored(const std::string& pointer, const char* reason, const char* remedy) const {
+    if (written(pointer)) {
+      fail(pointer, fmt::format("expected nothing here {}, got a value that would be ignored; {}",
+                                reason, remedy));
+    }
+  }
+
+  void cluster() const;
+  void predictor() const;
+  void trace() const;
+  void generator() const;
+  void arrivals() const;
+  void window() const;
+  void closed_loop() const;
+  void price() const;
+  void distribution(const std::string& pointer, const DistributionSpec& value) const;
+  void lengths(const std::string& pointer, const DistributionSpec& value) const;
+  void distribution_keys(const std::string& pointer, const DistributionSpec& value) const;
+  void empirical(const std::string& pointer, const DistributionSpec& value) const;
+
+  const JsonPlaces& places_;
+  const Scenario& scenario_;
+  const WorkloadSpec& load_;
+};
+
+void Rules::cluster() const {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < scenario_.nodes.size(); ++i) {
+    const std::string& name = scenario_.nodes[i].name;
+    if (std::find(names.begin(), names.end(), name) != names.end()) {
+      fail(fmt::format("/cluster/nodes/{}", i),
+           fmt::format("expected a name of its own, got {} again; name the kinds of nodes apart",
+                       headroom::quoted(name)));
+    }
+    names.push_back(name);
+  }
+  for (std::size_t i = 0; i < scenario_.deployment.size(); ++i) {
+    const std::string& nodes = scenario_.deployment[i].nodes;
+    const std::string pointer = fmt::format("/deployment/{}/nodes", i);
+    if (nodes.empty() && names.size() > 1) {
+      fail(pointer, fmt::format("expected one of {}, got nothing; say which nodes to use",
+                                fmt::join(names, ", ")));
+    }
+    if (!nodes.empty() && std::find(names.begin(), names.end(), nodes) == names.end()) {
+      fail(pointer, fmt::format("expected one of {}, got {}{}", fmt::join(names, ", "),
+                                headroom::quoted(nodes), did_you_mean(nodes, names)));
+    }
+  }
+}
+
+void Rules::predictor() const {
+  if (scenario_.predictor != "noisy") {
+    ignored("/predictor_sigma", "unless the predictor is noisy",
+            "set \"predictor\": \"noisy\" or remove it");
+  }
+}
+
+void Rules::trace() const {
+  for (const char* key : {"preset", "arrivals", "rate", "arrival_cv", "requests", "prompt",
+                          "output", "sessions", "shared_prefixes", "shared_prefix_tokens"}) {
+    ignored(fmt::format("/workload/{}", key), "beside a trace",
+            "remove it or the trace; rate_scale and limit change a trace");
+  }
+}
+
+void Rules::generator() const {
+  ignored("/workload/format", "without a trace", "add the trace or remove it");
+  if (load_.requests == 0) {
+    fail("/workload/requests",
+         written("/workload/requests")
+             ? "expected at least 1 request, got 0; say how many to generate"
+             : "expected a number of requests, got none; set \"requests\", or name a \"trace\"");
+  }
+  if (!load_.preset.empty()) {
+    for (const char* key : {"arrivals", "arrival_cv", "prompt", "output", "sessions",
+                            "shared_prefixes", "shared_prefix_tokens"}) {
+      ignored(fmt::format("/workload/{}", key), "beside a preset", "remove it or the preset");
+    }
+  } else {
+    lengths("/workload/prompt", load_.prompt);
+    lengths("/workload/output", load_.output);
+    arrivals();
+  }
+  if (load_.sessions) {
+    lengths("/workload/sessions/turns", load_.sessions->turns);
+    if (written("/workload/sessions/think")) {
+      distribution("/workload/sessions/think", load_.sessions->think);
+    }
+  }
+  if (load_.shared_prefixes == 0) {
+    ignored("/workload/shared_prefix_tokens", "without shared_prefixes",
+            "set shared_prefixes or remove it");
+  }
+}
+
+void Rules::arrivals() const {
+  if (load_.clients == 0 && !(load_.rate.value() > 0)) {
+    fail("/workload/rate", "expected a rate above 0 /s, got 0; write for example \"8 /s\"");
+  }
+  if (load_.clients == 0 && !written("/workload/rate")) {
+    fail("/workload/rate", "expected a rate of arrivals, got none; write for example \"8 /s\"");
+  }
+  if (load_.arrivals != "gamma" && load_.arrivals != "weibull") {
+    ignored("/workload/arrival_cv", "unless arrivals are gamma or weibull",
+            "choose one of the two or remove it");
+  }
+}
+
+void Rules::window() const {
+  if (load_.window_start && load_.window_end && *load_.window_end <= *load_.window_start) {
+    fail("/workload/window_end",
+         fmt::format("expected an end after the start {}, got {}; swap them",
+                     to_text(*load_.window_start), to_text(*load_.window_end)));
+  }
+}
+
+void Rules::closed_loop() const {
+  if (load_.clients == 0) {
+    ignored("/workload/think", "without clients", "set \"clients\" for a closed loop or remove it");
+    return;
+  }
+  for (const char* key :
+       {"arrivals", "rate", "arrival_cv", "rate_scale", "window_start", "window_end", "sessions"}) {
+    ignored(fmt::format("/workload/{}", key), "in a closed loop",
+            "clients decide when requests arrive; remove it or clients");
+  }
+  if (written("/workload/think")) distribution("/workload/think", load_.think);
+}
+
+void Rules::price() const {
+  if (!scenario_.price.device_hour) {
+    ignored("/price/source", "without a price", "add device_hour or remove it");
+  }
+}
+
+/// A distribution of a count that must be given.
+void Rules::lengths(const std::string& pointer, const DistributionSpec& value) const {
+  if (!written(pointer)) {
+    fail(pointer,
+         "expected a number or a distribution, got nothing; write for example "
+         "{\"kind\": \"lognormal\", \"mean\": 1000, \"cv\": 1}");
+  }
+  distribution(pointer, value);
+}
+
+void Rules::distribution(const std::string& pointer, const DistributionSpec& value) const {
+  distribution_keys(pointer, value);
+  const bool has_mean =
+      value.kind != Kind::uniform && value.kind != Kind::pareto && value.kind != Kind::empirical;
+  const bool needs_mean = has_mean && value.kind != Kind::constant;
+  if (needs_mean && !(value.mean > 0)) {
+    fail(pointer, "expected a mean above 0, got 0; add \"mean\"");
+  }
+  if (value.kind == Kind::pareto && !(value.least > 0 && value.alpha > 0)) {
+    fail(pointer, "expected \"least\" and \"alpha\" above 0 for a Pareto law, got 0; add them");
+  }
+  if (value.kind == Kind::uniform && !(value.most > value.least)) {
+    fail(pointer, "expected \"most\" above \"least\" for a uniform law, got no room; widen it");
+  }
+  if (value.most > 0 && value.most < value.least) {
+    fail(pointer, "expected \"most\" of at least \"least\", got less; swap them");
+  }
+  if (value.kind == Kind::empirical) empirical(pointer, value);
+}
+
+void Rules::distribution_keys(const std::string& pointer, const DistributionSpec& value) const {
+  const auto refuse = [&](const char* key) {
+    const JsonNode* node = places_.find(pointer);
+    if (node == nullptr || node->kind != JsonNode::Kind::object) return;
+    const std::string& kind = distribution_names()[static_cast<std::size_t>(value.kind)];
+    ignored(pointer + "/" + key, ("for the law " + kind).c_str(),
+            "choose another kind or remove it");
+  };
+  const Kind kind = value.kind;
+  if (kind == Kind::uniform || kind == Kind::pareto || kind == Kind::empirical) refuse("mean");
+  if (kind != Kind::gamma && kind != Kind::weibull && kind != Kind::lognormal) refuse("cv");
+  if (kind == Kind::constant) {
+    refuse("least");
+    refuse("most");
+  }
+  if (kind != Kind::pareto) refuse("alpha");
+  if (kind != Kind::empirical) {
+    refuse("values");
+    refuse("weights");
+  }
+}
+
+void Rules::empirical(const std::string& pointer, const DistributionSpec& value) const {
+  if (value.values.empty()) {
+    fail(pointer, "expected \"values\" for an empirical law, got none; list them");
+  }
+  const bool weighted = written(pointer + "/weights");
+  if (weighted && value.weights.size() != value.values.size()) {
+    fail(pointer + "/weights", fmt::format("expected {} weights, one a value, got {}; match them",
+                                           value.values.size(), value.weights.size()));
+  }
+  if (weighted && std::all_of(value.weights.begin(), value.weights.end(),
+                              [](double weight) { return !(weight > 0); })) {
+    fail(pointer + "/weights", "expected a weight above 0, got only zeros; weigh one value");
+  }
+}
+
+}  // namespace
+
+void check_scenario_rules(const JsonPlaces& places, const Scenario& scenario) {
+  Rules(places, scenario).check();
+}
+
+}  // namespace headroom

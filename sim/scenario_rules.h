@@ -1,0 +1,31 @@
+// Rules between the fields of a scenario: what must go together, what would be ignored.
+//
+// Law: a value that a run would ignore is refused, with the place where it was written.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sim/scenario.h"
+#include "sim/scenario_json.h"
+
+namespace headroom {
+
+/// Finds out whether and where a value was written.
+class JsonPlaces {
+ public:
+  JsonPlaces(const std::string& file, const JsonNode& root) : file_(file), root_(root) {}
+  /// The node at a pointer such as "/workload/rate"; nullptr when nobody wrote it.
+  [[nodiscard]] const JsonNode* find(std::string_view pointer) const;
+  /// "file: /pointer", or "--flag: /pointer" where a flag set it.
+  [[nodiscard]] std::string place(std::string_view pointer) const;
+
+ private:
+  const std::string& file_;
+  const JsonNode& root_;
+};
+
+/// Throws InputError for the first rule that is broken.
+void check_scenario_rules(const JsonPlaces& places, const Scenario& scenario);
+
+}  // namespace headroom
