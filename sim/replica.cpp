@@ -389,7 +389,6 @@ void Replica::finish_iterations(Batch& batch) {
   stall_clock_ += batch.stall;
   if (!batch.decodes.empty()) finish_decodes(batch);
   if (!batch.prefills.empty()) finish_prefills(batch);
-  totals_.peak_blocks = std::max(totals_.peak_blocks, kv_.used());
   if (running_changed_) sweep_running();
 }
 
@@ -442,6 +441,8 @@ void Replica::finish_decodes(Batch& batch) {
       request.blocks = static_cast<std::int32_t>(grown);
     }
   }
+  // What the run's last iteration holds, before anyone leaves.
+  totals_.peak_blocks = std::max(totals_.peak_blocks, kv_.used());
   gaps.add(gap, weight);
   if (k > 1) batch.run.add_gaps(1, k, static_cast<std::int64_t>(batch.decodes.size()), gaps);
   if (k < batch.min_remaining) return;
