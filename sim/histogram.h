@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "sim/units.h"
+
 namespace headroom {
 
 class LogHistogram {
@@ -18,7 +20,7 @@ class LogHistogram {
   [[nodiscard]] static constexpr std::size_t bin(std::int64_t value) {
     const auto v = static_cast<std::uint64_t>(value);
     if (v < (std::uint64_t{1} << kSubBits)) return static_cast<std::size_t>(v);
-    const int shift = std::bit_width(v) - 1 - kSubBits;
+    const int shift = static_cast<int>(std::bit_width(v)) - 1 - kSubBits;
     return (static_cast<std::size_t>(shift) << kSubBits) + static_cast<std::size_t>(v >> shift);
   }
   /// Smallest value of a bin.
@@ -44,7 +46,7 @@ class LogHistogram {
     weights_[bin] += weight;
   }
   /// Books count, sum and maximum of values that went in through `add_to_bin`.
-  void add_totals(std::int64_t count, double sum, std::int64_t largest) {
+  void add_totals(std::int64_t count, Int128 sum, std::int64_t largest) {
     count_ += count;
     sum_ += sum;
     if (largest > largest_) largest_ = largest;
@@ -54,7 +56,7 @@ class LogHistogram {
   std::vector<std::int64_t> weights_;
   std::int64_t count_ = 0;
   std::int64_t largest_ = 0;
-  double sum_ = 0.0;
+  Int128 sum_ = 0;  ///< exact, so that the order of adding cannot show
 };
 
 }  // namespace headroom
