@@ -1,4 +1,3 @@
-// links: sim
 // links: sim policies
 // libFuzzer: any bytes are a scenario or exactly one InputError of one line. The first line may be
 // an override.
