@@ -36,6 +36,7 @@ nlohmann-json3-dev: scenarios and JSON reports
 libfmt-dev: text of reports
 libsqlite3-dev: profile store and run history
 libzstd-dev: compressed traces
+libxxhash-dev: digests of scenarios and reports
 TEXT
   [[ $1 == run ]] && return
   cat <<'TEXT'

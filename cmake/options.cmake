@@ -51,3 +51,4 @@ find_package(fmt REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+find_path(XXHASH_INCLUDE xxhash.h REQUIRED)  # used as a header only
