@@ -72,8 +72,7 @@ void print_header(Page& page, const Summary& s) {
   const ReportContext& c = s.context;
   page.paint("1", shortened("Headroom run: " + c.scenario, kConsoleColumns));
   page.labelled("model", c.model);
-  page.labelled("cluster",
-                fmt::format("{} GPUs ({}) in {} replicas", c.gpus, c.device, c.replicas));
+  page.labelled("cluster", cluster_text(c));
   if (c.kv_blocks_per_replica.value() > 0) {
     page.labelled("KV capacity",
                   fmt::format("{} blocks of {} tokens a replica", c.kv_blocks_per_replica.value(),

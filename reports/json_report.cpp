@@ -189,12 +189,14 @@ Json confidence_json(const Summary& s) {
   return Json{{"level", 0.95}, {"scope", kIntervalScope}, {"means", std::move(rows)}};
 }
 
-Json saturation_json(const Saturation& s) {
+Json saturation_json(const Summary& summary) {
+  const Saturation& s = summary.saturation;
   const bool known = s.hint != SaturationHint::unknown;
   return Json{{"hint", to_string(s.hint)},
               {"mean_queue_first_third", known ? number(s.first_third) : Json()},
               {"mean_queue_last_third", known ? number(s.last_third) : Json()},
-              {"queue_growth_per_second", known ? number(s.growth_per_s) : Json()}};
+              {"queue_growth_per_second", known ? number(s.growth_per_s) : Json()},
+              {"peak_queue", summary.series.empty() ? Json() : number(summary.peak_waiting)}};
 }
 
 Json series_json(const Summary& s) {
@@ -230,7 +232,7 @@ std::string json_report(const Summary& summary) {
   document["throughput"] = throughput_json(s);
   document["engine"] = engine_json(s.engine);
   document["replicas"] = replicas_json(s);
-  document["saturation"] = saturation_json(s.saturation);
+  document["saturation"] = saturation_json(s);
   document["cost"] = cost_json(s);
   document["lower_bound"] = lower_bound_json(s);
   document["simulated_time"] = time_json(s.time);

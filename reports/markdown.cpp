@@ -66,7 +66,7 @@ void write_head(Document& page, const Summary& s) {
   page.paragraph(verdict_sentence(s));
   page.columns({"run", ""});
   page.row({"model", c.model});
-  page.row({"cluster", fmt::format("{} GPUs ({}) in {} replicas", c.gpus, c.device, c.replicas)});
+  page.row({"cluster", cluster_text(c)});
   page.row(
       {"KV capacity", fmt::format("{} blocks of {} tokens a replica",
                                   c.kv_blocks_per_replica.value(), c.kv_block_tokens.value())});

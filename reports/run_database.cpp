@@ -59,9 +59,10 @@ class Database {
  public:
   explicit Database(const std::string& path) : path_(path) {
     sqlite3* raw = nullptr;
-    // The private cache keeps "file:" names from being read as URIs with options.
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_PRIVATECACHE;
-    const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+    // Some builds of SQLite read "file:..." as a URI with options; it is a plain name here.
+    const std::string name = path.rfind("file:", 0) == 0 ? "./" + path : path;
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    const int code = sqlite3_open_v2(name.c_str(), &raw, flags, nullptr);
     db_.reset(raw);
     if (code != SQLITE_OK) fail();
     sqlite3_busy_timeout(raw, kBusyMilliseconds);

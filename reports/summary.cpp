@@ -29,6 +29,12 @@ const char* label_of(LatencyMetric metric) {
   return kLabels[static_cast<std::size_t>(metric)];
 }
 
+std::string cluster_text(const ReportContext& context) {
+  return std::to_string(context.gpus) + (context.gpus == 1 ? " GPU (" : " GPUs (") +
+         context.device + ") in " + std::to_string(context.replicas) +
+         (context.replicas == 1 ? " replica" : " replicas");
+}
+
 const char* to_string(SloVerdict verdict) {
   switch (verdict) {
     case SloVerdict::not_set:

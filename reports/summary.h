@@ -184,6 +184,9 @@ struct Summary {
 /// Pure: the same metrics and context give the same summary.
 [[nodiscard]] Summary summarise(const Metrics& metrics, const ReportContext& context);
 
+/// "4 GPUs (NVIDIA H100 SXM) in 2 replicas".
+[[nodiscard]] std::string cluster_text(const ReportContext& context);
+
 /// What the confidence intervals cover, for every output that prints them.
 extern const char* const kIntervalScope;
 /// How rates are defined, for every output that prints them.
