@@ -233,9 +233,10 @@ TEST_CASE("a registration in the middle of a file is not at its end") {
 }
 
 TEST_CASE("no source promises work to come") {
-  const std::regex word(R"(\b(TO)"
-                        R"(DO|FIX)"
-  const std::regex word(R"(\b(TO)" R"(DO|FIX)" R"(ME)\b)");
+  const std::regex word(
+      "\\b(TO"
+      "DO|FIX"
+      "ME)\\b");  // in pieces: this file is read too
   std::vector<std::string> found;
   for (const SourceFile& file : headroom::laws::source_files(kRoot, kFolders)) {
     for (std::size_t i = 0; i < file.lines.size(); ++i) {
