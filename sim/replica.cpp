@@ -66,8 +66,6 @@ void Replica::request_decision() {
   state_.ready.push_back(id_);
 }
 
-void Replica::on_stage_free() { request_decision(); }
-
 // Planning
 // ------------------------------------------------------------------------------------------
 

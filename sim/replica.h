@@ -19,6 +19,7 @@
 #include "sim/cost_model.h"
 #include "sim/decode_run.h"
 #include "sim/kv_pool.h"
+#include "sim/replica_engine.h"
 #include "sim/simulation_state.h"
 
 namespace headroom {
@@ -38,39 +39,30 @@ struct ReplicaSetup {
   std::int64_t pipeline_stages = 1;  ///< batches in flight at most
 };
 
-class Replica {
+class Replica final : public ReplicaEngine {
  public:
   Replica(ReplicaId id, ReplicaSetup setup, SimulationState& state, RunCompression compression);
-  ~Replica();
+  ~Replica() override;
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
-  /// A request joins the waiting queue.
-  void enqueue(RequestSlot slot);
-  /// Whether an iteration-end event of this generation still stands; a cut run leaves a stale one
-  /// behind.
-  [[nodiscard]] bool is_current(std::uint32_t generation) const;
-  /// The run of iterations with this generation ends now. Requires is_current(generation).
-  void on_iteration_end(std::uint32_t generation);
-  /// Asks the policy for the next batch, if one may start now.
-  void decide();
-  /// Marks the replica for a decision in this instant.
-  void request_decision();
-  /// The first pipeline stage is free again.
-  void on_stage_free();
+  void enqueue(RequestSlot slot) override;
+  void decide() override;
+  [[nodiscard]] bool is_current(std::uint32_t generation) const override;
+  void on_iteration_end(std::uint32_t generation) override;
+  void on_stage_free() override { request_decision(); }
 
-  [[nodiscard]] const ReplicaSetup& setup() const { return setup_; }
-  [[nodiscard]] const KvPool& kv() const { return kv_; }
-  [[nodiscard]] ReplicaTotals totals() const;
-  [[nodiscard]] std::int64_t outstanding() const { return outstanding_; }
-  [[nodiscard]] Tokens outstanding_prompt() const { return outstanding_prompt_; }
-  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
-  [[nodiscard]] std::size_t running() const { return running_.size(); }
-  [[nodiscard]] std::size_t swapped() const { return swapped_.size(); }
-  [[nodiscard]] std::int64_t in_flight() const { return in_flight_; }
-  /// KV blocks held as of the last iteration boundary at or before now. O(batch) inside a
-  /// compressed run.
-  [[nodiscard]] Blocks used_blocks_now() const;
+  [[nodiscard]] std::int64_t outstanding() const override { return outstanding_; }
+  [[nodiscard]] Tokens outstanding_prompt() const override { return outstanding_prompt_; }
+  [[nodiscard]] std::size_t waiting() const override { return waiting_.size(); }
+  [[nodiscard]] std::size_t running() const override { return running_.size(); }
+  [[nodiscard]] std::size_t swapped() const override { return swapped_.size(); }
+  [[nodiscard]] std::int64_t in_flight() const override { return in_flight_; }
+  /// O(batch) inside a compressed run.
+  [[nodiscard]] Blocks used_blocks_now() const override;
+  [[nodiscard]] Blocks total_blocks() const override { return kv_.total(); }
+  [[nodiscard]] Tokens max_model_len() const override { return setup_.max_model_len; }
+  [[nodiscard]] ReplicaTotals totals() const override;
 
  private:
   friend class BatchPlan;
@@ -103,6 +95,9 @@ class Replica {
     [[nodiscard]] std::size_t requests() const { return decodes.size() + prefills.size(); }
     [[nodiscard]] BatchShape shape() const;
   };
+
+  /// Marks the replica for a decision in this instant.
+  void request_decision();
 
   // Planning, called by BatchPlan.
   [[nodiscard]] bool grow(LiveRequest& request, std::int64_t tokens, std::int64_t lookahead);

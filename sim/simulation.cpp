@@ -34,7 +34,7 @@ class Simulation final : public ClusterView {
     return replicas_[replica.index()]->used_blocks_now();
   }
   [[nodiscard]] Blocks total_blocks(ReplicaId replica) const override {
-    return replicas_[replica.index()]->kv().total();
+    return replicas_[replica.index()]->total_blocks();
   }
 
  private:
@@ -54,7 +54,7 @@ class Simulation final : public ClusterView {
 
   SimulationSetup setup_;
   SimulationState state_;
-  std::vector<std::unique_ptr<Replica>> replicas_;
+  std::vector<std::unique_ptr<ReplicaEngine>> replicas_;
   RandomStream routing_random_;
   RandomStream predictor_random_;
   std::uint32_t next_id_ = 0;
@@ -67,18 +67,22 @@ Simulation::Simulation(SimulationSetup setup)
       routing_random_(setup_.seed, "routing"),
       predictor_random_(setup_.seed, "predictor"),
       sample_interval_(setup_.sample_interval) {
+  const std::size_t count = setup_.replicas.size() + setup_.stage_queues.size();
   SIM_CHECK(setup_.source != nullptr && setup_.routing != nullptr && setup_.admission != nullptr &&
-                !setup_.replicas.empty() && setup_.replicas.size() <= 65536,
+                count >= 1 && count <= 65536,
             "a simulation has a source, policies and 1 to 65,536 replicas");
   SIM_CHECK(sample_interval_ > Duration(0), "samples are apart");
   check_context() = CheckContext{};
   check_context().seed = setup_.seed;
   state_.source = setup_.source;
   state_.sinks = setup_.sinks;
-  for (std::size_t i = 0; i < setup_.replicas.size(); ++i) {
-    replicas_.push_back(std::make_unique<Replica>(ReplicaId(static_cast<std::uint32_t>(i)),
-                                                  std::move(setup_.replicas[i]), state_,
-                                                  setup_.compression));
+  const auto next_replica = [this] { return ReplicaId(replicas()); };
+  for (ReplicaSetup& replica : setup_.replicas) {
+    replicas_.push_back(
+        std::make_unique<Replica>(next_replica(), std::move(replica), state_, setup_.compression));
+  }
+  for (StageQueuesSetup& stages : setup_.stage_queues) {
+    replicas_.push_back(std::make_unique<StageQueues>(next_replica(), std::move(stages), state_));
   }
 }
 
@@ -220,9 +224,9 @@ void Simulation::route(RequestSlot slot) {
   const ReplicaId chosen =
       setup_.routing->route(state_.requests.view(slot), *this, routing_random_);
   SIM_CHECK(chosen.index() < replicas(), "a router names an existing replica");
-  Replica& replica = *replicas_[chosen.index()];
+  ReplicaEngine& replica = *replicas_[chosen.index()];
   LiveRequest& request = state_.requests[slot];
-  const std::int64_t room = replica.setup().max_model_len.value() - request.prompt;
+  const std::int64_t room = replica.max_model_len().value() - request.prompt;
   if (room < 1) {
     state_.reject(slot, RejectReason::prompt_too_long);
     return;
@@ -238,7 +242,7 @@ void Simulation::observe() {
   ClusterSample sample;
   sample.time = next_sample_;
   state_.phase = Phase::observation;
-  for (const std::unique_ptr<Replica>& replica : replicas_) {
+  for (const std::unique_ptr<ReplicaEngine>& replica : replicas_) {
     sample.waiting += static_cast<std::int64_t>(replica->waiting());
     sample.running += static_cast<std::int64_t>(replica->running());
     sample.swapped += static_cast<std::int64_t>(replica->swapped());
@@ -262,10 +266,9 @@ Metrics Simulation::close() {
   metrics.end = now();
   metrics.live_at_end = state_.requests.live();
   metrics.sample_interval = sample_interval_;
-  for (const std::unique_ptr<Replica>& replica : replicas_) {
+  for (const std::unique_ptr<ReplicaEngine>& replica : replicas_) {
     metrics.replicas.push_back(replica->totals());
-    const KvPool& kv = replica->kv();
-    SIM_CHECK(replica->outstanding() > 0 || kv.free() == kv.total(),
+    SIM_CHECK(replica->outstanding() > 0 || replica->used_blocks_now() == Blocks(0),
               "KV blocks are conserved: an empty replica holds none");
   }
   SIM_CHECK(metrics.arrived == metrics.finished + metrics.total_rejected() + metrics.live_at_end,

@@ -16,6 +16,7 @@
 #include "sim/policy.h"
 #include "sim/replica.h"
 #include "sim/request_source.h"
+#include "sim/stage_queues.h"
 
 namespace headroom {
 
@@ -33,6 +34,7 @@ struct PredictorSetup {
 
 struct SimulationSetup {
   std::vector<ReplicaSetup> replicas;
+  std::vector<StageQueuesSetup> stage_queues{};  ///< further replicas, numbered after `replicas`
   std::unique_ptr<RoutingPolicy> routing;
   std::string routing_name;
   std::unique_ptr<AdmissionPolicy> admission;

@@ -1,4 +1,5 @@
-// The smallest world in which the engine runs: requests from a list, a cost on a line, one door, one router.
+// The smallest world in which the engine runs: requests from a list, a cost on a line, one door,
+// one router.
 #pragma once
 
 #include <memory>
@@ -32,7 +33,8 @@ class ListSource final : public RequestSource {
   return spec;
 }
 
-/// An iteration lasts base + per_decode * (decodes + padded) + per_context * context + per_prefill * prefill tokens.
+/// An iteration lasts base + per_decode * (decodes + padded) + per_context * context + per_prefill
+/// * prefill tokens.
 struct LineCostTerms {
   Duration base = kMillisecond;
   Duration per_decode{0};

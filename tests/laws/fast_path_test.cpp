@@ -1,4 +1,5 @@
-// The compressed path gives the same bytes as the plain one, over every registered batch policy (R11).
+// The compressed path gives the same bytes as the plain one, over every registered batch policy
+// (R11).
 #include <rapidcheck.h>
 
 #include <algorithm>
@@ -11,7 +12,8 @@ using namespace headroom;
 
 namespace {
 
-/// A small random world: enough pressure on KV blocks that admissions block and requests are preempted.
+/// A small random world: enough pressure on KV blocks that admissions block and requests are
+/// preempted.
 struct World {
   std::vector<RequestSpec> requests;
   toy::LineCostTerms cost;
@@ -28,9 +30,9 @@ World arbitrary_world() {
   std::int64_t at = 0;
   for (int i = 0; i < count; ++i) {
     at += *rc::gen::inRange<std::int64_t>(0, spread);
-    world.requests.push_back(
-        toy::request(Duration(at), *rc::gen::inRange<std::int64_t>(1, longest_prompt + 1),
-                     *rc::gen::inRange<std::int64_t>(1, longest_output + 1)));
+    world.requests.push_back(toy::request(Duration(at),
+                                          *rc::gen::inRange<std::int64_t>(1, longest_prompt + 1),
+                                          *rc::gen::inRange<std::int64_t>(1, longest_output + 1)));
   }
   world.cost.base = Duration(*rc::gen::inRange<std::int64_t>(1, 3'000'000));
   world.cost.per_decode = Duration(*rc::gen::inRange<std::int64_t>(0, 50'000));
@@ -81,9 +83,9 @@ bool same_sample(const ClusterSample& a, const ClusterSample& b) {
 
 bool same_totals(const ReplicaTotals& a, const ReplicaTotals& b) {
   return a.busy == b.busy && a.iterations == b.iterations &&
-         a.prefill_iterations == b.prefill_iterations &&
-         a.batched_requests == b.batched_requests && a.prefill_tokens == b.prefill_tokens &&
-         a.decode_tokens == b.decode_tokens && a.preemptions_recompute == b.preemptions_recompute &&
+         a.prefill_iterations == b.prefill_iterations && a.batched_requests == b.batched_requests &&
+         a.prefill_tokens == b.prefill_tokens && a.decode_tokens == b.decode_tokens &&
+         a.preemptions_recompute == b.preemptions_recompute &&
          a.preemptions_swap == b.preemptions_swap && a.peak_blocks == b.peak_blocks &&
          a.swapped == b.swapped && a.finished == b.finished;
 }
@@ -106,8 +108,8 @@ void require_same(const Outcome& fast, const Outcome& plain) {
                        same_request));
   RC_ASSERT(std::equal(a.samples.begin(), a.samples.end(), b.samples.begin(), b.samples.end(),
                        same_sample));
-  RC_ASSERT(std::equal(a.replicas.begin(), a.replicas.end(), b.replicas.begin(),
-                       b.replicas.end(), same_totals));
+  RC_ASSERT(std::equal(a.replicas.begin(), a.replicas.end(), b.replicas.begin(), b.replicas.end(),
+                       same_totals));
 }
 
 /// Default parameters, with some of them drawn anew inside their bounds.
