@@ -1,0 +1,237 @@
+#include "models/compiled_cost.h"
+
+#include <algorithm>
+
+#include "sim/check.h"
+
+namespace headroom {
+namespace {
+
+// Copies of pinned KV blocks reach about 80 % of the link's data-sheet rate. Planning default.
+constexpr double kHostLinkUse = 0.8;
+// Sampled rows and tokens are tabulated up to here; beyond, the last cell's line goes on.
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 20;
+constexpr std::int64_t kMostRows = std::int64_t{1} << 14;
+
+void add_all(WorkTable::Node& node, const std::vector<Operator>& list, double times,
+             const OperatorTimes& clock) {
+  for (const Operator& op : list)
+    node.add(class_of(op.kind), clock.time(op), times * static_cast<double>(op.repeat));
+}
+
+WorkTable::Node token_node(const ShardedModel& sharded, const OperatorTimes& clock,
+                           std::int64_t tokens) {
+  WorkTable::Node node;
+  if (tokens == 0) return node;
+  add_all(node, head_operators(sharded, tokens), 1, clock);
+  add_all(node, layer_token_operators(sharded, tokens),
+          static_cast<double>(sharded.layers_per_stage()), clock);
+  return node;
+}
+
+WorkTable::Node row_node(const ShardedModel& sharded, const OperatorTimes& clock,
+                         std::int64_t rows) {
+  WorkTable::Node node;
+  if (rows > 0) add_all(node, tail_operators(sharded, rows), 1, clock);
+  return node;
+}
+
+WorkTable::Node handoff_node(const ShardedModel& sharded, const OperatorTimes& clock,
+                             std::int64_t tokens) {
+  WorkTable::Node node;
+  if (tokens > 0 && sharded.parallel.pipeline > 1) {
+    const Operator op = stage_handoff(sharded, tokens);
+    node.add(class_of(op.kind), clock.time(op), 1);
+  }
+  return node;
+}
+
+/// Layers of one stage by what they attend to; a stage that holds one windowed layer more than
+/// another is not told apart.
+struct SpanLayers {
+  double full = 0, windowed = 0;
+};
+
+SpanLayers span_layers(const ShardedModel& sharded) {
+  const auto layers = static_cast<double>(sharded.layers_per_stage());
+  const double windowed = sharded.model.sliding_window > 0
+                              ? static_cast<double>(sharded.model.windowed_layers) /
+                                    static_cast<double>(sharded.parallel.pipeline)
+                              : 0;
+  return {layers - windowed, windowed};
+}
+
+/// Attention of all layers of a stage: `of` gives the operator for a span.
+template <class Of>
+OperatorTime stage_attention(const ShardedModel& sharded, const OperatorTimes& clock,
+                             const Of& of) {
+  const SpanLayers layers = span_layers(sharded);
+  OperatorTime sum{0, 0, Evidence::measured};
+  const auto add = [&](AttentionSpan span, double times) {
+    if (times <= 0) return;
+    const OperatorTime one = clock.time(of(span));
+    sum.seconds += one.seconds * times;
+    sum.launch += one.launch * times;
+    sum.evidence = std::max(sum.evidence, one.evidence);
+  };
+  add(AttentionSpan::full, layers.full);
+  add(AttentionSpan::windowed, layers.windowed);
+  return sum;
+}
+
+OperatorTime decode_node(const ShardedModel& sharded, const OperatorTimes& clock,
+                         std::int64_t decodes, std::int64_t context) {
+  return stage_attention(sharded, clock, [&](AttentionSpan span) {
+    return decode_attention(sharded, span, decodes, context);
+  });
+}
+
+OperatorTime prefill_node(const ShardedModel& sharded, const OperatorTimes& clock,
+                          std::int64_t tokens, std::int64_t cached) {
+  return stage_attention(sharded, clock, [&](AttentionSpan span) {
+    PrefillChunk chunk;
+    chunk.tokens = static_cast<std::int32_t>(tokens);
+    chunk.cached = static_cast<std::int32_t>(cached);
+    return prefill_attention(sharded, span, chunk);
+  });
+}
+
+/// Windows bend the curve away from powers of two, so they get more cells.
+int context_bits(const ShardedModel& sharded) { return sharded.model.windowed_layers > 0 ? 3 : 1; }
+
+std::int64_t sampled_rows(const BatchShape& shape) {
+  std::int64_t rows = shape.decodes + shape.padded_decodes;
+  for (const PrefillChunk& chunk : shape.prefills) rows += chunk.samples;
+  return rows;
+}
+
+std::int64_t all_tokens(const BatchShape& shape) {
+  return shape.decodes + shape.padded_decodes + shape.prefill_tokens();
+}
+
+std::int64_t sequences(const BatchShape& shape) {
+  return shape.decodes + static_cast<std::int64_t>(shape.prefills.size());
+}
+
+}  // namespace
+
+CompiledCost::CompiledCost(const ShardedModel& sharded, const EngineDescription& engine,
+                           const OperatorTimes& times, BytesPerSecond host_bandwidth)
+    : tokens_(kMostTokens, [&](std::int64_t n) { return token_node(sharded, times, n); }),
+      rows_(kMostRows, [&](std::int64_t n) { return row_node(sharded, times, n); }),
+      handoff_(kMostTokens, [&](std::int64_t n) { return handoff_node(sharded, times, n); }),
+      decode_(context_bits(sharded),
+              [&](std::int64_t n, std::int64_t s) { return decode_node(sharded, times, n, s); }),
+      prefill_([&](std::int64_t n, std::int64_t c) { return prefill_node(sharded, times, n, c); }),
+      prefill_launch_(fixed_from_seconds(prefill_node(sharded, times, 1, 0).launch)),
+      pipeline_(sharded.parallel.pipeline),
+      captured_tokens_(engine.captured_tokens),
+      captures_prefill_(engine.capture == GraphCapture::any_batch),
+      floor_(fixed_from_seconds(seconds(engine.layer_floor)) * sharded.layers_per_stage()),
+      host_iteration_(fixed_from_seconds(seconds(engine.host_per_iteration))),
+      host_sequence_(fixed_from_seconds(seconds(engine.host_per_sequence))),
+      host_evidence_(engine.host_evidence),
+      host_bytes_per_second_(host_bandwidth.value() * kHostLinkUse) {}
+
+std::int64_t CompiledCost::transfer_time(Bytes bytes) const {
+  if (bytes.value() == 0) return 0;
+  return fixed_from_seconds(std::min(bytes.as_double() / host_bytes_per_second_, 1800.0));
+}
+
+Int128 CompiledCost::prefill_attention(const BatchShape& shape) const {
+  if (shape.prefills.empty()) return 0;
+  Int128 sum = prefill_launch_;
+  for (const PrefillChunk& chunk : shape.prefills) sum += prefill_.at(chunk);
+  return sum;
+}
+
+Int128 CompiledCost::device_time(const BatchShape& shape) const {
+  Int128 sum = tokens_.total(all_tokens(shape));
+  sum += rows_.total(sampled_rows(shape));
+  sum += prefill_attention(shape);
+  const std::int64_t rows = shape.decodes + shape.padded_decodes;
+  if (rows > 0) {
+    const std::int64_t context = shape.decode_context + shape.padded_decodes;
+    const DecodeLine line = decode_.at(rows, context).line;
+    sum += Int128{line.base} + Int128{line.slope} * context;
+  }
+  return sum;
+}
+
+IterationPrice CompiledCost::price(const BatchShape& shape) const {
+  const std::int64_t tokens = all_tokens(shape);
+  Int128 stage = device_time(shape);
+  if (!captured(tokens, static_cast<std::int64_t>(shape.prefills.size())))
+    stage = std::max(stage, Int128{floor_});
+  stage += host_time(sequences(shape)) + transfer_time(shape.host_transfer);
+  IterationPrice price{Duration(static_cast<std::int64_t>(stage >> kFixedBits)), Duration(0)};
+  if (pipeline_ > 1) price.handoff = Duration(handoff_.total(tokens) >> kFixedBits);
+  return price;
+}
+
+DecodeLine CompiledCost::decode_line(std::int64_t decodes, std::int64_t padded,
+                                     std::int64_t context) const {
+  const std::int64_t rows = decodes + padded;
+  DecodeLine line = decode_.at(rows, context + padded).line;
+  line.base += line.slope * padded + tokens_.total(rows) + rows_.total(rows);
+  line.last_context -= padded;
+  if (!captured(rows, 0) && line.base + line.slope * context < floor_) {
+    // Launch-bound up to where the device's own time reaches the floor.
+    if (line.slope > 0)
+      line.last_context = std::min(line.last_context, (floor_ - line.base) / line.slope);
+    line.base = floor_;
+    line.slope = 0;
+  }
+  line.base += host_time(decodes);
+  return line;
+}
+
+void CompiledCost::charge(const BatchShape& shape, CostLedger& ledger) const {
+  if (shape.prefills.empty() && shape.host_transfer.value() == 0) {
+    charge_decodes(shape.decodes, shape.padded_decodes, shape.decode_context, 1,
+                   shape.decode_context, ledger);
+    return;
+  }
+  const std::int64_t tokens = all_tokens(shape);
+  tokens_.charge(tokens, 1, ledger);
+  rows_.charge(sampled_rows(shape), 1, ledger);
+  for (const PrefillChunk& chunk : shape.prefills)
+    ledger.add(OperatorClass::prefill_attention, prefill_.evidence(chunk), prefill_.at(chunk));
+  if (!shape.prefills.empty())
+    ledger.add(OperatorClass::prefill_attention, prefill_.evidence(shape.prefills.front()),
+               prefill_launch_);
+  const std::int64_t rows = shape.decodes + shape.padded_decodes;
+  if (rows > 0) {
+    const std::int64_t context = shape.decode_context + shape.padded_decodes;
+    const DecodeAttentionTable::Line found = decode_.at(rows, context);
+    ledger.add(OperatorClass::decode_attention, found.evidence,
+               Int128{found.line.base} + Int128{found.line.slope} * context);
+  }
+  Int128 host = host_time(sequences(shape));
+  if (!captured(tokens, static_cast<std::int64_t>(shape.prefills.size())))
+    host += std::max(Int128{floor_} - device_time(shape), Int128{0});
+  ledger.add(OperatorClass::host, host_evidence_, host);
+  ledger.add(OperatorClass::host, Evidence::extrapolated, transfer_time(shape.host_transfer));
+}
+
+void CompiledCost::charge_decodes(std::int64_t decodes, std::int64_t padded, std::int64_t context,
+                                  std::int64_t iterations, std::int64_t context_sum,
+                                  CostLedger& ledger) const {
+  const std::int64_t rows = decodes + padded;
+  tokens_.charge(rows, iterations, ledger);
+  rows_.charge(rows, iterations, ledger);
+  const DecodeAttentionTable::Line found = decode_.at(rows, context + padded);
+  const Int128 attention =
+      (Int128{found.line.base} + Int128{found.line.slope} * padded) * iterations +
+      Int128{found.line.slope} * context_sum;
+  ledger.add(OperatorClass::decode_attention, found.evidence, attention);
+  Int128 host = Int128{host_time(decodes)} * iterations;
+  const std::int64_t device_base =
+      found.line.base + found.line.slope * padded + tokens_.total(rows) + rows_.total(rows);
+  if (!captured(rows, 0) && device_base + found.line.slope * context < floor_) {
+    host += Int128{floor_ - device_base} * iterations - Int128{found.line.slope} * context_sum;
+  }
+  ledger.add(OperatorClass::host, host_evidence_, host);
+}
+
+}  // namespace headroom

@@ -1,0 +1,67 @@
+// An iteration's cost as flat tables, compiled once for a (model, device, split, precision,
+// engine).
+//
+// Token work (GEMMs, experts, element-wise, collectives) and sampled rows are tables over their
+// count, exact below 128 and linear in 128 steps an octave above; decode attention is a line in
+// total context for each batch size and octave of context; prefill attention is bilinear in (chunk,
+// cached). Everything is integer fixed point.
+//
+// Law: for decodes only, price equals its decode line; time never falls with more tokens or more
+// context; the ledger's amounts sum to the price; `charge_decodes` equals repeated `charge`. Cost:
+// O(1) a call plus O(chunks), no allocation; 1 to 3 MB of tables. Pipeline stages are taken equal
+// to the slowest, which holds the LM head: throughput is right, latency a little high. Not here:
+// the tables' workings (models/cost_tables.h), where an operator's time comes from
+// (models/operator_cost.h and its implementations).
+#pragma once
+
+#include <cstdint>
+
+#include "models/cost_tables.h"
+#include "models/engine.h"
+#include "sim/cost_model.h"
+
+namespace headroom {
+
+/// The cost model made of the tables. With pipeline parallelism `price().stage` is one stage's
+/// time.
+class CompiledCost final : public CostModel {
+ public:
+  /// `host_bandwidth`: of one GPU's link to its host, as a data sheet states it.
+  CompiledCost(const ShardedModel& sharded, const EngineDescription& engine,
+               const OperatorTimes& times, BytesPerSecond host_bandwidth);
+
+  [[nodiscard]] IterationPrice price(const BatchShape& shape) const override;
+  [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
+                                       std::int64_t context) const override;
+  void charge(const BatchShape& shape, CostLedger& ledger) const override;
+  void charge_decodes(std::int64_t decodes, std::int64_t padded, std::int64_t context,
+                      std::int64_t iterations, std::int64_t context_sum,
+                      CostLedger& ledger) const override;
+
+ private:
+  [[nodiscard]] bool captured(std::int64_t tokens, std::int64_t chunks) const {
+    return tokens <= captured_tokens_ && (chunks == 0 || captures_prefill_);
+  }
+  [[nodiscard]] Int128 prefill_attention(const BatchShape& shape) const;
+  [[nodiscard]] Int128 device_time(const BatchShape& shape) const;
+  [[nodiscard]] std::int64_t host_time(std::int64_t sequences) const {
+    return host_iteration_ + host_sequence_ * sequences;
+  }
+  [[nodiscard]] std::int64_t transfer_time(Bytes bytes) const;
+
+  WorkTable tokens_;
+  WorkTable rows_;
+  WorkTable handoff_;
+  DecodeAttentionTable decode_;
+  PrefillAttentionTable prefill_;
+  std::int64_t prefill_launch_ = 0;
+  std::int64_t pipeline_ = 1;
+  std::int64_t captured_tokens_ = 0;
+  bool captures_prefill_ = false;
+  std::int64_t floor_ = 0;
+  std::int64_t host_iteration_ = 0, host_sequence_ = 0;
+  Evidence host_evidence_ = Evidence::extrapolated;
+  double host_bytes_per_second_ = 0;
+};
+
+}  // namespace headroom

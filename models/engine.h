@@ -1,0 +1,51 @@
+// What a serving engine adds to its kernels: host work, launch-bound floors, memory it keeps for
+// itself.
+//
+// Law: every number has its source in `source` or is named a planning default there; none is hidden
+// in a formula. Cost: plain data, read while a run is set up. Not here: scheduling (policies/),
+// what a KV block holds.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/cost_model.h"
+#include "sim/units.h"
+
+namespace headroom {
+
+/// Which batches an engine replays from captured graphs, without a launch for each kernel.
+enum class GraphCapture : std::uint8_t { decode_only, any_batch };
+
+struct EngineDescription {
+  std::string name;
+  Tokens block_tokens{16};              ///< tokens of one KV block
+  double gpu_memory_utilisation = 0.9;  ///< share of device memory the engine may use, in (0, 1]
+  Bytes reserved_memory{0};             ///< a GPU: context, communication buffers, captured graphs
+  Duration host_per_iteration{
+      0};  ///< exposed between two iterations: schedule, prepare, sample, detokenise
+  Duration host_per_sequence{0};  ///< the same for each sequence of the batch
+  Duration layer_floor{
+      0};  ///< launch-bound: an iteration that is not captured takes at least this a layer
+  std::int64_t captured_tokens = 0;  ///< batches of at most so many tokens are captured; 0: none
+  GraphCapture capture = GraphCapture::decode_only;
+  bool simdistserve =
+      false;  ///< step-model engine: stages priced one by one (models/linear_cost.h)
+  Evidence host_evidence = Evidence::extrapolated;  ///< what the host times rest on
+  std::string source;
+};
+
+/// Sorted by name.
+[[nodiscard]] const std::vector<EngineDescription>& bundled_engines();
+/// A bundled name, or the path of an engine file (a text with '/' or ending in ".json"). Throws
+/// InputError{where} naming the nearest bundled engine.
+[[nodiscard]] EngineDescription find_engine(const std::string& name_or_path,
+                                            const std::string& where);
+/// An engine file: JSON object, keys as the fields above, times and bytes with units ("1.2 ms", "2
+/// GiB"); "base" starts from a bundled engine. Unknown keys are refused. Throws InputError with
+/// file and JSON pointer.
+[[nodiscard]] EngineDescription parse_engine_json(std::string_view text, const std::string& file);
+
+}  // namespace headroom
