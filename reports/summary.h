@@ -31,7 +31,7 @@ struct SloLimits {
 };
 
 /// What a perfect system would need for the same load.
-struct LowerBound {
+struct PerfectSystem {
   std::int64_t gpus = 0;
   std::optional<Usd> usd{};  ///< over the run's span; empty: gpus times price times span
   std::string reason;        ///< what the bound counts, one sentence
@@ -56,7 +56,7 @@ struct ReportContext {
   std::optional<Joules> energy{};
   std::string power_source;
   SloLimits slo{};
-  std::optional<LowerBound> lower_bound{};
+  std::optional<PerfectSystem> lower_bound{};
   std::vector<std::string> notes{};  ///< announced defaults and the like
   std::vector<std::string> warnings{};
 };

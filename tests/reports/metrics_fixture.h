@@ -108,7 +108,7 @@ inline ReportContext context() {
   c.slo.ttft = 500 * kMillisecond;
   c.slo.tpot = 80 * kMillisecond;
   c.slo.end_to_end = 1400 * kMillisecond;
-  c.lower_bound = LowerBound{3, {}, "it counts floating-point work alone"};
+  c.lower_bound = PerfectSystem{3, {}, "it counts floating-point work alone"};
   c.notes = {"a default was used"};
   return c;
 }
