@@ -1,0 +1,188 @@
+#include "models/memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/check.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+
+// Context, CUDA libraries and graphs: 551 MiB, NCCL buffers 342 MiB at tp 2 and 392 MiB above, as
+// aiconfigurator's system tables record them for A100 to B200 (release of 2026; it adds a further
+// safety margin on top, which the utilisation covers here).
+constexpr std::int64_t kContextMiB = 551;
+constexpr std::int64_t kNcclPairMiB = 342;
+constexpr std::int64_t kNcclMiB = 392;
+
+std::int64_t share(std::int64_t count, std::int64_t tensor) {
+  return (count + tensor - 1) / tensor;
+}
+
+/// Parameters on one GPU by the format that holds them.
+struct Held {
+  std::int64_t linear = 0;
+  std::int64_t experts = 0;
+  std::int64_t plain = 0;
+};
+
+Held layer_parameters(const ShardedModel& sharded) {
+  const Architecture& model = sharded.model;
+  const std::int64_t tensor = sharded.parallel.tensor;
+  const std::int64_t q = sharded.heads_per_gpu() * model.head_dim;
+  const std::int64_t kv = sharded.kv_heads_per_gpu() * model.head_dim;
+  const std::int64_t matrices = model.gated_ffn ? 3 : 2;
+  const std::int64_t first = model.gated_ffn ? 2 : 1;
+  const std::int64_t norms = model.norm == NormKind::layer ? 4 : 2;
+  Held held;
+  held.linear = model.hidden * (2 * q + 2 * kv) +
+                matrices * model.hidden * ((model.ffn_hidden + model.shared_ffn_hidden) / tensor);
+  held.experts = model.experts * matrices * model.hidden * (model.expert_ffn_hidden / tensor);
+  held.plain = norms * model.hidden + (model.qk_norm ? 2 * model.head_dim : 0) +
+               (model.attention_sinks ? sharded.heads_per_gpu() : 0) +
+               model.hidden * (model.experts + (model.shared_gate ? 1 : 0));
+  if (model.qkv_bias) held.plain += q + 2 * kv;
+  if (model.out_bias) held.plain += model.hidden;
+  if (model.ffn_bias && model.is_moe()) {
+    held.plain += model.experts * (first * (model.expert_ffn_hidden / tensor) + model.hidden + 1);
+  } else if (model.ffn_bias) {
+    held.plain += first * (model.ffn_hidden / tensor) + model.hidden;
+  }
+  return held;
+}
+
+// Beside the layers, in the stage that holds most of it.
+std::int64_t outer_parameters(const ShardedModel& sharded) {
+  const Architecture& model = sharded.model;
+  const std::int64_t table = share(model.vocab, sharded.parallel.tensor) * model.hidden;
+  const std::int64_t positions = model.learned_positions * model.hidden;
+  const std::int64_t final_norm = (model.norm == NormKind::layer ? 2 : 1) * model.hidden;
+  if (sharded.parallel.pipeline > 1) return table + std::max(positions, final_norm);
+  return table * (model.tied_embeddings ? 1 : 2) + positions + final_norm;
+}
+
+// Elements of intermediate results per token inside a layer, beside the residual stream.
+std::int64_t widest_per_token(const ShardedModel& sharded) {
+  const Architecture& model = sharded.model;
+  const std::int64_t tensor = sharded.parallel.tensor;
+  const std::int64_t q = sharded.heads_per_gpu() * model.head_dim;
+  const std::int64_t kv = sharded.kv_heads_per_gpu() * model.head_dim;
+  const std::int64_t matrices = model.gated_ffn ? 3 : 2;  // inputs of the product, and the product
+  const std::int64_t attention = 2 * q + 2 * kv;
+  const std::int64_t dense = matrices * (model.ffn_hidden + model.shared_ffn_hidden) / tensor;
+  const std::int64_t experts =
+      model.experts_per_token * (matrices * model.expert_ffn_hidden / tensor + model.hidden);
+  return std::max({attention, dense, experts});
+}
+
+std::string gib(Bytes bytes) {
+  std::string text = fmt::format("{:.1f}", bytes.as_double() / static_cast<double>(1024 * kMiB));
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return text;
+}
+
+std::string describe(const MemoryFit& fit, const Parallelism& parallel) {
+  const std::string pipeline =
+      parallel.pipeline > 1 ? fmt::format(", pp {}", parallel.pipeline) : "";
+  std::string text = fmt::format("needs {} GiB a GPU at tp {}{}, has {}", gib(fit.demand.total()),
+                                 parallel.tensor, pipeline, gib(fit.has));
+  if (fit.fits) return text + fmt::format("; {} KV blocks", fit.kv_blocks.value());
+  if (fit.smallest_tp) return text + fmt::format("; smallest that fits: tp {}", *fit.smallest_tp);
+  return text + fmt::format("; no tp up to {} fits", kMostTensor);
+}
+
+Bytes usable(const Device& device, double utilisation) {
+  return Bytes(static_cast<std::int64_t>(device.usable_memory.as_double() * utilisation));
+}
+
+}  // namespace
+
+Bytes weight_bytes_per_gpu(const ShardedModel& sharded) {
+  const Held held = layer_parameters(sharded);
+  const std::int64_t layers = sharded.layers_per_stage();
+  return storage_bytes(sharded.precision.linear, layers * held.linear) +
+         storage_bytes(sharded.precision.experts, layers * held.experts) +
+         storage_bytes(sharded.precision.activations,
+                       layers * held.plain + outer_parameters(sharded));
+}
+
+Bytes activation_peak(const ShardedModel& sharded, Tokens batched_tokens,
+                      std::int64_t sampled_rows) {
+  const std::int64_t tokens = batched_tokens.value();
+  const std::int64_t hidden = sharded.model.hidden;
+  const Bytes layer = storage_bytes(sharded.precision.activations,
+                                    tokens * (2 * hidden + widest_per_token(sharded)));
+  // Logits are gathered, then converted to fp32 for sampling.
+  const std::int64_t logits = sampled_rows * sharded.model.vocab;
+  const Bytes head = storage_bytes(sharded.precision.activations, tokens * hidden + logits) +
+                     storage_bytes(DataType::fp32, logits);
+  return std::max(layer, head);
+}
+
+Bytes reserved_bytes(std::int64_t tensor_parallel) {
+  std::int64_t mib = kContextMiB;
+  if (tensor_parallel == 2) mib += kNcclPairMiB;
+  if (tensor_parallel > 2) mib += kNcclMiB;
+  return Bytes(mib * kMiB);
+}
+
+Bytes kv_block_bytes(const ShardedModel& sharded, Tokens block_tokens) {
+  return storage_bytes(sharded.precision.kv_cache,
+                       block_tokens.value() * 2 * sharded.layers_per_stage() *
+                           sharded.kv_heads_per_gpu() * sharded.model.head_dim);
+}
+
+MemoryDemand memory_demand(const ShardedModel& sharded, const MemoryOptions& options) {
+  MemoryDemand demand;
+  demand.weights = weight_bytes_per_gpu(sharded);
+  demand.activations = activation_peak(sharded, options.max_batched_tokens, options.max_sequences);
+  demand.reserved = reserved_bytes(sharded.parallel.tensor);
+  demand.block = kv_block_bytes(sharded, options.block_tokens);
+  const Blocks least = std::max(Blocks(1), blocks_for(options.least_kv, options.block_tokens));
+  demand.least_kv = demand.block * least.value();
+  return demand;
+}
+
+MemoryFit fit_memory(const ShardedModel& sharded, const Device& device,
+                     const MemoryOptions& options) {
+  SIM_CHECK(options.utilisation > 0 && options.utilisation <= 1,
+            "memory utilisation is a share of the device");
+  SIM_CHECK(options.block_tokens > Tokens(0), "a KV block holds at least one token");
+  MemoryFit fit;
+  fit.has = usable(device, options.utilisation);
+  fit.demand = memory_demand(sharded, options);
+  fit.fits = fit.demand.total() <= fit.has;
+  if (fit.fits) {
+    fit.smallest_tp = sharded.parallel.tensor;
+    fit.kv_blocks = Blocks((fit.has - fit.demand.fixed()) / fit.demand.block);
+  }
+  for (std::int64_t tensor = 1; tensor <= kMostTensor; ++tensor) {
+    if (fit.fits && tensor >= sharded.parallel.tensor) break;
+    ShardedModel other = sharded;
+    other.parallel.tensor = tensor;
+    if (!sharding_problem(other.model, other.parallel).empty()) continue;
+    if (memory_demand(other, options).total() > fit.has) continue;
+    fit.smallest_tp = tensor;
+    break;
+  }
+  fit.text = describe(fit, sharded.parallel);
+  return fit;
+}
+
+Tokens distserve_kv_tokens(const Architecture& model, const Parallelism& parallel, Bytes memory) {
+  const double hidden = static_cast<double>(model.hidden);
+  const double layers = static_cast<double>(model.layers / parallel.pipeline);
+  const double tensor = static_cast<double>(parallel.tensor);
+  const double parameters = static_cast<double>(model.vocab) * hidden + 2048 * hidden +
+                            layers * (12 * hidden * hidden / tensor + 5 * hidden);
+  const double block_bytes = 16 * 2 * 2 * hidden * layers / tensor;
+  const double free = 0.95 * memory.as_double() - 0.01 * memory.as_double() - 2 * parameters;
+  if (free < 0) return Tokens(0);
+  return Tokens(16 * static_cast<std::int64_t>(std::floor(free / block_bytes)));
+}
+
+}  // namespace headroom
