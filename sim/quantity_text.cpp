@@ -146,11 +146,12 @@ std::optional<double> real_value(std::string_view number) {
 
 /// number = mantissa * 10^exponent.
 struct Decimal {
-  std::int64_t mantissa = 0;
+  Int128 mantissa = 0;
   int exponent = 0;
 };
 
-/// Nothing when the number has more than 18 significant digits or an exponent beyond four digits.
+/// Nothing when the number has more than 19 significant digits (what the largest 63-bit amount has)
+/// or an exponent beyond four digits.
 std::optional<Decimal> exact_value(std::string_view number) {
   Decimal value;
   int digits = 0;
@@ -164,7 +165,7 @@ std::optional<Decimal> exact_value(std::string_view number) {
     }
     if (after_point) ++fraction;
     if (digits == 0 && number[i] == '0') continue;
-    if (++digits > 18) return std::nullopt;
+    if (++digits > 19) return std::nullopt;
     value.mantissa = value.mantissa * 10 + (number[i] - '0');
   }
   int exponent = 0;
@@ -182,14 +183,14 @@ std::optional<Decimal> exact_value(std::string_view number) {
 /// value * scale to the nearest integer, halves up; nothing when above `most`. Requires scale <=
 /// 2^50.
 std::optional<std::int64_t> scaled(Decimal value, std::int64_t scale, std::int64_t most) {
-  // At most 10^18 * 2^50 < 2^110.
-  Int128 amount = static_cast<Int128>(value.mantissa) * scale;
+  // At most 10^19 * 2^50 < 2^114.
+  Int128 amount = value.mantissa * scale;
   if (amount == 0) return 0;
   for (int e = value.exponent; e > 0; --e) {
     amount *= 10;
     if (amount > most) return std::nullopt;
   }
-  if (value.exponent < -36) return 0;  // below 2^110 / 10^37 < 1/2
+  if (value.exponent < -36) return 0;  // below 2^114 / 10^37 < 1/2
   Int128 divisor = 1;
   for (int e = value.exponent; e < 0; ++e) divisor *= 10;
   amount = (amount + divisor / 2) / divisor;

@@ -1,9 +1,11 @@
 // Named random streams and our own distributions.
 //
-// Law: a stream is a function of (seed, purpose, entity) alone; drawing from one never shifts another. Values use only
-// + - * / sqrt and our own log/exp/pow (sim/math.h), so the same bytes come out on every CPU and compiler.
-// Generator: xoshiro256++ seeded through splitmix64 (Blackman and Vigna, 2019; public domain algorithms).
-// Not here: std::*_distribution, whose results differ between standard libraries.
+// Law: a stream is a function of (seed, purpose, entity) alone; drawing from one never shifts
+// another. Values use only
+// + - * / sqrt and our own log/exp/pow (sim/math.h), so the same bytes come out on every CPU and
+// compiler. Generator: xoshiro256++ seeded through splitmix64 (Blackman and Vigna, 2019; public
+// domain algorithms). Not here: std::*_distribution, whose results differ between standard
+// libraries.
 #pragma once
 
 #include <array>
@@ -15,7 +17,8 @@ namespace headroom {
 
 class RandomStream {
  public:
-  /// `purpose` names what is drawn ("arrival", "prompt", "routing"); `entity` which one (client, replica, ...).
+  /// `purpose` names what is drawn ("arrival", "prompt", "routing"); `entity` which one (client,
+  /// replica, ...).
   RandomStream(std::uint64_t seed, std::string_view purpose, std::uint64_t entity = 0);
   /// A stream whose generator stands at `state`, which is not all zero; for known-answer tests.
   explicit RandomStream(const std::array<std::uint64_t, 4>& state);
@@ -50,8 +53,8 @@ class RandomStream {
 /// A distribution given as a table of (value, weight); draws in O(1) (Walker's alias method).
 class EmpiricalTable {
  public:
-  /// Requires equal sizes, at least one entry, values finite, weights finite, >= 0, not all 0 (checked: throws
-  /// InputError{where}). An entry of weight 0 never comes out.
+  /// Requires equal sizes, at least one entry, values finite, weights finite, >= 0, not all 0
+  /// (checked: throws InputError{where}). An entry of weight 0 never comes out.
   EmpiricalTable(std::vector<double> values, const std::vector<double>& weights,
                  const std::string_view where);
   [[nodiscard]] double draw(RandomStream& random) const;
@@ -60,7 +63,7 @@ class EmpiricalTable {
 
  private:
   std::vector<double> values_;
-  std::vector<double> keep_;            ///< probability of keeping the drawn column
+  std::vector<double> keep_;  ///< probability of keeping the drawn column
   std::vector<std::uint32_t> alias_;
   double mean_ = 0.0;
 };

@@ -39,12 +39,12 @@ TEST_CASE("Durations are read exactly") {
   CHECK(parse_duration("0 s", "") == Duration(0));
   CHECK(parse_duration("1e3 ns", "") == Duration(1000));
   CHECK(parse_duration("1.5E-3 s", "") == Duration(1'500'000));
-  // 10^17 + 1 ns takes 57 bits, more than a double has, and 18 digits.
-  CHECK(parse_duration("100000000.000000001 s", "") == Duration(100'000'000'000'000'001));
+  // 10^18 + 1 ns takes 60 bits, more than a double has, and 19 digits.
+  CHECK(parse_duration("1000000000.000000001 s", "") == Duration(1'000'000'000'000'000'001));
   // Halves up: 0.5 ns is 1 ns, 1.4 ns is 1 ns.
   CHECK(parse_duration("0.5 ns", "") == Duration(1));
   CHECK(parse_duration("1.4 ns", "") == Duration(1));
-  // More than 18 digits fall back to doubles: 1/8 s to far more digits than matter.
+  // More than 19 digits fall back to doubles: 1/8 s to far more digits than matter.
   CHECK(parse_duration("0.12500000000000000000000 s", "") == Duration(125'000'000));
 }
 
