@@ -1,0 +1,449 @@
+#include "profiles/store.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "sim/check.h"
+
+namespace headroom {
+namespace {
+
+// "HDRP": tells a profile store from any other SQLite file.
+constexpr int kApplicationId = 0x48445250;
+
+// STRICT refuses texts in number columns; a NaN bound to SQLite becomes NULL, which NOT NULL
+// refuses; the upper bounds refuse infinities.
+constexpr const char* kSchema = R"sql(
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY,
+  device TEXT NOT NULL CHECK (device <> ''),
+  device_title TEXT NOT NULL,
+  driver TEXT NOT NULL,
+  library TEXT NOT NULL,
+  library_version TEXT NOT NULL,
+  tool TEXT NOT NULL CHECK (tool <> ''),
+  tool_version TEXT NOT NULL,
+  date TEXT NOT NULL,
+  source TEXT NOT NULL CHECK (source <> ''),
+  licence TEXT NOT NULL,
+  plan_hash TEXT NOT NULL,
+  sm_clock_mhz REAL NOT NULL CHECK (sm_clock_mhz >= 0 AND sm_clock_mhz < 1e6),
+  memory_clock_mhz REAL NOT NULL CHECK (memory_clock_mhz >= 0 AND memory_clock_mhz < 1e6),
+  power_limit_watts REAL NOT NULL CHECK (power_limit_watts >= 0 AND power_limit_watts < 1e6),
+  repeats INTEGER NOT NULL CHECK (repeats >= 0)
+) STRICT;
+CREATE INDEX runs_by_device ON runs (device);
+CREATE TABLE kernels (
+  run INTEGER NOT NULL REFERENCES runs (id),
+  op TEXT NOT NULL CHECK (op IN ('gemm', 'moe', 'decode_attention', 'prefill_attention',
+    'elementwise', 'all_reduce', 'all_gather', 'reduce_scatter', 'all_to_all', 'p2p')),
+  compute TEXT NOT NULL, stored TEXT NOT NULL,
+  m INTEGER NOT NULL CHECK (m >= 0), n INTEGER NOT NULL CHECK (n >= 0),
+  k INTEGER NOT NULL CHECK (k >= 0), batch INTEGER NOT NULL CHECK (batch >= 0),
+  heads INTEGER NOT NULL CHECK (heads >= 0), kv_heads INTEGER NOT NULL CHECK (kv_heads >= 0),
+  head_dim INTEGER NOT NULL CHECK (head_dim >= 0), chunk INTEGER NOT NULL CHECK (chunk >= 0),
+  cached INTEGER NOT NULL CHECK (cached >= 0), context INTEGER NOT NULL CHECK (context >= 0),
+  "window" INTEGER NOT NULL CHECK ("window" >= 0), experts INTEGER NOT NULL CHECK (experts >= 0),
+  topk INTEGER NOT NULL CHECK (topk >= 0), bytes INTEGER NOT NULL CHECK (bytes >= 0),
+  ranks INTEGER NOT NULL CHECK (ranks >= 0),
+  variant TEXT NOT NULL,
+  median_ns REAL NOT NULL CHECK (median_ns > 0 AND median_ns < 1e15),
+  min_ns REAL NOT NULL CHECK (min_ns >= 0 AND min_ns < 1e15),
+  mean_ns REAL NOT NULL CHECK (mean_ns >= 0 AND mean_ns < 1e15),
+  p90_ns REAL NOT NULL CHECK (p90_ns >= 0 AND p90_ns < 1e15),
+  stddev_ns REAL NOT NULL CHECK (stddev_ns >= 0 AND stddev_ns < 1e15),
+  PRIMARY KEY (run, op, compute, stored, m, n, k, batch, heads, kv_heads, head_dim, chunk, cached,
+    context, "window", experts, topk, bytes, ranks, variant)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr const char* kRunColumns =
+    "device, device_title, driver, library, library_version, tool, tool_version, date, source, "
+    "licence, plan_hash, sm_clock_mhz, memory_clock_mhz, power_limit_watts, repeats";
+constexpr const char* kKernelColumns =
+    "op, compute, stored, m, n, k, batch, heads, kv_heads, head_dim, chunk, cached, context, "
+    "\"window\", experts, topk, bytes, ranks, variant, median_ns, min_ns, mean_ns, p90_ns, "
+    "stddev_ns";
+
+/// One prepared statement. Errors throw InputError with the store's path.
+class Statement {
+ public:
+  Statement(sqlite3* db, const std::string& path, const std::string& sql) : db_(db), path_(path) {
+    if (sqlite3_prepare_v2(db, sql.c_str(), -1, &statement_, nullptr) != SQLITE_OK) fail();
+  }
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  Statement& text(const std::string& value) {
+    sqlite3_bind_text(statement_, ++bound_, value.c_str(), static_cast<int>(value.size()),
+                      SQLITE_TRANSIENT);
+    return *this;
+  }
+  Statement& integer(std::int64_t value) {
+    sqlite3_bind_int64(statement_, ++bound_, value);
+    return *this;
+  }
+  Statement& real(double value) {
+    sqlite3_bind_double(statement_, ++bound_, value);
+    return *this;
+  }
+  /// Ready to be bound and stepped again.
+  void reset() {
+    sqlite3_reset(statement_);
+    bound_ = 0;
+  }
+  /// Whether a row is there.
+  bool step() {
+    const int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) {
+      column_ = 0;
+      return true;
+    }
+    if (code != SQLITE_DONE) fail();
+    return false;
+  }
+  std::string next_text() {
+    const auto* bytes = sqlite3_column_text(statement_, column_);
+    const int size = sqlite3_column_bytes(statement_, column_++);
+    return bytes == nullptr
+               ? std::string()
+               : std::string(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  }
+  std::int64_t next_integer() { return sqlite3_column_int64(statement_, column_++); }
+  double next_real() { return sqlite3_column_double(statement_, column_++); }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw InputError(path_, std::string("expected a readable profile store, got: ") +
+                                sqlite3_errmsg(db_) + "; make it anew from its measurements");
+  }
+  sqlite3* db_;
+  const std::string& path_;
+  sqlite3_stmt* statement_ = nullptr;
+  int bound_ = 0;
+  int column_ = 0;
+};
+
+void bind_shape(Statement& to, const KernelShape& shape) {
+  to.text(shape.op).text(shape.compute).text(shape.stored);
+  for (const std::int64_t value :
+       {shape.m, shape.n, shape.k, shape.batch, shape.heads, shape.kv_heads, shape.head_dim,
+        shape.chunk, shape.cached, shape.context, shape.window, shape.experts, shape.topk,
+        shape.bytes, shape.ranks})
+    to.integer(value);
+  to.text(shape.variant);
+}
+
+KernelRow read_kernel(Statement& from) {
+  KernelRow row;
+  KernelShape& shape = row.shape;
+  shape.op = from.next_text();
+  shape.compute = from.next_text();
+  shape.stored = from.next_text();
+  for (std::int64_t* value :
+       {&shape.m, &shape.n, &shape.k, &shape.batch, &shape.heads, &shape.kv_heads, &shape.head_dim,
+        &shape.chunk, &shape.cached, &shape.context, &shape.window, &shape.experts, &shape.topk,
+        &shape.bytes, &shape.ranks})
+    *value = from.next_integer();
+  shape.variant = from.next_text();
+  KernelTimes& times = row.times;
+  for (double* value :
+       {&times.median_ns, &times.min_ns, &times.mean_ns, &times.p90_ns, &times.stddev_ns})
+    *value = from.next_real();
+  return row;
+}
+
+ProfileRun read_run(Statement& from) {
+  ProfileRun run;
+  for (std::string* value :
+       {&run.device, &run.device_title, &run.driver, &run.library, &run.library_version, &run.tool,
+        &run.tool_version, &run.date, &run.source, &run.licence, &run.plan_hash})
+    *value = from.next_text();
+  for (double* value : {&run.sm_clock_mhz, &run.memory_clock_mhz, &run.power_limit_watts})
+    *value = from.next_real();
+  run.repeats = from.next_integer();
+  return run;
+}
+
+/// 64-bit FNV-1a (Fowler, Noll, Vo). Each value is followed by its kind, so that neighbours cannot
+/// run together.
+class Fnv {
+ public:
+  void add(const std::string& text) {
+    for (const char c : text) byte(static_cast<unsigned char>(c));
+    byte(0);
+  }
+  void add(std::uint64_t value) {
+    for (int shift = 0; shift < 64; shift += 8) byte(static_cast<unsigned char>(value >> shift));
+  }
+  void add(double value) { add(std::bit_cast<std::uint64_t>(value == 0 ? 0.0 : value)); }
+  [[nodiscard]] std::string hex() const {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text;
+    for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[(hash_ >> shift) & 15];
+    return text;
+  }
+  [[nodiscard]] std::uint64_t value() const { return hash_; }
+
+ private:
+  void byte(unsigned char value) { hash_ = (hash_ ^ value) * 0x100000001b3ULL; }
+  std::uint64_t hash_ = 0xcbf29ce484222325ULL;
+};
+
+void hash_kernel(Fnv& hash, const KernelRow& row) {
+  const KernelShape& shape = row.shape;
+  for (const std::string* text : {&shape.op, &shape.compute, &shape.stored, &shape.variant})
+    hash.add(*text);
+  for (const std::int64_t value :
+       {shape.m, shape.n, shape.k, shape.batch, shape.heads, shape.kv_heads, shape.head_dim,
+        shape.chunk, shape.cached, shape.context, shape.window, shape.experts, shape.topk,
+        shape.bytes, shape.ranks})
+    hash.add(static_cast<std::uint64_t>(value));
+  const KernelTimes& times = row.times;
+  for (const double value :
+       {times.median_ns, times.min_ns, times.mean_ns, times.p90_ns, times.stddev_ns})
+    hash.add(value);
+}
+
+void hash_run(Fnv& hash, const ProfileRun& run) {
+  for (const std::string* text :
+       {&run.device, &run.device_title, &run.driver, &run.library, &run.library_version, &run.tool,
+        &run.tool_version, &run.date, &run.source, &run.licence, &run.plan_hash})
+    hash.add(*text);
+  for (const double value : {run.sm_clock_mhz, run.memory_clock_mhz, run.power_limit_watts})
+    hash.add(value);
+  hash.add(static_cast<std::uint64_t>(run.repeats));
+}
+
+}  // namespace
+
+struct ProfileStore::Database {
+  explicit Database(std::string file) : path(std::move(file)) {}
+  ~Database() {
+    kernel_insert.reset();
+    sqlite3_close_v2(handle);
+  }
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  void open(Mode mode);
+  void prepare_schema(Mode mode);
+  void check_identity();
+  void run(const char* sql) {
+    char* message = nullptr;
+    if (sqlite3_exec(handle, sql, nullptr, nullptr, &message) == SQLITE_OK) return;
+    const std::string text = message == nullptr ? "unknown error" : message;
+    sqlite3_free(message);
+    throw InputError(path, "expected a profile store, got: " + text);
+  }
+  [[nodiscard]] std::int64_t number(const std::string& sql) {
+    Statement query(handle, path, sql);
+    return query.step() ? query.next_integer() : 0;
+  }
+  /// Runs an INSERT whose values `bind` gives; a refused row is the caller's input error.
+  void insert(Statement& statement, const std::string& what, const auto& bind) {
+    bind(statement);
+    try {
+      statement.step();
+    } catch (const InputError&) {
+      const std::string broken = sqlite3_errmsg(handle);
+      statement.reset();
+      throw InputError(path, "expected " + what + ", got a row that breaks: " + broken +
+                                 "; correct or leave out the row");
+    }
+    statement.reset();
+  }
+
+  std::string path;
+  sqlite3* handle = nullptr;
+  std::unique_ptr<Statement> kernel_insert;  ///< kept: imports insert millions of rows
+};
+
+void ProfileStore::Database::open(Mode mode) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    throw InputError(path, "expected a profile store, got a directory; name the file in it");
+  const bool exists = std::filesystem::exists(path, ignored);
+  if (!exists && mode == Mode::read_only)
+    throw InputError(path, "expected a profile store, got no such file; check the path");
+  const int flags =
+      mode == Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  if (sqlite3_open_v2(path.c_str(), &handle, flags, nullptr) != SQLITE_OK)
+    throw InputError(path, std::string("expected a profile store that can be opened, got: ") +
+                               sqlite3_errmsg(handle) + "; check path and permissions");
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_busy_timeout(handle, 10'000);
+  // Rows of a foreign file must not run code or exhaust memory.
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 1 << 20);
+}
+
+void ProfileStore::Database::prepare_schema(Mode mode) {
+  run("PRAGMA foreign_keys = ON");
+  const bool empty =
+      number("SELECT count(*) FROM sqlite_schema") == 0 && number("PRAGMA application_id") == 0;
+  if (empty && mode == Mode::read_write) {
+    run("BEGIN IMMEDIATE");
+    if (number("SELECT count(*) FROM sqlite_schema") == 0) {
+      run(kSchema);
+      run(("PRAGMA application_id = " + std::to_string(kApplicationId)).c_str());
+      run(("PRAGMA user_version = " + std::to_string(kProfileSchemaVersion)).c_str());
+    }
+    run("COMMIT");
+  }
+  check_identity();
+}
+
+void ProfileStore::Database::check_identity() {
+  if (number("PRAGMA application_id") != kApplicationId)
+    throw InputError(path,
+                     "expected a profile store, got a SQLite database of something else; "
+                     "name a store that `headroom profile` wrote");
+  const std::int64_t version = number("PRAGMA user_version");
+  if (version > kProfileSchemaVersion)
+    throw InputError(path, "expected a profile store of schema " +
+                               std::to_string(kProfileSchemaVersion) + " or older, got schema " +
+                               std::to_string(version) + "; use a newer headroom");
+  if (version < 1)
+    throw InputError(path,
+                     "expected a profile store with a schema version, got none; make it anew");
+  if (number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('runs', "
+             "'kernels')") != 2)
+    throw InputError(path, "expected the tables runs and kernels, got others; make it anew");
+  // A file cut short fails here rather than in the middle of a scan.
+  const std::int64_t pages = number("PRAGMA page_count"), size = number("PRAGMA page_size");
+  std::error_code ignored;
+  const auto bytes = std::filesystem::file_size(path, ignored);
+  if (!ignored && bytes < static_cast<std::uintmax_t>(pages * size))
+    throw InputError(path, "expected " + std::to_string(pages * size) + " bytes, got " +
+                               std::to_string(bytes) + ": the file was cut short; copy it again");
+}
+
+ProfileStore::ProfileStore(const std::string& path, Mode mode)
+    : database_(std::make_unique<Database>(path)) {
+  database_->open(mode);
+  database_->prepare_schema(mode);
+}
+ProfileStore::~ProfileStore() = default;
+ProfileStore::ProfileStore(ProfileStore&&) noexcept = default;
+ProfileStore& ProfileStore::operator=(ProfileStore&&) noexcept = default;
+
+ProfileStore::Transaction::Transaction(ProfileStore& store) : store_(&store) {
+  store.database_->run("BEGIN IMMEDIATE");
+}
+
+ProfileStore::Transaction::~Transaction() {
+  if (store_ != nullptr)
+    sqlite3_exec(store_->database_->handle, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void ProfileStore::Transaction::commit() {
+  store_->database_->run("COMMIT");
+  store_ = nullptr;
+}
+
+std::int64_t ProfileStore::insert_run(const ProfileRun& run) {
+  Statement statement(database_->handle, database_->path,
+                      std::string("INSERT INTO runs (") + kRunColumns +
+                          ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  database_->insert(statement, "a run with device, tool and source", [&](Statement& to) {
+    for (const std::string* value :
+         {&run.device, &run.device_title, &run.driver, &run.library, &run.library_version,
+          &run.tool, &run.tool_version, &run.date, &run.source, &run.licence, &run.plan_hash})
+      to.text(*value);
+    to.real(run.sm_clock_mhz).real(run.memory_clock_mhz).real(run.power_limit_watts);
+    to.integer(run.repeats);
+  });
+  return sqlite3_last_insert_rowid(database_->handle);
+}
+
+void ProfileStore::insert_kernel(std::int64_t run, const KernelRow& row) {
+  if (!database_->kernel_insert) {
+    database_->kernel_insert = std::make_unique<Statement>(
+        database_->handle, database_->path,
+        std::string("INSERT INTO kernels (run, ") + kKernelColumns +
+            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  }
+  database_->insert(*database_->kernel_insert,
+                    "a kernel with a positive time and a shape of its own", [&](Statement& to) {
+                      to.integer(run);
+                      bind_shape(to, row.shape);
+                      const KernelTimes& times = row.times;
+                      for (const double value : {times.median_ns, times.min_ns, times.mean_ns,
+                                                 times.p90_ns, times.stddev_ns})
+                        to.real(value);
+                    });
+}
+
+std::vector<std::string> ProfileStore::devices() const {
+  Statement query(database_->handle, database_->path,
+                  "SELECT DISTINCT device FROM runs WHERE EXISTS (SELECT 1 FROM kernels WHERE "
+                  "kernels.run = runs.id) ORDER BY device");
+  std::vector<std::string> names;
+  while (query.step()) names.push_back(query.next_text());
+  return names;
+}
+
+std::vector<ProfileRun> ProfileStore::runs(const std::string& device) const {
+  Statement query(database_->handle, database_->path,
+                  std::string("SELECT ") + kRunColumns + " FROM runs WHERE device = ? ORDER BY id");
+  query.text(device);
+  std::vector<ProfileRun> list;
+  while (query.step()) list.push_back(read_run(query));
+  return list;
+}
+
+std::vector<KernelRow> ProfileStore::kernels(const std::string& device,
+                                             const std::string& op) const {
+  Statement query(database_->handle, database_->path,
+                  std::string("SELECT ") + kKernelColumns +
+                      " FROM kernels JOIN runs ON runs.id = kernels.run WHERE runs.device = ? AND "
+                      "kernels.op = ? ORDER BY runs.id");
+  query.text(device).text(op);
+  std::map<KernelShape, KernelTimes> latest;
+  while (query.step()) {
+    const KernelRow row = read_kernel(query);
+    latest.insert_or_assign(row.shape, row.times);
+  }
+  std::vector<KernelRow> list;
+  list.reserve(latest.size());
+  for (const auto& [shape, times] : latest) list.push_back({shape, times});
+  return list;
+}
+
+std::string ProfileStore::digest() const {
+  // Run ids are left out: each run is hashed with its kernels in key order, and the runs' hashes
+  // are sorted.
+  Statement runs(database_->handle, database_->path,
+                 std::string("SELECT ") + kRunColumns + ", id FROM runs ORDER BY id");
+  std::vector<std::uint64_t> hashes;
+  while (runs.step()) {
+    Fnv hash;
+    hash_run(hash, read_run(runs));
+    Statement kernels(database_->handle, database_->path,
+                      std::string("SELECT ") + kKernelColumns +
+                          " FROM kernels WHERE run = ? ORDER BY run, op, compute, stored, m, n, k, "
+                          "batch, heads, kv_heads, head_dim, chunk, cached, context, \"window\", "
+                          "experts, topk, bytes, ranks, variant");
+    kernels.integer(runs.next_integer());
+    while (kernels.step()) hash_kernel(hash, read_kernel(kernels));
+    hashes.push_back(hash.value());
+  }
+  std::sort(hashes.begin(), hashes.end());
+  Fnv all;
+  for (const std::uint64_t hash : hashes) all.add(hash);
+  return all.hex();
+}
+
+}  // namespace headroom

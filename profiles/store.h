@@ -1,0 +1,120 @@
+// The profile store: measured kernel times in one SQLite file, each with its run, each run with its
+// origin.
+//
+// Law: a row that violates the schema (NaN, negative time, unknown run, duplicate key) is refused
+// and nothing of its transaction remains; a killed writer leaves the last committed state. The
+// digest depends on contents only, not on insertion order, rowids or the file's layout. Cost: one
+// prepared statement a call; reading a device's kernels is one indexed scan. Not here: importers
+// and microbenchmarks that fill it, what a time means for a shape nobody measured
+// (models/table_cost.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace headroom {
+
+/// Under what circumstances a batch of kernels was measured.
+struct ProfileRun {
+  std::string device;        ///< catalogue name, "h100-sxm"
+  std::string device_title;  ///< as the driver names it
+  std::string driver;        ///< version; empty: unknown, here and below
+  std::string library;       ///< "cuBLAS", "vLLM", ...
+  std::string library_version;
+  std::string tool;  ///< what measured or imported
+  std::string tool_version;
+  std::string date;    ///< "2025-06-01"
+  std::string source;  ///< where the rows come from: a URL, a commit, "measured here"
+  std::string licence;
+  std::string plan_hash;    ///< of the list of cases that was to be measured
+  double sm_clock_mhz = 0;  ///< 0: unknown, here and below
+  double memory_clock_mhz = 0;
+  double power_limit_watts = 0;
+  std::int64_t repeats = 0;  ///< timed repetitions of each kernel
+};
+
+/// One kernel's shape. Columns that do not apply stay 0 (empty for texts).
+struct KernelShape {
+  /// gemm | moe | decode_attention | prefill_attention | elementwise | all_reduce | all_gather |
+  /// reduce_scatter | all_to_all | p2p
+  std::string op;
+  std::string compute;               ///< number format multiplied in: "bf16", "fp8", ...
+  std::string stored;                ///< format of weights, KV or message
+  std::int64_t m = 0, n = 0, k = 0;  ///< GEMM; moe: tokens, hidden, expert width on this GPU
+  std::int64_t batch = 0;            ///< attention: sequences
+  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;  ///< on this GPU
+  std::int64_t chunk = 0;                              ///< prefill attention: new tokens a sequence
+  std::int64_t cached = 0;                             ///< prefill attention: tokens before them
+  std::int64_t context = 0;            ///< decode attention: keys a sequence, the new one included
+  std::int64_t window = 0;             ///< sliding window, 0: full
+  std::int64_t experts = 0, topk = 0;  ///< moe, experts held by this GPU's group
+  std::int64_t bytes = 0;  ///< collectives: message on one GPU; elementwise: bytes moved
+  std::int64_t ranks = 0;  ///< collectives
+  std::string variant;     ///< "hot" or "cold" caches, "balanced", an algorithm; part of the key
+  friend auto operator<=>(const KernelShape&, const KernelShape&) = default;
+};
+
+/// Times of one launch in nanoseconds.
+struct KernelTimes {
+  double median_ns = 0;                                       ///< > 0; what cost models use
+  double min_ns = 0, mean_ns = 0, p90_ns = 0, stddev_ns = 0;  ///< 0: unknown
+};
+
+struct KernelRow {
+  KernelShape shape;
+  KernelTimes times;
+};
+
+class ProfileStore {
+ public:
+  enum class Mode : std::uint8_t { read_only, read_write };
+
+  /// Opens a store; in read_write mode creates it when absent. Throws InputError in one line:
+  /// missing, a directory, not a database, a database of something else, truncated, a newer schema.
+  ProfileStore(const std::string& path, Mode mode);
+  ~ProfileStore();
+  ProfileStore(ProfileStore&&) noexcept;
+  ProfileStore& operator=(ProfileStore&&) noexcept;
+
+  /// Everything between construction and `commit` becomes visible at once; destruction without
+  /// commit undoes it.
+  class Transaction {
+   public:
+    explicit Transaction(ProfileStore& store);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    void commit();
+
+   private:
+    ProfileStore* store_;
+  };
+
+  /// Returns the run's id. Throws InputError naming the field that the schema refuses.
+  std::int64_t insert_run(const ProfileRun& run);
+  /// Throws InputError: NaN, infinite, zero or negative time, negative shape, unknown op, unknown
+  /// run, same shape twice in one run.
+  void insert_kernel(std::int64_t run, const KernelRow& row);
+
+  /// Devices with at least one kernel, sorted.
+  [[nodiscard]] std::vector<std::string> devices() const;
+  /// All runs of a device, oldest id first.
+  [[nodiscard]] std::vector<ProfileRun> runs(const std::string& device) const;
+  /// Kernels of a device and op, sorted by shape; of a shape measured by several runs the latest
+  /// run's row.
+  [[nodiscard]] std::vector<KernelRow> kernels(const std::string& device,
+                                               const std::string& op) const;
+  /// FNV-1a of all runs and kernels in the order of their contents, 16 hex digits.
+  [[nodiscard]] std::string digest() const;
+
+ private:
+  struct Database;
+  std::unique_ptr<Database> database_;
+};
+
+/// The version this program writes.
+constexpr int kProfileSchemaVersion = 1;
+
+}  // namespace headroom
