@@ -69,12 +69,14 @@ apt_install() {
     install -y -qq --no-install-recommends "$@" </dev/null >&2
 }
 
+has_candidate() { [[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) == *'Candidate: '[^\(]* ]]; }
+
 install_packages() {
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     say "no apt here: nothing installed; needed are the equivalents of: $(packages_for "$1" | cut -d: -f1 | paste -sd' ')"
     return
   fi
-  local installed package purpose missing=()
+  local installed package purpose missing=() wanted=() updated=
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
   while IFS=: read -r package purpose; do
     grep -qxF -- "$package" <<<"$installed" && continue
@@ -83,14 +85,22 @@ install_packages() {
   done < <(packages_for "$1")
   ((${#missing[@]})) || return 0
   [[ -z ${HEADROOM_NO_INSTALL:-} ]] || die "HEADROOM_NO_INSTALL is set; install these yourself: ${missing[*]}"
-  say "installing ${#missing[@]} packages with apt-get"
-  # Known package lists are tried first: refreshing them takes longer than most installations.
-  if apt-cache policy "${missing[@]}" 2>/dev/null | awk '/^[^ ]/ {n++} /Candidate: [^(]/ {c++} END {exit !(n && n == c)}' &&
-    apt_install "${missing[@]}"; then
-    return
-  fi
+
+  # Package lists are fetched only where they do not know a package, or know a version that is gone: it is slow.
+  for package in "${missing[@]}"; do
+    [[ -n $updated ]] || has_candidate "$package" || { update_lists && updated=1; }
+    if has_candidate "$package"; then wanted+=("$package"); else say "this system has no package $package; going on without"; fi
+  done
+  ((${#wanted[@]})) || return 0
+  say "installing ${#wanted[@]} packages with apt-get"
+  apt_install "${wanted[@]}" && return
+  [[ -z $updated ]] && update_lists && apt_install "${wanted[@]}" && return
+  die "apt-get could not install: ${wanted[*]} (see above)"
+}
+
+update_lists() {
+  say "fetching apt's package lists"
   as_root apt-get -o DPkg::Lock::Timeout=300 update -qq </dev/null >&2 || die "apt-get update failed (see above)"
-  apt_install "${missing[@]}" || die "apt-get could not install: ${missing[*]} (see above)"
 }
 
 # One compiler a processor, but no more than memory holds: the largest files take about 1 GiB.
