@@ -48,7 +48,7 @@ class TokenBucket final : public AdmissionPolicy {
     if (take_booking(request.id(), cluster.now())) return AdmissionDecision::accept();
     const double cost = counts_tokens_ ? request.prompt().as_double() : 1.0;
     fill(cluster.now());
-    if (level_ >= cost) {
+    if (level_ >= cost - kRounding) {
       level_ -= cost;
       return AdmissionDecision::accept();
     }
@@ -64,6 +64,8 @@ class TokenBucket final : public AdmissionPolicy {
   };
   /// Waits beyond this are cut, so that an instant cannot overflow: 100 years.
   static constexpr double kLongestWait = 3.2e18;
+  /// Sums of products of the rate with whole nanoseconds are off by less, in units and in ns.
+  static constexpr double kRounding = 1e-6;
 
   void fill(Instant now) {
     level_ = std::min(burst_, level_ + rate_per_ns_ * (now - filled_).as_double());
@@ -74,7 +76,9 @@ class TokenBucket final : public AdmissionPolicy {
   /// nanosecond.
   [[nodiscard]] AdmissionDecision book(RequestId request, Instant now) {
     const double wait = std::min(-level_ / rate_per_ns_, kLongestWait);
-    const Instant when = now + Duration(static_cast<std::int64_t>(wait) + 1);
+    const auto whole = static_cast<std::int64_t>(wait);
+    const Duration rounded_up(whole + (wait - static_cast<double>(whole) > kRounding ? 1 : 0));
+    const Instant when = now + std::max(rounded_up, kNanosecond);
     bookings_.push_back({request, when});
     return AdmissionDecision::hold_until(when);
   }
