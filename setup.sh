@@ -119,6 +119,9 @@ parallel_jobs() {
   echo $((processors > 1 ? processors : 1))
 }
 
+# Every checkout shares ccache's results: paths below this folder count as relative.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 configure() {
   local options=() log=$kBuild/configure.log
   # New compilers bring new warnings; only the one that the code is kept clean with may stop a user's build.

@@ -1,4 +1,4 @@
-// An answer that nobody looks at is a mistake. (g++ 12 does not say so for virtual calls: none here.)
+// An answer that nobody looks at is a mistake. g++ 12 is silent about virtual calls: none here.
 // clang-format off
 // case 1: whether blocks could be had | nodiscard
 // case 2: whether a swapped request came back | nodiscard
