@@ -1,0 +1,98 @@
+#include "models/cost_factory.h"
+
+#include <string_view>
+#include <utility>
+
+#include "models/compiled_cost.h"
+#include "models/linear_cost.h"
+#include "models/roofline_cost.h"
+#include "models/table_cost.h"
+#include "sim/check.h"
+#include "sim/quantity_text.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::string_view kTable = "table:";
+constexpr std::string_view kLinear = "linear:";
+
+MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
+  const RooflineTimes times(request.device, request.parallel.tensor);
+  MadeCost made;
+  made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
+                                                       request.device.pcie_bandwidth));
+  const FoundCurves found = find_curves(request.device);
+  made.source =
+      std::string("roofline, utilisation fitted on ") + found.curves->title +
+      (found.evidence == Evidence::interpolated ? "" : ", nearest kin of " + request.device.name);
+  return made;
+}
+
+MadeCost table_cost(const CostRequest& request, const ShardedModel& sharded,
+                    const std::string& path) {
+  const ProfileStore store(path, ProfileStore::Mode::read_only);
+  const TableTimes times(store, sharded, request.device, request.where);
+  MadeCost made;
+  made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
+                                                       request.device.pcie_bandwidth));
+  made.source = "kernels measured on " + request.device.name + " (" + path + ")";
+  made.profile_digest = store.digest();
+  return made;
+}
+
+MadeCost linear_cost(const CostRequest& request, const std::string& name) {
+  const LinearStep& step = find_linear_step(name, request.parallel.tensor, request.where);
+  const std::string expected = std::string("opt-") + step.model;
+  if (request.model.name != expected)
+    throw InputError(request.where, "expected model " + expected + " (what linear:" + name +
+                                        " was fitted on), got " + request.model.name +
+                                        "; use that model or the roofline cost model");
+  MadeCost made;
+  for (std::int64_t stage = 0; stage < request.parallel.pipeline; ++stage)
+    made.stages.push_back(make_linear_cost(step, request.parallel.pipeline, stage));
+  made.source = std::string("linear steps of ") + step.engine + ", OPT-" + step.model +
+                " on A100-80G (DistServe, OSDI 2024)";
+  return made;
+}
+
+std::array<double, kEvidences> shares(const std::array<double, kEvidences>& sums) {
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  std::array<double, kEvidences> result{};
+  if (total <= 0) return result;
+  for (std::size_t i = 0; i < sums.size(); ++i) result[i] = sums[i] / total;
+  return result;
+}
+
+}  // namespace
+
+MadeCost make_cost(const CostRequest& request) {
+  const std::string& cost = request.cost;
+  if (cost.starts_with(kLinear)) return linear_cost(request, cost.substr(kLinear.size()));
+  const bool table = cost.starts_with(kTable);
+  if (cost != "roofline" && !table) {
+    const std::vector<std::string> kinds{"roofline", "table:", "linear:"};
+    throw InputError(request.where,
+                     "expected a cost model (roofline, table:PATH or linear:NAME), got " +
+                         quoted(cost) + did_you_mean(cost, kinds));
+  }
+  const ShardedModel sharded =
+      shard_model(request.model, request.precision, request.parallel, request.where);
+  if (table) return table_cost(request, sharded, cost.substr(kTable.size()));
+  return roofline_cost(request, sharded);
+}
+
+std::array<double, kEvidences> evidence_shares(const CostLedger& ledger) {
+  std::array<double, kEvidences> sums{};
+  for (const auto& row : ledger.fixed_ns)
+    for (std::size_t e = 0; e < row.size(); ++e) sums[e] += static_cast<double>(row[e]);
+  return shares(sums);
+}
+
+std::array<double, kEvidences> evidence_shares(const CostModel& cost, const BatchShape& shape) {
+  CostLedger ledger;
+  cost.charge(shape, ledger);
+  return evidence_shares(ledger);
+}
+
+}  // namespace headroom
