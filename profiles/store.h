@@ -39,9 +39,9 @@ struct ProfileRun {
 struct KernelShape {
   /// gemm | moe | decode_attention | prefill_attention | elementwise | all_reduce | all_gather |
   /// reduce_scatter | all_to_all | p2p
-  std::string op;
-  std::string compute;               ///< number format multiplied in: "bf16", "fp8", ...
-  std::string stored;                ///< format of weights, KV or message
+  std::string op{};
+  std::string compute{};             ///< number format multiplied in: "bf16", "fp8", ...
+  std::string stored{};              ///< format of weights, KV or message
   std::int64_t m = 0, n = 0, k = 0;  ///< GEMM; moe: tokens, hidden, expert width on this GPU
   std::int64_t batch = 0;            ///< attention: sequences
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;  ///< on this GPU
@@ -52,7 +52,7 @@ struct KernelShape {
   std::int64_t experts = 0, topk = 0;  ///< moe, experts held by this GPU's group
   std::int64_t bytes = 0;  ///< collectives: message on one GPU; elementwise: bytes moved
   std::int64_t ranks = 0;  ///< collectives
-  std::string variant;     ///< "hot" or "cold" caches, "balanced", an algorithm; part of the key
+  std::string variant{};   ///< "hot" or "cold" caches, "balanced", an algorithm; part of the key
   friend auto operator<=>(const KernelShape&, const KernelShape&) = default;
 };
 
