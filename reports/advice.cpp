@@ -86,7 +86,7 @@ void note_intervals(Summary& s) {
     const IntervalQuality quality = row.interval.quality;
     if (quality == IntervalQuality::correlated) {
       s.notes.push_back(
-          fmt::format("the interval of the mean {} is too narrow: the run is short against how "
+          fmt::format("the interval of the mean {} may be too narrow: the run is short against how "
                       "long its load swings last",
                       label_of(row.metric)));
     }

@@ -143,7 +143,7 @@ void print_confidence(Page& page, const Summary& s) {
         "", fmt::format("no confidence interval: fewer than {} answered requests", kLeastValues));
     return;
   }
-  page.row("95 % interval", {"mean", "+/-", "warm-up", "of", "batches"});
+  page.row("95 % interval", {"mean", "+/-", "cut", "used", "batches"});
   for (const ConfidenceRow& row : s.confidence) {
     const MeanInterval& i = row.interval;
     if (i.quality == IntervalQuality::too_few) {
@@ -152,7 +152,7 @@ void print_confidence(Page& page, const Summary& s) {
     }
     page.row(label_of(row.metric),
              {significant(i.mean / 1e6), significant(i.half_width / 1e6, 3), std::to_string(i.cut),
-              std::to_string(i.cut + i.used), std::to_string(i.batches)});
+              std::to_string(i.used), std::to_string(i.batches)});
   }
   page.bullet("", kIntervalScope);
 }
@@ -189,6 +189,13 @@ void print_load(Page& page, const Summary& s) {
   page.bullet("", kSpanDefinition);
 }
 
+std::string load_text(const Saturation& s) {
+  if (s.hint == SaturationHint::unknown) return "UNKNOWN: too few samples while requests arrived";
+  return fmt::format("{}: mean queue {} in the first third of arrivals, {} in the last",
+                     to_string(s.hint), significant(s.first_third, 3),
+                     significant(s.last_third, 3));
+}
+
 void print_engine(Page& page, const Summary& s) {
   const EngineUse& e = s.engine;
   page.heading("Cluster");
@@ -202,10 +209,7 @@ void print_engine(Page& page, const Summary& s) {
                                       e.kv_peak ? percent(*e.kv_peak) : "-"));
   page.labelled("preemptions", fmt::format("{} by recompute, {} by swap", e.preemptions_recompute,
                                            e.preemptions_swap));
-  page.labelled("load",
-                fmt::format("{}: mean queue {} in the first third of arrivals, {} in the last",
-                            to_string(s.saturation.hint), significant(s.saturation.first_third, 3),
-                            significant(s.saturation.last_third, 3)));
+  page.labelled("load", load_text(s.saturation));
 }
 
 void print_series(Page& page, const Summary& s) {

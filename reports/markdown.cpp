@@ -15,6 +15,7 @@ class Document {
  public:
   void heading(std::string_view title) { text_ += fmt::format("\n### {}\n\n", title); }
   void paragraph(std::string_view content) { text_ += fmt::format("{}\n\n", content); }
+  void gap() { text_ += '\n'; }
   /// First row of a table: first column text, the others figures.
   void columns(const std::vector<std::string>& names) {
     row(names);
@@ -76,7 +77,7 @@ void write_head(Document& page, const Summary& s) {
   page.row({"scenario digest", c.scenario_digest});
   page.row({"costs digest", c.cost_digest});
   page.row({"decisions digest", s.decision_digest});
-  page.paragraph("");
+  page.gap();
   page.bullets("warning: ", s.warnings);
   page.bullets("note: ", s.notes);
 }
@@ -120,7 +121,7 @@ void write_latency(Document& page, const Summary& s) {
               significant((i.mean + i.half_width) / 1e6), std::to_string(i.batches),
               std::to_string(i.cut), std::to_string(i.used), to_string(i.quality)});
   }
-  page.paragraph("");
+  page.gap();
   page.paragraph(fmt::format("{}.", kIntervalScope));
   page.heading("Where latency went, mean of a request");
   page.columns({"part", "ms", "share"});
@@ -141,7 +142,7 @@ void write_load(Document& page, const Summary& s) {
   page.row({"not done at the end", std::to_string(s.unfinished)});
   page.row({"input tokens", std::to_string(s.input_tokens)});
   page.row({"output tokens", std::to_string(s.output_tokens)});
-  page.paragraph("");
+  page.gap();
   page.columns({"rate", "per s", "per GPU s"});
   const auto rate = [&](const char* name, const Rate& r) {
     page.row({name, significant(r.per_second), significant(r.per_gpu_second)});
@@ -150,7 +151,7 @@ void write_load(Document& page, const Summary& s) {
   rate("goodput", s.throughput.good_requests);
   rate("input tokens", s.throughput.input_tokens);
   rate("output tokens", s.throughput.output_tokens);
-  page.paragraph("");
+  page.gap();
   page.paragraph(fmt::format("Span {} s; {}.", significant(s.span_s, 6), kSpanDefinition));
 }
 

@@ -1,8 +1,10 @@
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -142,6 +144,48 @@ FinishedRequest finished_request() {
   r.decode = Duration(1'999'999'999);
   r.preemptions = 6;
   return r;
+}
+
+/// While it lives, no file may grow beyond `bytes`: a disk that fills up in the middle of writing.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &old_) == 0);
+    const rlimit limit{bytes, old_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  ~SmallDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+ private:
+  rlimit old_{};
+  void (*handler_)(int);
+};
+
+TEST_CASE("a disk that fills up in the middle leaves neither a partial file nor a partial run") {
+  const Folder folder;
+  write_document(folder.file("old"), "old");
+  {
+    const SmallDisk disk(100'000);
+    CHECK_THROWS_AS(write_document(folder.file("new"), std::string(300'000, 'x')), InputError);
+    CHECK_THROWS_AS(write_document(folder.file("old"), std::string(300'000, 'x')), InputError);
+    RequestsCsv csv(folder.file("r.csv"));
+    CHECK_THROWS_AS(
+        [&] {
+          for (int i = 0; i < 10'000; ++i) csv.on_finished(finished_request());
+        }(),
+        InputError);
+  }
+  {
+    const SmallDisk disk(8'192);
+    CHECK_THROWS_AS(record_run(folder.file("runs.db"), fixture::summary()), InputError);
+  }
+  CHECK(folder.entries() == 1);
+  CHECK(content_of(folder.file("old")) == "old");
 }
 
 std::vector<std::string> fields_of(const std::string& line) {
