@@ -85,6 +85,7 @@ struct WorkloadSpec {
   std::string preset;
   std::string arrivals = "poisson";  ///< poisson, gamma, weibull, constant
   PerSecond rate{1};
+  bool rate_given = false;  ///< someone wrote `rate`, so a run must use it
   double arrival_cv = 1;
   std::uint64_t requests = 0;  ///< generator: how many (sessions count all their turns)
   DistributionSpec prompt{}, output{};

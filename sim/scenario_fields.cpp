@@ -171,6 +171,7 @@ void arrival_fields(JsonCursor& at, WorkloadSpec& load) {
   at.choice("arrivals", load.arrivals, {"poisson", "gamma", "weibull", "constant"},
             "law of the gaps between arrivals");
   at.rate("rate", load.rate, "arrivals; of sessions where there are sessions");
+  load.rate_given = at.has("rate");
   at.number("arrival_cv", load.arrival_cv, 1e-3, kMostCv,
             "burstiness of gamma and weibull arrivals: standard deviation over mean of the gaps");
   at.count("requests", load.requests, 0, kMostRequests, "how many requests to generate");
@@ -194,7 +195,10 @@ void arrival_fields(JsonCursor& at, WorkloadSpec& load) {
 }
 
 void workload_fields(JsonCursor& at, WorkloadSpec& load) {
-  at.text("trace", load.trace, "path of a trace, - for standard input; left out: a generator");
+  at.text(
+      "trace", load.trace,
+      "path of a trace, - for standard input; left out: a generator (a trace of lengths takes its "
+      "arrivals from rate)");
   at.text("format", load.format, "format of the trace, or auto");
   at.number("rate_scale", load.rate_scale, 1e-6, 1e6, "arrivals come this many times faster");
   at.count("limit", load.limit, 0, kMostRequests, "at most so many requests, 0 for all");

@@ -28,6 +28,19 @@ std::string digest_of(const std::vector<ExplainedValue>& values) {
   return fmt::format("{:016x}", XXH3_64bits(canonical.data(), canonical.size()));
 }
 
+/// A trace named on the command line takes the place of the file's generator.
+void replace_generator(JsonNode& root) {
+  JsonNode* load = root.find("workload");
+  const JsonNode* trace = load == nullptr ? nullptr : load->find("trace");
+  if (trace == nullptr || trace->source == ValueSource::scenario) return;
+  const ValueSource winner = trace->source;
+  for (const char* key : {"preset", "arrivals", "rate", "arrival_cv", "requests", "prompt",
+                          "output", "sessions", "shared_prefixes", "shared_prefix_tokens"}) {
+    const JsonNode* node = load->find(key);
+    if (node != nullptr && node->source < winner) load->erase(key);
+  }
+}
+
 struct FileCloser {
   void operator()(std::FILE* file) const {
     if (file != stdin) std::fclose(file);
@@ -39,6 +52,7 @@ struct FileCloser {
 LoadedScenario read_scenario(const ScenarioText& input) {
   JsonNode root = parse_json(input.text, input.file);
   for (const ScenarioOverride& change : input.overrides) apply_override(root, change);
+  replace_generator(root);
   JsonDocument document{input.file};
   LoadedScenario loaded;
   loaded.scenario.file = input.file;

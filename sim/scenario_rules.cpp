@@ -123,10 +123,15 @@ void Rules::predictor() const {
 }
 
 void Rules::trace() const {
-  for (const char* key : {"preset", "arrivals", "rate", "arrival_cv", "requests", "prompt",
-                          "output", "sessions", "shared_prefixes", "shared_prefix_tokens"}) {
+  // A trace of lengths takes its arrivals from `arrivals`, `rate` and `arrival_cv`.
+  for (const char* key : {"preset", "requests", "prompt", "output", "sessions", "shared_prefixes",
+                          "shared_prefix_tokens"}) {
     ignored(fmt::format("/workload/{}", key), "beside a trace",
             "remove it or the trace; rate_scale and limit change a trace");
+  }
+  if (load_.arrivals != "gamma" && load_.arrivals != "weibull") {
+    ignored("/workload/arrival_cv", "unless arrivals are gamma or weibull",
+            "choose one of the two or remove it");
   }
 }
 

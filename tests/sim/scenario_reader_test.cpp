@@ -207,7 +207,7 @@ TEST_CASE("policy parameters are checked against the policy's own table") {
 
 TEST_CASE("a value that the run would ignore is refused") {
   CHECK(error_of(changed(R"("rate")", R"("trace": "t.csv", "rate")"))
-            .find("s.json: /workload/rate: expected nothing here beside a trace") == 0);
+            .find("s.json: /workload/requests: expected nothing here beside a trace") == 0);
   CHECK(error_of(changed(R"("rate")", R"("arrival_cv": 2, "rate")"))
             .find("unless arrivals are gamma or weibull") != std::string::npos);
   CHECK(error_of(changed("1000", R"({"mean": 1000, "cv": 1})"))

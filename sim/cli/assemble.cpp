@@ -1,0 +1,321 @@
+#include "sim/cli/assemble.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "models/cost_factory.h"
+#include "sim/check.h"
+#include "sim/cli/placement.h"
+#include "sim/cli/report_context.h"
+#include "sim/cli/run_account.h"
+#include "sim/policy.h"
+#include "sim/registry.h"
+#include "traces/make_source.h"
+#include "traces/trace_source.h"
+
+namespace headroom {
+namespace {
+
+std::string place(const Scenario& scenario, const std::string& pointer) {
+  return scenario.file + ": " + pointer;
+}
+
+std::string group_place(const Scenario& scenario, std::size_t group, const char* key) {
+  return place(scenario, fmt::format("/deployment/{}/{}", group, key));
+}
+
+/// The values of a policy's parameters: defaults, and what the scenario says.
+template <class Policy>
+std::pair<const PolicyEntry<Policy>*, Parameters> resolve(const PolicyChoice& choice) {
+  const PolicyEntry<Policy>* entry = PolicyRegistry<Policy>::instance().find(choice.name);
+  if (entry == nullptr) {
+    throw InputError(choice.where, "expected a known policy, got \"" + choice.name +
+                                       "\"; see `headroom list policies`");
+  }
+  Parameters values;
+  for (const ParameterSpec& spec : entry->parameters) {
+    const auto given = choice.parameters.find(spec.name);
+    const std::string& text = given == choice.parameters.end() ? spec.default_text : given->second;
+    values.set(spec.name, parse_parameter(spec, text, choice.where));
+  }
+  return {entry, std::move(values)};
+}
+
+/// The first of the named whole parameters that the policy has.
+std::int64_t parameter_or(const Parameters& values, std::initializer_list<const char*> names,
+                          std::int64_t otherwise) {
+  for (const char* name : names) {
+    if (values.has(name)) return values.integer(name);
+  }
+  return otherwise;
+}
+
+class Assembler {
+ public:
+  explicit Assembler(const Scenario& scenario) : scenario_(scenario) {}
+
+  Assembly run() {
+    Assembly out;
+    out.model = find_model(scenario_.model.name, place(scenario_, "/model/name"));
+    out.precision = make_precision(out.model, scenario_.model.weights, scenario_.model.kv_cache,
+                                   place(scenario_, "/model"));
+    make_pools();
+    for (std::size_t i = 0; i < scenario_.deployment.size(); ++i) add_group(out, i);
+    for (const NodePool& pool : pools_) out.cluster_gpus += pool.devices();
+    if (out.does_not_fit.empty()) {
+      for (std::size_t i = 0; i < out.groups.size(); ++i)
+        add_costs(out.model, out.precision, out.groups[i], i);
+    }
+    return out;
+  }
+
+ private:
+  void make_pools() {
+    for (std::size_t i = 0; i < scenario_.nodes.size(); ++i) {
+      const std::string where = place(scenario_, fmt::format("/cluster/nodes/{}", i));
+      const NodeSpec& spec = scenario_.nodes[i];
+      pools_.emplace_back(spec, find_device(spec.device, where + "/device"), scenario_.spine,
+                          where);
+    }
+  }
+
+  NodePool& pool_of(const ReplicaGroupSpec& group) {
+    const auto it = std::find_if(pools_.begin(), pools_.end(), [&](const NodePool& pool) {
+      return pool.spec().name == group.nodes;
+    });
+    return it == pools_.end() ? pools_.front() : *it;
+  }
+
+  void add_group(Assembly& out, std::size_t index) {
+    const ReplicaGroupSpec& spec = scenario_.deployment[index];
+    AssembledGroup group;
+    group.spec = spec;
+    group.engine = find_engine(spec.engine, group_place(scenario_, index, "engine"));
+    NodePool& pool = pool_of(spec);
+    group.device = pool.device();
+    const Parallelism parallel{spec.tensor_parallel, spec.pipeline_parallel};
+    const ShardedModel sharded = shard_model(out.model, out.precision, parallel,
+                                             group_place(scenario_, index, "tensor_parallel"));
+    set_lengths(out, group, index);
+    set_memory(out, group, sharded, index);
+    place_replicas(pool, group, index);
+    out.replicas += spec.replicas;
+    out.gpus += spec.replicas * parallel.gpus();
+    if (out.replicas > kMostReplicas) {
+      throw InputError(group_place(scenario_, index, "replicas"),
+                       fmt::format("expected at most {} replicas in all, got {}; lower them",
+                                   kMostReplicas, out.replicas));
+    }
+    out.groups.push_back(std::move(group));
+  }
+
+  void set_lengths(const Assembly& out, AssembledGroup& group, std::size_t index) const {
+    const Tokens positions(out.model.max_positions > 0 ? out.model.max_positions
+                                                       : kMaxRequestTokens.value());
+    group.max_model_len = group.spec.max_model_len.value_or(positions);
+    if (group.max_model_len > positions) {
+      throw InputError(group_place(scenario_, index, "max_model_len"),
+                       fmt::format("expected at most {} (the positions of {}), got {}; lower it",
+                                   positions.value(), out.model.name, group.max_model_len.value()));
+    }
+  }
+
+  void set_memory(Assembly& out, AssembledGroup& group, const ShardedModel& sharded,
+                  std::size_t index) const {
+    const Parameters batch = resolve<BatchPolicy>(group.spec.batch).second;
+    MemoryOptions options;
+    options.utilisation = group.engine.gpu_memory_utilisation;
+    options.block_tokens = group.engine.block_tokens;
+    options.max_batched_tokens = Tokens(parameter_or(
+        batch, {"max_num_batched_tokens", "token_budget"}, options.max_batched_tokens.value()));
+    options.max_sequences =
+        parameter_or(batch, {"max_num_seqs", "max_batch_size"}, options.max_sequences);
+    // Only a length that was asked for must fit; without one, too long requests are rejected.
+    if (group.spec.max_model_len) options.least_kv = *group.spec.max_model_len;
+    group.fit = fit_memory(sharded, group.device, options);
+    group.block_bytes = group.fit.demand.block * sharded.parallel.gpus();
+    group.kv_blocks = group.spec.kv_blocks.value_or(group.fit.kv_blocks);
+    if (group.block_bytes > Bytes(0)) {
+      group.host_blocks = Blocks(group.spec.swap_space / group.block_bytes);
+    }
+    // An engine that states its KV blocks, or knows no memory, is taken at its word.
+    if (!group.fit.fits && !group.spec.kv_blocks && !group.engine.simdistserve &&
+        out.does_not_fit.empty()) {
+      out.does_not_fit =
+          fmt::format("{}: {} on {}: {}", place(scenario_, fmt::format("/deployment/{}", index)),
+                      out.model.name, group.device.name, group.fit.text);
+    }
+  }
+
+  void place_replicas(NodePool& pool, AssembledGroup& group, std::size_t index) const {
+    const std::string where = group_place(scenario_, index, "replicas");
+    const std::int64_t groups = group.spec.replicas * group.spec.pipeline_parallel;
+    if (groups > pool.devices() - pool.used()) {
+      throw InputError(where,
+                       fmt::format("expected at most {} free devices to be needed, got {} "
+                                   "replicas of {}; add nodes or lower replicas",
+                                   pool.devices() - pool.used(), group.spec.replicas,
+                                   group.spec.tensor_parallel * group.spec.pipeline_parallel));
+    }
+    for (std::int64_t i = 0; i < groups; ++i) {
+      const BytesPerSecond slowest = pool.take_group(group.spec.tensor_parallel, where);
+      // The slowest group sets the pace of its kind.
+      if (slowest < group.device.link_bandwidth) group.device.link_bandwidth = slowest;
+    }
+  }
+
+  void add_costs(const Architecture& model, const Precision& precision, AssembledGroup& group,
+                 std::size_t index) const {
+    CostRequest request;
+    request.model = model;
+    request.precision = precision;
+    request.parallel = {group.spec.tensor_parallel, group.spec.pipeline_parallel};
+    request.device = group.device;
+    request.engine = group.engine;
+    request.cost = group.spec.cost;
+    request.where = group_place(scenario_, index, "cost");
+    MadeCost made = make_cost(request);
+    group.costs = std::move(made.stages);
+    group.cost_sentence = std::move(made.source);
+    group.cost_digest = std::move(made.profile_digest);
+    if (!group.engine.simdistserve && group.costs.size() > 1) {
+      throw InputError(group_place(scenario_, index, "pipeline_parallel"),
+                       fmt::format("expected pipeline parallelism 1 with {} outside the engine "
+                                   "simdistserve, got {}; change engine or cost",
+                                   group.spec.cost, group.spec.pipeline_parallel));
+    }
+  }
+
+  static constexpr std::int64_t kMostReplicas = 65'535;  // RequestRow::replica has 16 bits
+  const Scenario& scenario_;
+  std::vector<NodePool> pools_;
+};
+
+ReplicaSetup make_replica(const AssembledGroup& group) {
+  const auto [entry, parameters] = resolve<BatchPolicy>(group.spec.batch);
+  ReplicaSetup replica;
+  replica.batch = entry->make(parameters);
+  replica.batch_name = entry->name;
+  replica.cost = group.costs.front().get();
+  replica.kv_blocks = group.kv_blocks;
+  replica.host_blocks = group.host_blocks;
+  replica.block_tokens = group.engine.block_tokens;
+  replica.max_model_len = group.max_model_len;
+  replica.block_bytes = group.block_bytes;
+  replica.pipeline_stages = group.spec.pipeline_parallel;
+  return replica;
+}
+
+/// DistServe's simulator: queues before each stage, no KV memory, one decode step more than asked
+/// for.
+StageQueuesSetup make_stage_queues(const AssembledGroup& group) {
+  if (group.spec.batch.name != "simdistserve") {
+    throw InputError(group.spec.batch.where,
+                     "expected batch policy simdistserve with engine simdistserve, got \"" +
+                         group.spec.batch.name + "\"; set \"batch\": \"simdistserve\"");
+  }
+  const Parameters parameters = resolve<BatchPolicy>(group.spec.batch).second;
+  StageQueuesSetup queues;
+  for (const auto& stage : group.costs) queues.stages.push_back(stage.get());
+  queues.prefill_capacity = Tokens(parameters.integer("prefill_tokens"));
+  queues.decode_budget = Tokens(parameters.integer("decode_tokens"));
+  return queues;
+}
+
+PredictorSetup make_predictor(const Scenario& scenario) {
+  PredictorSetup predictor;
+  predictor.sigma = scenario.predictor_sigma;
+  if (scenario.predictor == "noisy") predictor.kind = PredictorSetup::Kind::noisy;
+  if (scenario.predictor == "mean") {
+    predictor.kind = PredictorSetup::Kind::mean;
+    const double mean = scenario.workload.output.mean;
+    if (mean >= 1) predictor.mean = Tokens(static_cast<std::int64_t>(mean + 0.5));
+  }
+  return predictor;
+}
+
+}  // namespace
+
+Assembly assemble(const Scenario& scenario) { return Assembler(scenario).run(); }
+
+std::unique_ptr<RequestSource> open_workload(const Scenario& scenario) {
+  const WorkloadSpec& load = scenario.workload;
+  std::unique_ptr<RequestSource> source;
+  try {
+    source = make_source(load, scenario.seed);
+  } catch (const InputError& error) {
+    // Fields of the workload are named by their pointer alone.
+    if (error.where().rfind("/workload", 0) != 0) throw;
+    const std::string line = error.what();
+    throw InputError(place(scenario, error.where()), line.substr(error.where().size() + 2));
+  }
+  const bool replayed = dynamic_cast<const TraceSource*>(source.get()) != nullptr;
+  if (replayed && load.rate_given) {
+    throw InputError(
+        place(scenario, "/workload/rate"),
+        "expected no rate beside a trace with arrivals, got one that would be ignored; "
+        "use rate_scale");
+  }
+  if (!load.trace.empty() && !replayed && load.clients == 0 && !load.rate_given) {
+    throw InputError(place(scenario, "/workload/rate"),
+                     "expected a rate for a trace that holds lengths only, got none; add --rate or "
+                     "\"rate\"");
+  }
+  return source;
+}
+
+SimulationSetup make_setup(const Scenario& scenario, const Assembly& assembly,
+                           RequestSource& source) {
+  SimulationSetup setup;
+  for (const AssembledGroup& group : assembly.groups) {
+    for (std::int64_t i = 0; i < group.spec.replicas; ++i) {
+      if (group.engine.simdistserve) {
+        setup.stage_queues.push_back(make_stage_queues(group));
+        setup.extra_output = Tokens(1);
+      } else {
+        setup.replicas.push_back(make_replica(group));
+      }
+    }
+  }
+  if (!setup.replicas.empty() && !setup.stage_queues.empty()) {
+    throw InputError(
+        place(scenario, "/deployment"),
+        "expected all groups or none on engine simdistserve, got a mixture; split them");
+  }
+  const auto [routing, routing_parameters] = resolve<RoutingPolicy>(scenario.routing);
+  setup.routing = routing->make(routing_parameters);
+  setup.routing_name = routing->name;
+  const auto [admission, admission_parameters] = resolve<AdmissionPolicy>(scenario.admission);
+  setup.admission = admission->make(admission_parameters);
+  setup.admission_name = admission->name;
+  setup.source = &source;
+  setup.predictor = make_predictor(scenario);
+  setup.seed = scenario.seed;
+  if (scenario.time_limit) setup.time_limit = Instant() + *scenario.time_limit;
+  return setup;
+}
+
+RunResult run_scenario(const Scenario& scenario, const RunOptions& options) {
+  RunResult result;
+  const Assembly assembly = assemble(scenario);
+  if (!assembly.does_not_fit.empty()) {
+    result.does_not_fit = assembly.does_not_fit;
+    return result;
+  }
+  const std::unique_ptr<RequestSource> source = open_workload(scenario);
+  PrefixWatch watched(*source);
+  RunAccount account(LoadWork(assembly.model, assembly.precision), watched,
+                     static_cast<std::size_t>(assembly.replicas));
+  SimulationSetup setup = make_setup(scenario, assembly, watched);
+  setup.sinks = options.sinks;
+  setup.sinks.push_back(&account);
+  setup.stop = options.stop;
+  setup.compression = options.compression;
+  result.metrics = simulate(std::move(setup));
+  result.context = make_report_context(scenario, assembly, result.metrics, account);
+  return result;
+}
+
+}  // namespace headroom

@@ -1,0 +1,81 @@
+// From a scenario to a running simulation and its report: the one place that joins all folders.
+//
+// Law: a scenario that cannot be is an InputError with its place; one whose model does not fit is
+// an answer
+// (`RunResult::does_not_fit`). Same scenario, same result, to the byte. Cost: compiling costs takes
+// about 0.1 s a group. Not here: files and options (sim/cli/run.cpp), what policies decide.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/architecture.h"
+#include "models/device.h"
+#include "models/engine.h"
+#include "models/memory.h"
+#include "reports/summary.h"
+#include "sim/cost_model.h"
+#include "sim/metrics.h"
+#include "sim/request_source.h"
+#include "sim/scenario.h"
+#include "sim/simulation.h"
+
+namespace headroom {
+
+/// One replica group, resolved.
+struct AssembledGroup {
+  ReplicaGroupSpec spec;
+  Device device;  ///< with the link bandwidth its tensor-parallel groups really have
+  EngineDescription engine;
+  MemoryFit fit;
+  Blocks kv_blocks{0};
+  Blocks host_blocks{0};
+  Bytes block_bytes{0};  ///< of one KV block, all GPUs of a replica
+  Tokens max_model_len{0};
+  std::vector<std::unique_ptr<CostModel>> costs;  ///< one, or one a pipeline stage (linear)
+  std::string cost_sentence;
+  std::string cost_digest;
+  std::string batch_where;
+};
+
+/// A scenario, resolved: everything that the simulation points into.
+struct Assembly {
+  Architecture model;
+  Precision precision;
+  std::vector<AssembledGroup> groups;
+  std::int64_t replicas = 0;
+  std::int64_t gpus = 0;          ///< used
+  std::int64_t cluster_gpus = 0;  ///< there
+  std::string does_not_fit;       ///< empty: everything fits
+};
+
+/// Resolves names, places devices, computes memory. Throws InputError. Compiles costs only if
+/// everything fits.
+[[nodiscard]] Assembly assemble(const Scenario& scenario);
+
+/// The requests of a scenario. Throws InputError.
+[[nodiscard]] std::unique_ptr<RequestSource> open_workload(const Scenario& scenario);
+
+/// Ready to simulate but for sinks and stop flag. `assembly` and `source` must outlive the run.
+/// Throws InputError.
+[[nodiscard]] SimulationSetup make_setup(const Scenario& scenario, const Assembly& assembly,
+                                         RequestSource& source);
+
+struct RunOptions {
+  std::vector<MetricsSink*> sinks{};        ///< look on; outlive the run
+  const std::atomic<bool>* stop = nullptr;  ///< ends the run early when it turns true
+  RunCompression compression = RunCompression::on;
+};
+
+struct RunResult {
+  std::string does_not_fit;  ///< the answer is no: why; then there are no metrics
+  Metrics metrics;
+  ReportContext context;
+};
+
+/// Runs a scenario. Throws InputError.
+[[nodiscard]] RunResult run_scenario(const Scenario& scenario, const RunOptions& options = {});
+
+}  // namespace headroom

@@ -1,0 +1,50 @@
+// One call of the program, checked against the option table.
+//
+// Law: a word that no table entry explains is an InputError naming the nearest; nothing is ignored.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/cli/option_table.h"
+
+namespace headroom {
+
+/// What a command was called with.
+class Invocation {
+ public:
+  Invocation(const CommandSpec& command, std::vector<std::string> arguments,
+             std::vector<std::pair<std::string, std::string>> options)
+      : command_(command), arguments_(std::move(arguments)), options_(std::move(options)) {}
+  [[nodiscard]] const CommandSpec& command() const { return command_; }
+  /// Positional arguments, in order.
+  [[nodiscard]] const std::vector<std::string>& arguments() const { return arguments_; }
+  [[nodiscard]] bool has(std::string_view option) const;
+  [[nodiscard]] std::optional<std::string> value(std::string_view option) const;
+  /// Options as written, (name, value).
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& options() const {
+    return options_;
+  }
+
+ private:
+  const CommandSpec& command_;
+  std::vector<std::string> arguments_;
+  std::vector<std::pair<std::string, std::string>> options_;
+};
+
+/// Checks the words after the command's name. Throws InputError.
+[[nodiscard]] Invocation parse_invocation(const CommandSpec& command,
+                                          const std::vector<std::string>& words);
+
+/// A whole number given to an option, from `least` to `most`. Throws InputError.
+[[nodiscard]] std::int64_t whole_option(const Invocation& call, std::string_view option,
+                                        std::int64_t least, std::int64_t most);
+
+/// Runs one call of the program; `words` are argv without the program's name. Returns the exit
+/// code; reports bad input as one line on stderr.
+[[nodiscard]] int run_program(const std::vector<std::string>& words);
+
+}  // namespace headroom

@@ -1,0 +1,23 @@
+// The commands, one file each; `command_table` names them. Each returns an exit code
+// (sim/cli/exit_codes.h) and throws InputError for bad input.
+#pragma once
+
+#include "sim/cli/command_line.h"
+
+namespace headroom {
+
+[[nodiscard]] int command_run(const Invocation& call);
+[[nodiscard]] int command_list(const Invocation& call);
+[[nodiscard]] int command_trace_info(const Invocation& call);
+[[nodiscard]] int command_trace_convert(const Invocation& call);
+[[nodiscard]] int command_trace_generate(const Invocation& call);
+[[nodiscard]] int command_schema(const Invocation& call);
+[[nodiscard]] int command_help(const Invocation& call);
+[[nodiscard]] int command_version(const Invocation& call);
+[[nodiscard]] int command_completion(const Invocation& call);
+[[nodiscard]] int command_man(const Invocation& call);
+
+/// Version of the program.
+extern const char* const kVersion;
+
+}  // namespace headroom

@@ -1,0 +1,52 @@
+// `headroom help`, `version`, `man` and `schema`: text about the program itself.
+#include <fmt/format.h>
+
+#include "sim/check.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/exit_codes.h"
+#include "sim/cli/help_text.h"
+#include "sim/cli/terminal.h"
+#include "sim/cli/word_lists.h"
+#include "sim/quantity_text.h"
+#include "sim/scenario_reader.h"
+
+namespace headroom {
+
+const char* const kVersion = "0.1.0";
+
+int command_help(const Invocation& call) {
+  if (call.arguments().empty()) {
+    print(program_help());
+    return kExitYes;
+  }
+  std::string topic = call.arguments().front();
+  for (std::size_t i = 1; i < call.arguments().size(); ++i) topic += " " + call.arguments()[i];
+  if (topic == "exit-codes") {
+    print(exit_code_help());
+  } else if (const CommandSpec* command = find_command(topic); command != nullptr) {
+    print(command_help(*command));
+  } else {
+    const std::vector<std::string> topics = help_topic_words();
+    throw InputError("headroom help",
+                     fmt::format("expected a topic ({}), got {}{}", fmt::join(topics, ", "),
+                                 headroom::quoted(topic), did_you_mean(topic, topics)));
+  }
+  return kExitYes;
+}
+
+int command_version(const Invocation&) {
+  print(fmt::format("headroom {}\n", kVersion));
+  return kExitYes;
+}
+
+int command_man(const Invocation&) {
+  print(manual_page());
+  return kExitYes;
+}
+
+int command_schema(const Invocation&) {
+  print(scenario_schema());
+  return kExitYes;
+}
+
+}  // namespace headroom

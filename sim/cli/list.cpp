@@ -1,0 +1,152 @@
+// `headroom list`: what is available, from the registries and catalogues themselves.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/architecture.h"
+#include "models/device.h"
+#include "models/engine.h"
+#include "models/linear_cost.h"
+#include "sim/check.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/exit_codes.h"
+#include "sim/cli/scenario_files.h"
+#include "sim/cli/terminal.h"
+#include "sim/cli/word_lists.h"
+#include "sim/policy.h"
+#include "sim/quantity_text.h"
+#include "sim/registry.h"
+#include "traces/make_source.h"
+#include "traces/trace_reader.h"
+
+namespace headroom {
+namespace {
+
+void list_models() {
+  print("Models (any Hugging Face config.json works too, by path):\n");
+  for (const Architecture& model : bundled_models()) {
+    print(fmt::format("  {:<28}{:>8.1f} B parameters, {} layers, {} KV heads, {} tokens\n",
+                      model.name, static_cast<double>(count_parameters(model).total()) / 1e9,
+                      model.layers, model.kv_heads, model.max_positions));
+  }
+}
+
+void list_devices() {
+  print("Devices (a device file works too, by path):\n");
+  for (const Device& device : device_catalogue()) {
+    print(fmt::format("  {:<16}{:>10}  {:>11}  {:>6.0f} TFLOP/s fp16  {}\n", device.name,
+                      to_text(device.nominal_memory), to_text(device.memory_bandwidth),
+                      device.fp16.value() / 1e12,
+                      device.price.hour.value() > 0 ? to_text(device.price.hour) : "no price"));
+  }
+}
+
+void list_engines() {
+  print("Engines (an engine file works too, by path):\n");
+  for (const EngineDescription& engine : bundled_engines()) {
+    print(fmt::format("  {:<16}blocks of {} tokens, {:.0f} % of memory; {}\n", engine.name,
+                      engine.block_tokens.value(), engine.gpu_memory_utilisation * 100,
+                      engine.source));
+  }
+}
+
+std::string bounds_of(const ParameterSpec& spec) {
+  switch (spec.kind) {
+    case ParameterSpec::Kind::integer:
+    case ParameterSpec::Kind::number:
+      return fmt::format("{} to {}", spec.least, spec.most);
+    case ParameterSpec::Kind::choice:
+      return fmt::format("{}", fmt::join(spec.choices, "|"));
+    case ParameterSpec::Kind::flag:
+      return "true|false";
+    case ParameterSpec::Kind::duration:
+      return fmt::format("{} s to {} s", spec.least, spec.most);
+  }
+  return "";
+}
+
+template <class Policy>
+void list_policy_kind(const char* title) {
+  print(fmt::format("{}:\n", title));
+  for (const auto& entry : PolicyRegistry<Policy>::instance().entries()) {
+    print(fmt::format("  {:<20}{}\n", entry.name, entry.summary));
+    for (const ParameterSpec& spec : entry.parameters) {
+      print(fmt::format("    {} = {} ({}): {}\n", spec.name,
+                        spec.default_text.empty() ? "required" : spec.default_text, bounds_of(spec),
+                        spec.meaning));
+    }
+  }
+}
+
+void list_policies() {
+  list_policy_kind<BatchPolicy>("Batch policies (deployment/batch)");
+  list_policy_kind<RoutingPolicy>("Routing policies (routing)");
+  list_policy_kind<AdmissionPolicy>("Admission policies (admission)");
+}
+
+void list_costs() {
+  print(
+      "Cost models (deployment/cost):\n"
+      "  roofline            operator times by roofline with fitted utilisation\n"
+      "  table:PATH          measured kernels of a profile store (SQLite)\n");
+  for (const LinearStep& step : linear_steps()) {
+    print(fmt::format("  linear:{:<13}published linear step model, tensor parallelism {}\n",
+                      fmt::format("{}-{}", step.engine, step.model), step.tensor));
+  }
+}
+
+void list_formats() {
+  print("Trace formats (workload/format):\n");
+  for (const TraceFormat& format : trace_formats()) {
+    print(fmt::format("  {:<20}{}\n", format.name, format.summary));
+  }
+}
+
+void list_workloads() {
+  print("Generator presets (workload/preset):\n");
+  for (const GeneratorPreset& preset : generator_presets()) {
+    print(fmt::format("  {:<20}{}\n", preset.name, preset.summary));
+  }
+}
+
+void list_scenarios() {
+  print("Bundled scenarios (headroom run NAME):\n");
+  for (const BundledScenario& scenario : bundled_scenarios()) {
+    print(fmt::format("  {}\n", scenario.name));
+  }
+}
+
+struct Topic {
+  const char* name;
+  void (*list)();
+};
+constexpr Topic kTopics[] = {
+    {"models", list_models},       {"devices", list_devices},     {"engines", list_engines},
+    {"policies", list_policies},   {"costs", list_costs},         {"formats", list_formats},
+    {"workloads", list_workloads}, {"scenarios", list_scenarios},
+};
+
+}  // namespace
+
+int command_list(const Invocation& call) {
+  if (call.arguments().empty()) {
+    for (const Topic& topic : kTopics) {
+      if (&topic != kTopics) print("\n");
+      topic.list();
+    }
+    return kExitYes;
+  }
+  const std::string& wanted = call.arguments().front();
+  const auto* topic = std::find_if(std::begin(kTopics), std::end(kTopics),
+                                   [&](const Topic& known) { return known.name == wanted; });
+  if (topic == std::end(kTopics)) {
+    const std::vector<std::string> words = list_topic_words();
+    throw InputError("headroom list",
+                     fmt::format("expected one of {}, got {}{}", fmt::join(words, ", "),
+                                 headroom::quoted(wanted), did_you_mean(wanted, words)));
+  }
+  topic->list();
+  return kExitYes;
+}
+
+}  // namespace headroom

@@ -1,0 +1,193 @@
+#include "sim/cli/option_table.h"
+
+#include <algorithm>
+
+#include "sim/cli/commands.h"
+#include "sim/cli/word_lists.h"
+
+namespace headroom {
+namespace {
+
+constexpr auto kMany = OptionSpec::Times::many;
+
+std::vector<OptionSpec> run_options() {
+  return {
+      {"json", "FILE", "write the whole report as one JSON document (- for stdout)"},
+      {"markdown", "FILE", "write the report as Markdown (- for stdout)"},
+      {"requests-csv", "FILE", "write one line a request (- for stdout)"},
+      {"db", "FILE", "append the run to a SQLite database"},
+      {"seed", "N", "seed of all random streams", "seed"},
+      {"trace", "FILE", "replay this trace instead (- for stdin)", "workload.trace"},
+      {"limit", "N", "at most so many requests", "workload.limit"},
+      {"rate", "RATE", "arrivals of a generated load, e.g. \"8 /s\"", "workload.rate"},
+      {"rate-scale", "X", "arrivals come X times faster", "workload.rate_scale"},
+      {"window", "A..B", "only arrivals from A to B after the first, e.g. \"10 min..20 min\""},
+      {"batch", "POLICY", "batch policy of all replicas", "deployment.*.batch", batch_policy_words},
+      {"routing", "POLICY", "routing policy", "routing", routing_policy_words},
+      {"time-limit", "TIME", "stop at this simulated time, e.g. \"1 h\"", "time_limit"},
+      {"set", "KEY=VALUE", "set any value of the scenario, e.g. deployment.replicas=4", "", nullptr,
+       kMany},
+      {"require-measured", "", "answer only from measured costs, never from extrapolated ones"},
+      {"explain-config", "", "print each value with who set it, and do not run"},
+      {"quiet", "", "no progress on stderr"},
+      {"color", "", "colour the report even where stdout is no terminal"},
+      {"no-color", "", "never colour the report (also: NO_COLOR in the environment)"},
+  };
+}
+
+CommandSpec run_spec() {
+  return {"run",
+          "SCENARIO",
+          1,
+          1,
+          "what happens under this load",
+          {{"headroom run quickstart", "the bundled scenario"},
+           {"headroom run my.json --rate \"20 /s\" --json report.json",
+            "a what-if on your own, with a report to keep"}},
+          run_options(),
+          command_run,
+          bundled_scenario_words};
+}
+
+CommandSpec list_spec() {
+  return {"list",
+          "[TOPIC]",
+          0,
+          1,
+          "what is available: models, devices, engines, policies, ...",
+          {{"headroom list", "everything"},
+           {"headroom list policies", "policies with their parameters"}},
+          {},
+          command_list,
+          list_topic_words};
+}
+
+std::vector<CommandSpec> trace_specs() {
+  const OptionSpec format{"format", "NAME", "format of the trace; detected when left out", "",
+                          trace_format_words};
+  const OptionSpec limit{"limit", "N", "at most so many requests"};
+  CommandSpec info{"trace info",
+                   "FILE",
+                   1,
+                   1,
+                   "count, rates, burstiness and lengths of a trace",
+                   {{"headroom trace info requests.csv", "what is in a trace"},
+                    {"zcat requests.csv.gz | headroom trace info -", "the same from stdin"}},
+                   {format, limit},
+                   command_trace_info};
+  CommandSpec convert{
+      "trace convert",
+      "FILE",
+      1,
+      1,
+      "any known trace format to Headroom's own",
+      {{"headroom trace convert burst.csv --output burst.jsonl", "to JSONL"},
+       {"headroom trace convert mooncake.jsonl --to csv --output -", "CSV on stdout"}},
+      {format,
+       {"to", "NAME", "csv or jsonl; from the output's name when left out"},
+       {"output", "FILE", "where to write (- for stdout)"},
+       limit,
+       {"rate-scale", "X", "arrivals come X times faster"},
+       {"window", "A..B", "only arrivals from A to B after the first"}},
+      command_trace_convert};
+  CommandSpec generate{"trace generate",
+                       "SCENARIO",
+                       1,
+                       1,
+                       "the generated load of a scenario as a trace",
+                       {{"headroom trace generate quickstart --output load.csv", "as CSV"},
+                        {"headroom trace generate my.json --seed 7 --output -", "another sample"}},
+                       {{"to", "NAME", "csv or jsonl; from the output's name when left out"},
+                        {"output", "FILE", "where to write (- for stdout)"},
+                        {"seed", "N", "seed of all random streams", "seed"},
+                        {"limit", "N", "at most so many requests", "workload.limit"},
+                        {"rate", "RATE", "arrivals, e.g. \"8 /s\"", "workload.rate"},
+                        {"set", "KEY=VALUE", "set any value of the scenario", "", nullptr, kMany}},
+                       command_trace_generate,
+                       bundled_scenario_words};
+  return {info, convert, generate};
+}
+
+std::vector<CommandSpec> help_specs() {
+  CommandSpec schema{"schema",
+                     "",
+                     0,
+                     0,
+                     "JSON Schema of scenarios",
+                     {{"headroom schema", "print it"},
+                      {"headroom schema > scenario.schema.json", "for your editor"}},
+                     {},
+                     command_schema};
+  CommandSpec help{
+      "help",
+      "[TOPIC]",
+      0,
+      2,
+      "help on a command or a topic",
+      {{"headroom help run", "one command"}, {"headroom help exit-codes", "what exit codes mean"}},
+      {},
+      command_help,
+      help_topic_words};
+  CommandSpec version{"version",
+                      "",
+                      0,
+                      0,
+                      "version of this program",
+                      {{"headroom version", "print it"}, {"headroom --version", "the same"}},
+                      {},
+                      command_version};
+  CommandSpec completion{
+      "completion",
+      "SHELL",
+      1,
+      1,
+      "completion script for bash, zsh or fish",
+      {{"source <(headroom completion bash)", "this shell"},
+       {"headroom completion fish > ~/.config/fish/completions/headroom.fish", "all later ones"}},
+      {},
+      command_completion,
+      shell_words};
+  CommandSpec man{
+      "man",
+      "",
+      0,
+      0,
+      "manual page",
+      {{"headroom man | man -l -", "read it"}, {"headroom man > headroom.1", "keep it"}},
+      {},
+      command_man};
+  return {schema, help, version, completion, man};
+}
+
+}  // namespace
+
+const std::vector<CommandSpec>& command_table() {
+  static const std::vector<CommandSpec> kTable = [] {
+    std::vector<CommandSpec> table{run_spec(), list_spec()};
+    for (CommandSpec& spec : trace_specs()) table.push_back(std::move(spec));
+    for (CommandSpec& spec : help_specs()) table.push_back(std::move(spec));
+    return table;
+  }();
+  return kTable;
+}
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const CommandSpec& command : command_table()) names.emplace_back(command.name);
+  return names;
+}
+
+const CommandSpec* find_command(std::string_view name) {
+  const auto& table = command_table();
+  const auto it = std::find_if(table.begin(), table.end(),
+                               [&](const CommandSpec& command) { return command.name == name; });
+  return it == table.end() ? nullptr : &*it;
+}
+
+const OptionSpec* find_option(const CommandSpec& command, std::string_view name) {
+  const auto it = std::find_if(command.options.begin(), command.options.end(),
+                               [&](const OptionSpec& option) { return option.name == name; });
+  return it == command.options.end() ? nullptr : &*it;
+}
+
+}  // namespace headroom

@@ -1,0 +1,151 @@
+#include "sim/cli/report_context.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/lower_bound.h"
+#include "models/power.h"
+#include "sim/cli/commands.h"
+
+namespace headroom {
+namespace {
+
+std::int64_t gpus_of(const AssembledGroup& group) {
+  return group.spec.replicas * group.spec.tensor_parallel * group.spec.pipeline_parallel;
+}
+
+/// First arrival to the last finish, or to the end where requests are still there.
+Duration span_of(const Metrics& metrics) {
+  if (metrics.arrived == 0) return Duration(0);
+  const Instant last = metrics.live_at_end > 0 ? metrics.end : metrics.last_finish;
+  return std::max(Duration(0), last - metrics.first_arrival);
+}
+
+/// Texts joined, each once, in order.
+std::string joined(const std::vector<std::string>& texts) {
+  std::vector<std::string> once;
+  for (const std::string& text : texts) {
+    if (!text.empty() && std::find(once.begin(), once.end(), text) == once.end()) {
+      once.push_back(text);
+    }
+  }
+  return fmt::format("{}", fmt::join(once, "; "));
+}
+
+template <class Read>
+std::string joined_groups(const Assembly& assembly, const Read& read) {
+  std::vector<std::string> texts;
+  for (const AssembledGroup& group : assembly.groups) texts.push_back(read(group));
+  return joined(texts);
+}
+
+/// The scenario's price, else the mean of the catalogue's over all GPUs; nothing where one is
+/// unknown.
+void add_price(ReportContext& context, const Scenario& scenario, const Assembly& assembly) {
+  if (scenario.price.device_hour) {
+    context.gpu_hour_price = scenario.price.device_hour;
+    context.price_source = scenario.price.source.empty() ? "the scenario" : scenario.price.source;
+    return;
+  }
+  double sum = 0;
+  for (const AssembledGroup& group : assembly.groups) {
+    if (!(group.device.price.hour.value() > 0)) return;
+    sum += group.device.price.hour.value() * static_cast<double>(gpus_of(group));
+  }
+  context.gpu_hour_price = UsdPerHour(sum / static_cast<double>(assembly.gpus));
+  context.price_source = joined_groups(assembly, [](const AssembledGroup& group) {
+    return fmt::format("{}, {}", group.device.price.source, group.device.price.date);
+  });
+}
+
+void add_energy(ReportContext& context, const Assembly& assembly, const Metrics& metrics,
+                const RunAccount& account) {
+  const Duration span = span_of(metrics);
+  Joules total(0);
+  std::size_t replica = 0;
+  for (const AssembledGroup& group : assembly.groups) {
+    const std::int64_t gpus = group.spec.tensor_parallel * group.spec.pipeline_parallel;
+    for (std::int64_t i = 0; i < group.spec.replicas; ++i, ++replica) {
+      const RunAccount::Phases& phases = account.phases()[replica];
+      const Duration busy = std::min(metrics.replicas[replica].busy, span);
+      const Duration both = phases.prefill + phases.decode;
+      // Batches overlap where stages are pipelined; busy time does not.
+      const double share = both > Duration(0) ? phases.prefill.as_double() / both.as_double() : 0.0;
+      BusyTime time;
+      time.prefill = duration_from_seconds(seconds(busy) * share) * gpus;
+      time.decode = busy * gpus - time.prefill;
+      time.idle = (span - busy) * gpus;
+      total += energy(group.device, group.spec.tensor_parallel, time);
+    }
+  }
+  context.energy = total;
+  context.power_source = "idle to TDP by phase, fractions measured on A100 (Splitwise, ISCA 2024)";
+}
+
+void add_lower_bound(ReportContext& context, const Assembly& assembly, const Metrics& metrics,
+                     const RunAccount& account) {
+  const Duration span = span_of(metrics);
+  if (span <= Duration(0) || account.work().requests() == 0) return;
+  const UsdPerHour price = context.gpu_hour_price.value_or(UsdPerHour(0));
+  for (const AssembledGroup& group : assembly.groups) {
+    const LowerBound bound =
+        lower_bound(account.work(), assembly.model, assembly.precision, group.device, span, price);
+    if (context.lower_bound && context.lower_bound->gpus <= bound.gpus) continue;
+    context.lower_bound = PerfectSystem{
+        bound.gpus,
+        {},
+        fmt::format("{} of {} binds: compute alone needs {:.2f} GPUs, memory traffic {:.2f}, "
+                    "weights {:.2f}",
+                    to_string(bound.binding), group.device.name, bound.compute_gpus,
+                    bound.bandwidth_gpus, bound.capacity_gpus)};
+  }
+}
+
+void add_notes(ReportContext& context, const Scenario& scenario, const Assembly& assembly) {
+  if (assembly.cluster_gpus > assembly.gpus) {
+    context.notes.push_back(fmt::format("{} of the cluster's {} GPUs are used; cost counts those.",
+                                        assembly.gpus, assembly.cluster_gpus));
+  }
+  for (const AssembledGroup& group : assembly.groups) {
+    if (!group.fit.fits && group.spec.kv_blocks && !group.engine.simdistserve) {
+      context.warnings.push_back(fmt::format(
+          "Group {} is taken to hold the {} KV blocks the scenario states, although it {}.",
+          group.spec.name, group.kv_blocks.value(), group.fit.text));
+    }
+  }
+  if (scenario.predictor == "mean" && scenario.workload.output.mean < 1) {
+    context.notes.push_back("The mean predictor believes 256 output tokens of every request.");
+  }
+}
+
+}  // namespace
+
+ReportContext make_report_context(const Scenario& scenario, const Assembly& assembly,
+                                  const Metrics& metrics, const RunAccount& account) {
+  ReportContext context;
+  context.scenario = scenario.name.empty() ? scenario.file : scenario.name;
+  context.scenario_digest = scenario.digest;
+  context.cost_digest =
+      joined_groups(assembly, [](const AssembledGroup& group) { return group.cost_digest; });
+  context.seed = scenario.seed;
+  context.tool_version = kVersion;
+  context.model = assembly.model.name;
+  context.device =
+      joined_groups(assembly, [](const AssembledGroup& group) { return group.device.name; });
+  context.gpus = assembly.gpus;
+  context.replicas = assembly.replicas;
+  context.cost_model =
+      joined_groups(assembly, [](const AssembledGroup& group) { return group.cost_sentence; });
+  context.kv_blocks_per_replica = assembly.groups.front().kv_blocks;
+  context.kv_block_tokens = assembly.groups.front().engine.block_tokens;
+  add_price(context, scenario, assembly);
+  add_energy(context, assembly, metrics, account);
+  context.slo = {scenario.slo.ttft, scenario.slo.tpot, scenario.slo.end_to_end,
+                 scenario.slo.attainment};
+  add_lower_bound(context, assembly, metrics, account);
+  add_notes(context, scenario, assembly);
+  return context;
+}
+
+}  // namespace headroom

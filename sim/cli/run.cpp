@@ -1,0 +1,192 @@
+// `headroom run`: what happens under this load.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/cost_factory.h"
+#include "reports/console.h"
+#include "reports/json_report.h"
+#include "reports/markdown.h"
+#include "reports/output_file.h"
+#include "reports/progress.h"
+#include "reports/requests_csv.h"
+#include "reports/run_database.h"
+#include "reports/summary.h"
+#include "reports/text_layout.h"
+#include "sim/check.h"
+#include "sim/cli/assemble.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/exit_codes.h"
+#include "sim/cli/scenario_files.h"
+#include "sim/cli/terminal.h"
+
+namespace headroom {
+namespace {
+
+/// Command line > NO_COLOR > TERM > whether stdout is a terminal.
+Colour choose_colour(const Invocation& call) {
+  if (call.has("color")) return Colour::on;
+  if (call.has("no-color")) return Colour::off;
+  const char* no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && *no_color != '\0') return Colour::off;
+  const char* term = std::getenv("TERM");
+  if (term != nullptr && std::string_view(term) == "dumb") return Colour::off;
+  return ::isatty(STDOUT_FILENO) == 1 ? Colour::on : Colour::off;
+}
+
+/// Whether an output option names stdout, which then holds that document alone.
+bool takes_stdout(const Invocation& call) {
+  for (const char* option : {"json", "markdown", "requests-csv"}) {
+    if (call.value(option) == "-") return true;
+  }
+  return false;
+}
+
+void check_outputs(const Invocation& call) {
+  if (call.has("color") && call.has("no-color")) {
+    throw InputError("--color", "expected either --color or --no-color, got both; remove one");
+  }
+  if ((call.has("color") || call.has("no-color")) && takes_stdout(call)) {
+    throw InputError(call.has("color") ? "--color" : "--no-color",
+                     "expected a report on stdout, got another document there; remove the option");
+  }
+  std::vector<std::string> seen;
+  for (const char* option : {"json", "markdown", "requests-csv", "db"}) {
+    const std::optional<std::string> path = call.value(option);
+    if (!path) continue;
+    if (path->empty() || (*path == "-" && std::string_view(option) == "db")) {
+      throw InputError(std::string("--") + option,
+                       "expected the path of a file, got " +
+                           std::string(path->empty() ? "nothing" : "-") + "; name one");
+    }
+    for (const std::string& other : seen) {
+      if (other == *path) {
+        throw InputError(std::string("--") + option,
+                         "expected a place of its own, got one that "
+                         "another option writes to; name another");
+      }
+    }
+    seen.push_back(*path);
+  }
+}
+
+void check_explain(const Invocation& call) {
+  if (!call.has("explain-config")) return;
+  for (const char* option : {"json", "markdown", "requests-csv", "db", "quiet", "require-measured",
+                             "color", "no-color"}) {
+    if (call.has(option)) {
+      throw InputError(std::string("--") + option,
+                       "expected no such option with --explain-config, which does not run; remove "
+                       "one of them");
+    }
+  }
+}
+
+int explain(const LoadedScenario& loaded) {
+  for (const ExplainedValue& value : loaded.values) {
+    if (value.value.empty() && value.source == ValueSource::built_in) continue;
+    std::string source = to_string(value.source);
+    if (!value.origin.empty()) source += " (" + value.origin + ")";
+    print(fmt::format("{:<40} {:<24} {}\n", value.pointer, printable(value.value), source));
+  }
+  return kExitYes;
+}
+
+std::optional<std::uint64_t> expected_requests(const Scenario& scenario) {
+  const WorkloadSpec& load = scenario.workload;
+  if (!load.trace.empty()) {
+    return load.limit > 0 ? std::optional<std::uint64_t>(load.limit) : std::nullopt;
+  }
+  return load.limit > 0 ? std::min(load.limit, load.requests) : load.requests;
+}
+
+/// Everything that goes to files, opened before the run so that a wrong path fails at once.
+struct Outputs {
+  std::unique_ptr<OutputFile> json, markdown;
+  std::unique_ptr<RequestsCsv> requests;
+
+  explicit Outputs(const Invocation& call) {
+    if (const auto path = call.value("json")) json = std::make_unique<OutputFile>(*path);
+    if (const auto path = call.value("markdown")) markdown = std::make_unique<OutputFile>(*path);
+    if (const auto path = call.value("requests-csv")) {
+      requests = std::make_unique<RequestsCsv>(*path);
+    }
+  }
+  /// Completes all of them; the database last, for it cannot be taken back.
+  void commit(const Invocation& call, const Summary& summary) {
+    if (json) json->write(json_report(summary));
+    if (markdown) markdown->write(markdown_report(summary));
+    if (json) json->commit();
+    if (markdown) markdown->commit();
+    if (requests) requests->commit();
+    if (const auto path = call.value("db")) record_run(*path, summary);
+  }
+};
+
+int verdict_code(const Summary& summary) {
+  if (summary.finished == 0) return kExitNoAnswer;
+  return summary.slo.verdict == SloVerdict::missed ? kExitNo : kExitYes;
+}
+
+/// With --require-measured: nothing where the costs allow an answer, else why not.
+std::optional<std::string> unmeasured(const Invocation& call, const Metrics& metrics) {
+  if (!call.has("require-measured")) return std::nullopt;
+  const double share =
+      evidence_shares(metrics.ledger)[static_cast<std::size_t>(Evidence::extrapolated)];
+  if (!(share > 0)) return std::nullopt;
+  return fmt::format(
+      "--require-measured: expected measured or interpolated costs only, got {:.1f} % "
+      "of simulated time extrapolated; profile the device or drop the option",
+      share * 100);
+}
+
+int run_loaded(const Invocation& call, const LoadedScenario& loaded) {
+  Outputs outputs(call);
+  Progress::Options how;
+  how.where = call.has("quiet") ? Progress::Where::nowhere : Progress::detect();
+  how.requests = expected_requests(loaded.scenario);
+  Progress progress(how);
+  RunOptions options;
+  options.stop = &interrupted();
+  options.sinks.push_back(&progress);
+  if (outputs.requests) options.sinks.push_back(outputs.requests.get());
+  watch_interrupts();
+  const RunResult result = run_scenario(loaded.scenario, options);
+  progress.finish();
+  if (!result.does_not_fit.empty()) {
+    complain(result.does_not_fit);
+    return kExitNo;
+  }
+  if (interrupted().load()) {
+    complain("headroom run: interrupted; no file was written; run the same command again");
+    return kExitInterrupted;
+  }
+  if (const auto why_not = unmeasured(call, result.metrics)) {
+    complain(*why_not);
+    return kExitNoAnswer;
+  }
+  const Summary summary = summarise(result.metrics, result.context);
+  if (!takes_stdout(call)) {
+    print(console_report(summary, choose_colour(call)));
+    finish_output();
+  }
+  outputs.commit(call, summary);
+  return verdict_code(summary);
+}
+
+}  // namespace
+
+int command_run(const Invocation& call) {
+  check_outputs(call);
+  check_explain(call);
+  const LoadedScenario loaded = load_scenario(call);
+  if (call.has("explain-config")) return explain(loaded);
+  return run_loaded(call, loaded);
+}
+
+}  // namespace headroom

@@ -1,0 +1,29 @@
+// Standard output and standard error, and signals.
+//
+// Law: answers go to stdout in one piece at the end, so that a full disk or a closed pipe is
+// noticed; everything else goes to stderr. A reader that closed the pipe wanted no more: that is no
+// error.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <string_view>
+
+namespace headroom {
+
+/// Adds to what will be written to stdout.
+void print(std::string_view text);
+/// Writes what was printed. Throws InputError when the system refuses, unless the reader closed the
+/// pipe.
+void finish_output();
+/// One line on stderr; line breaks inside become spaces.
+void complain(std::string_view line);
+
+/// Turns true when the user pressed Ctrl-C once after `watch_interrupts`; the second press ends the
+/// program.
+[[nodiscard]] const std::atomic<bool>& interrupted();
+void watch_interrupts();
+/// A closed pipe becomes an error code instead of a signal.
+void ignore_closed_pipes();
+
+}  // namespace headroom
