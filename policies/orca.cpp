@@ -45,7 +45,7 @@ class Orca final : public BatchPolicy {
     const std::size_t decodes = plan.scheduled_requests();
     admit_waiting(plan);
     if (all_scheduled && decodes > 0 && plan.scheduled_requests() == decodes) {
-      plan.steady(Blocks(0), arrivals_behind_head(plan));
+      plan.steady(Blocks(0), arrivals_behind_head(plan), Room::reserved);
     }
   }
 

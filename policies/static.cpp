@@ -82,7 +82,7 @@ class Static final : public BatchPolicy {
     const bool all_scheduled = plan.scheduled_requests() == plan.running_count();
     if (plan.scheduled_requests() == 0) advance_first(plan);
     plan.pad(static_cast<std::int64_t>(rows_ - plan.scheduled_requests()));
-    if (all_scheduled) plan.steady(Blocks(0), Arrivals::wait);
+    if (all_scheduled) plan.steady(Blocks(0), Arrivals::wait, Room::reserved);
   }
 
   std::size_t max_batch_size_;

@@ -28,6 +28,12 @@ enum class Arrivals : std::uint8_t {
   wait,    ///< it would only wait behind a head that is blocked until something finishes
 };
 
+/// Whether a steady batch may look for free blocks.
+enum class Room : std::uint8_t {
+  grows,     ///< each scheduled request may need a block at each step
+  reserved,  ///< all KV room was reserved before; free blocks do not enter the decision
+};
+
 class BatchPlan {
  public:
   explicit BatchPlan(Replica& replica) : replica_(replica) {}
@@ -96,8 +102,10 @@ class BatchPlan {
   /// Lets the core run many iterations at once; requires that only decodes are scheduled. "Free
   /// blocks last" means: the core leaves more than one free block per scheduled request until the
   /// run ends.
-  void steady(Blocks lookahead = Blocks(0), Arrivals arrivals = Arrivals::matter) {
+  void steady(Blocks lookahead = Blocks(0), Arrivals arrivals = Arrivals::matter,
+              Room room = Room::grows) {
     steady_ = true;
+    room_ = room;
     arrivals_ = arrivals;
     lookahead_ = lookahead.value();
   }
@@ -115,6 +123,7 @@ class BatchPlan {
   std::int64_t padded_ = 0;
   bool steady_ = false;
   Arrivals arrivals_ = Arrivals::matter;
+  Room room_ = Room::grows;
   std::int64_t lookahead_ = 0;
   Instant wake_ = Instant::never();
 };

@@ -57,6 +57,7 @@ inline void BatchPlan::reset() {
   padded_ = 0;
   steady_ = false;
   arrivals_ = Arrivals::matter;
+  room_ = Room::grows;
   lookahead_ = 0;
   wake_ = Instant::never();
 }

@@ -93,6 +93,7 @@ void Replica::plan_batch() {
       return;
     }
     if (!plan_changed_something_) break;
+    release_held();  // the last one still running may just have been preempted
     SIM_CHECK(rounds-- > 0, "a policy makes progress");
   }
   check_progress();
@@ -323,7 +324,7 @@ std::int64_t Replica::steady_iterations(const Batch& batch, const DecodeLine& li
     const LiveRequest& request = state_.requests[slot];
     growth += grown_blocks(request, request.computed + k, batch.lookahead) - request.blocks;
   }
-  if (growth <= room) return k;
+  if (growth <= room || (growth == 0 && plan_.room_ == Room::reserved)) return k;
   const std::int64_t each = room / (decodes * (1 + batch.lookahead)) - 1;
   return std::clamp<std::int64_t>(each * block_tokens_, 1, k);
 }
@@ -497,6 +498,10 @@ void Replica::sweep_running() {
   std::erase_if(running_, [this](RequestSlot slot) {
     return state_.requests[slot].state != RequestState::running;
   });
+  release_held();
+}
+
+void Replica::release_held() {
   if (!running_.empty() || held_.empty()) return;
   for (const RequestSlot slot : held_) retire(slot);
   held_.clear();

@@ -124,6 +124,8 @@ class Replica final : public ReplicaEngine {
   void leave_if_done(RequestSlot slot);
   void retire(RequestSlot slot);
   void sweep_running();
+  /// Lets go of results that waited for their batch, once nobody of it runs any more.
+  void release_held();
   void book(const Batch& batch);
   void push_end(Batch& batch);
   void resume_accounts(RequestSlot slot);
