@@ -140,7 +140,7 @@ MemoryDemand memory_demand(const ShardedModel& sharded, const MemoryOptions& opt
   MemoryDemand demand;
   demand.weights = weight_bytes_per_gpu(sharded);
   demand.activations = activation_peak(sharded, options.max_batched_tokens, options.max_sequences);
-  demand.reserved = reserved_bytes(sharded.parallel.tensor);
+  demand.reserved = options.reserved.value_or(reserved_bytes(sharded.parallel.tensor));
   demand.block = kv_block_bytes(sharded, options.block_tokens);
   const Blocks least = std::max(Blocks(1), blocks_for(options.least_kv, options.block_tokens));
   demand.least_kv = demand.block * least.value();

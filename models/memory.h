@@ -25,6 +25,8 @@ struct MemoryOptions {
   Tokens max_batched_tokens{8'192};  ///< most tokens of one iteration: sizes activations
   std::int64_t max_sequences = 256;  ///< most sampled rows of one iteration: sizes logits
   Tokens least_kv{0};                ///< KV that must fit; 0: one block
+  /// Kept free on each GPU, as an engine description says; empty: `reserved_bytes`.
+  std::optional<Bytes> reserved{};
 };
 
 /// The demand of the fullest GPU.

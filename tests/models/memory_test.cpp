@@ -171,3 +171,15 @@ TEST_CASE("The demanded KV decides whether a model fits") {
   CHECK_FALSE(fit_memory(sharded("llama-3.1-8b", 1), find_device("a10", "test"), options).fits);
   CHECK(fit_memory(sharded("llama-3.1-8b", 1), find_device("h100", "test"), options).fits);
 }
+
+TEST_CASE("A stated reserve replaces the default one byte for byte") {
+  const ShardedModel some = sharded("llama-3.1-8b", 2);
+  const Device h100 = find_device("h100", "test");
+  MemoryOptions options;
+  options.reserved = Bytes(0);
+  const MemoryFit without = fit_memory(some, h100, options);
+  const MemoryFit with = fit_memory(some, h100, {});
+  // 551 MiB of context and 342 MiB of communication buffers at tp 2; blocks of 1 MiB a GPU.
+  CHECK(with.demand.total() - without.demand.total() == Bytes(std::int64_t{893} << 20));
+  CHECK(without.kv_blocks - with.kv_blocks == Blocks(893));
+}
