@@ -90,15 +90,14 @@ struct Topology::Graph {
   [[nodiscard]] std::vector<Length> lengths_to(Vertex to) const {
     std::vector<Length> lengths(boost::num_vertices(wires), kUnreachable);
     const boost::filtered_graph<Wires, MayLeave> usable(wires, MayLeave{this, to});
+    const auto index = boost::get(boost::vertex_index, wires);
+    std::vector<boost::default_color_type> colours(lengths.size(), boost::white_color);
     boost::dijkstra_shortest_paths(
-        usable, to,
-        boost::weight_map(boost::get(&Edge::length, wires))
-            .distance_map(boost::make_iterator_property_map(lengths.begin(),
-                                                            boost::get(boost::vertex_index, wires)))
-            .distance_compare([](const Length& a, const Length& b) { return a < b; })
-            .distance_combine([](const Length& a, const Length& b) { return joined(a, b); })
-            .distance_inf(kUnreachable)
-            .distance_zero(Length{}));
+        usable, to, boost::dummy_property_map(),
+        boost::make_iterator_property_map(lengths.begin(), index), boost::get(&Edge::length, wires),
+        index, [](const Length& a, const Length& b) { return a < b; }, joined, kUnreachable,
+        Length{}, boost::default_dijkstra_visitor(),
+        boost::make_iterator_property_map(colours.begin(), index));
     return lengths;
   }
 
