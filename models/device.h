@@ -1,8 +1,9 @@
 // An accelerator as data-sheet numbers, its price, and the catalogue of known ones.
 //
-// Law: peaks are dense (no structured sparsity), bandwidths are per direction, and every figure has
-// a source. Cost: plain values; find is a scan of a short list. Not here: what a kernel reaches of
-// these peaks (cost models, profiles/), how devices are wired (sim/topology.h).
+// Law: peaks are dense (no structured sparsity), bandwidths per direction; figures have sources.
+// Cost: plain values; find is a scan of a short list.
+// Not here: what a kernel reaches of these peaks (cost models, profiles/), how devices are wired
+// (sim/topology.h).
 #pragma once
 
 #include <array>
