@@ -153,7 +153,8 @@ class SessionVisitor final : public JsonVisitor {
   bool end_nested() {
     NestedRequest request{};
     if (!read(nested_, request)) return false;
-    if (waiting_.size() == kMaxNested) return fail("requests: expected fewer; cut the session");
+    if (waiting_.size() == kMaxNested)
+      return fail("requests: expected at most 100000 of a sub-agent, got more; cut the session");
     request.hashes = nested_.hashes;
     waiting_.push_back(std::move(request));
     nested_.clear();
@@ -188,7 +189,8 @@ class SessionVisitor final : public JsonVisitor {
 
   bool add(const NestedRequest& request, std::int64_t start, std::uint64_t session,
            std::uint32_t turn) {
-    if (request.time_ns + start > kLargestExact) return fail("t: expected below 146 years");
+    if (request.time_ns + start > kLargestExact)
+      return fail("t: expected seconds below 146 years, got more; correct the time");
     RawRow raw;
     raw.time_ns = request.time_ns + start;
     raw.row.prompt = request.prompt;
@@ -206,7 +208,7 @@ class SessionVisitor final : public JsonVisitor {
       return fail("hash_ids: expected one id a block of the prompt, got " + std::to_string(blocks) +
                   "; correct the list");
     }
-    return store_.add(raw) || fail("requests: expected at most 1000000; cut the session");
+    return store_.add(raw) || fail("requests: expected at most 1000000, got more; cut the session");
   }
 
   RowStore& store_;
@@ -297,7 +299,8 @@ class SessionBundle final : public RowReader {
     const std::string path = header.substr(0, std::min<std::size_t>(100, header.find('\0')));
     const std::optional<std::uint64_t> size = octal(std::string_view(header).substr(124, 12));
     if (!size || header.compare(257, 5, "ustar") != 0) {
-      throw InputError(place(), "expected a ustar header behind this member; pack it with tar");
+      throw InputError(
+          place(), "expected a ustar header behind this member, got other bytes; pack it with tar");
     }
     member_ = path;
     for (char& c : member_) {

@@ -1,6 +1,7 @@
 #include "traces/row_builder.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "sim/check.h"
 #include "traces/exact_numbers.h"
@@ -78,8 +79,9 @@ Tokens FieldParser::tokens(const FieldText& field) const {
 
 std::uint64_t FieldParser::label(std::string_view text) {
   if (text.empty()) return 0;
-  const ExactNumber number = parse_whole(text);
-  if (number.fault == NumberFault::none) return static_cast<std::uint64_t>(number.value);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc{} && end == text.data() + text.size()) return number;
   return std::max<std::uint64_t>(1, hash_text(text));
 }
 

@@ -53,6 +53,11 @@ std::unique_ptr<TraceReader> open_lines(LineReader lines, std::string_view forma
   std::string head(*line);
   const std::size_t start = head.find_first_not_of(" \t");
   const bool json = start != std::string::npos && (head[start] == '{' || head[start] == '[');
+  if (json && is_csv(format)) {
+    throw InputError(lines.place(start),
+                     "expected the columns of format " + std::string(format) +
+                         ", got JSON; leave the format out to have it detected");
+  }
   if (format == "auto" ? !json : is_csv(format)) {
     return open_csv(std::move(lines), std::move(head), format);
   }
