@@ -110,7 +110,7 @@ double seconds_by_operators(const Deployed& d, const BatchShape& shape) {
 }  // namespace
 
 TEST_CASE("a batch of decodes costs what its line says, to the nanosecond") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const Deployed& d = any_deployment();
     const BatchShape shape = any_decodes();
     const DecodeLine line =
@@ -124,11 +124,11 @@ TEST_CASE("a batch of decodes costs what its line says, to the nanosecond") {
     BatchShape further = shape;
     further.decode_context = last;
     RC_ASSERT(line.at(last) == d.cost->price(further).stage);
-  });
+  }));
 }
 
 TEST_CASE("what is booked sums to the price, for decodes and for mixed batches") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const Deployed& d = any_deployment();
     BatchShape shape = any_decodes();
     const std::vector<PrefillChunk> chunks = any_chunks();
@@ -141,11 +141,11 @@ TEST_CASE("what is booked sums to the price, for decodes and for mixed batches")
     RC_ASSERT((total(ledger) >> kFixedBits) == d.cost->price(shape).stage.value());
     for (const auto& row : ledger.fixed_ns)
       for (const Int128 amount : row) RC_ASSERT(amount >= 0);
-  });
+  }));
 }
 
 TEST_CASE("booking a run of decodes equals booking each of its iterations") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const Deployed& d = any_deployment();
     const BatchShape shape = any_decodes();
     const DecodeLine line =
@@ -160,11 +160,11 @@ TEST_CASE("booking a run of decodes equals booking each of its iterations") {
     d.cost->charge_decodes(shape.decodes, shape.padded_decodes, shape.decode_context, iterations,
                            context_sum, run);
     RC_ASSERT(each.fixed_ns == run.fixed_ns);
-  });
+  }));
 }
 
 TEST_CASE("the tables agree with the list of operators they were compiled from") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const Deployed& d = any_deployment();
     BatchShape shape = any_decodes();
     const std::vector<PrefillChunk> chunks = any_chunks();
@@ -173,11 +173,11 @@ TEST_CASE("the tables agree with the list of operators they were compiled from")
     const double compiled = seconds(d.cost->price(shape).stage);
     RC_ASSERT(compiled > exact * 0.985);
     RC_ASSERT(compiled < exact * 1.015);
-  });
+  }));
 }
 
 TEST_CASE("a batch never gets cheaper by a token, a chunk, a cached token or a sample") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const Deployed& d = any_deployment();
     BatchShape shape = any_decodes();
     std::vector<PrefillChunk> chunks = any_chunks();
@@ -200,7 +200,7 @@ TEST_CASE("a batch never gets cheaper by a token, a chunk, a cached token or a s
     ++longer.back().cached;
     more.prefills = longer;
     RC_ASSERT(before <= d.cost->price(more).stage);
-  });
+  }));
 }
 
 // 32 layers x 0.8 ms = 25.6 ms bound 600 new tokens on an H100 (kernels alone: about 15 ms), and

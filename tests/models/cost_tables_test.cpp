@@ -27,14 +27,14 @@ Int128 booked(const CostLedger& ledger, OperatorClass operator_class, Evidence e
 }  // namespace
 
 TEST_CASE("cells of an octave grid cover every number once") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const OctaveGrid grid(*rc::gen::inRange(0, 10));
     const std::int64_t x = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 40);
     const std::int64_t i = grid.index(x);
     RC_ASSERT(grid.start(i) <= x);
     RC_ASSERT(x < grid.start(i + 1));
     RC_ASSERT(grid.start(i + 1) - grid.start(i) == std::int64_t{1} << grid.shift(x));
-  });
+  }));
 }
 
 // With bits = 2 the cells start at 0 1 2 3 4 5 6 7, then 8 10 12 14, then 16 20 24 28.
@@ -70,7 +70,7 @@ TEST_CASE("a table that dips at a node never falls and books what it totals") {
     node.add(OperatorClass::collective, time_of(3e-6, Evidence::interpolated), 1);
     return node;
   });
-  rc::check([&table] {
+  CHECK(rc::check([&table] {
     const std::int64_t n = *rc::gen::inRange<std::int64_t>(0, 1 << 15);
     RC_ASSERT(table.total(n) <= table.total(n + 1));
     CostLedger ledger;
@@ -78,7 +78,7 @@ TEST_CASE("a table that dips at a node never falls and books what it totals") {
     table.charge(n, times, ledger);
     RC_ASSERT(total(ledger) == Int128{table.total(n)} * times);
     RC_ASSERT(booked(ledger, OperatorClass::collective, Evidence::extrapolated) == 0);
-  });
+  }));
 }
 
 TEST_CASE("only a node itself counts as measured, the space between two as interpolated") {
@@ -99,7 +99,7 @@ TEST_CASE("decode lines never fall with context, within a line or from one to th
     return time_of(1e-6 * static_cast<double>(n) + 1e-9 * static_cast<double>(s),
                    Evidence::interpolated);
   });
-  rc::check([&table] {
+  CHECK(rc::check([&table] {
     const std::int64_t n = *rc::gen::inRange<std::int64_t>(1, 3000);
     const std::int64_t s = *rc::gen::inRange<std::int64_t>(n, std::int64_t{1} << 24);
     const DecodeLine here = table.at(n, s).line;
@@ -108,7 +108,7 @@ TEST_CASE("decode lines never fall with context, within a line or from one to th
     RC_ASSERT(here.at(s) <= table.at(n, s + 1).line.at(s + 1));
     const std::int64_t last = std::min(here.last_context, std::int64_t{1} << 30);
     RC_ASSERT(here.at(last) <= table.at(n, last + 1).line.at(last + 1));
-  });
+  }));
   // 100 decodes with 50,000 tokens: 100 us + 50 us.
   CHECK(milliseconds(table.at(100, 50'000).line.at(50'000)) == Approx(0.150).epsilon(1e-3));
 }
@@ -121,7 +121,7 @@ TEST_CASE("prefill attention follows a quadratic law to half a percent and never
     return time_of(seconds(static_cast<double>(n), static_cast<double>(c)) + 5e-6,
                    Evidence::extrapolated, 5e-6);
   });
-  rc::check([&] {
+  CHECK(rc::check([&] {
     PrefillChunk chunk;
     chunk.tokens = *rc::gen::inRange(1, 100'000);
     chunk.cached = *rc::gen::inRange(0, 100'000);
@@ -134,5 +134,5 @@ TEST_CASE("prefill attention follows a quadratic law to half a percent and never
     ++later.cached;
     RC_ASSERT(table.at(chunk) <= table.at(longer));
     RC_ASSERT(table.at(chunk) <= table.at(later));
-  });
+  }));
 }

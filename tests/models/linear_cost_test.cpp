@@ -112,7 +112,7 @@ TEST_CASE("chunks of one prompt cost the same squares as the whole prompt") {
 }
 
 TEST_CASE("every linear model prices a decode batch as its line does and books what it prices") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const LinearStep& step =
         linear_steps()[*rc::gen::inRange<std::size_t>(0, linear_steps().size())];
     const std::int64_t pipeline = *rc::gen::inRange<std::int64_t>(1, 5);
@@ -141,7 +141,7 @@ TEST_CASE("every linear model prices a decode batch as its line does and books w
     cost->charge_decodes(shape.decodes, shape.padded_decodes, shape.decode_context, 5, context_sum,
                          closed);
     RC_ASSERT(many.fixed_ns == closed.fixed_ns);
-  });
+  }));
 }
 
 TEST_CASE("a longer prompt never takes less time, not even with the negative square of one fit") {

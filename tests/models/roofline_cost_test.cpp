@@ -143,7 +143,7 @@ TEST_CASE("more GPUs of a tensor-parallel group make an iteration shorter, but n
 }
 
 TEST_CASE("no operator beats the roofline bound, and none gets cheaper by growing") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const Device& device =
         device_catalogue()[*rc::gen::inRange<std::size_t>(0, device_catalogue().size())];
     const RooflineTimes times(device, *rc::gen::element<std::int64_t>(2, 3, 4, 8, 16));
@@ -157,7 +157,7 @@ TEST_CASE("no operator beats the roofline bound, and none gets cheaper by growin
     RC_ASSERT(time.seconds <= times.time(gemm(op.m + 1, op.n, op.k)).seconds);
     RC_ASSERT(time.seconds <= times.time(gemm(op.m, op.n + 1, op.k)).seconds);
     RC_ASSERT(time.evidence != Evidence::measured);
-  });
+  }));
 }
 
 TEST_CASE("only a device with its own curve interpolates, and only in the measured range") {

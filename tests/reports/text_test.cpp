@@ -57,12 +57,12 @@ TEST_CASE("printable text has no control characters and no broken UTF-8") {
 }
 
 TEST_CASE("cells and wrapped lines hold their width for any bytes") {
-  rc::check([](const std::string& text) {
+  CHECK(rc::check([](const std::string& text) {
     const std::size_t width = *rc::gen::inRange<std::size_t>(4, 40);
     RC_ASSERT(display_width(left_cell(text, width)) == width);
     RC_ASSERT(display_width(right_cell(text, width)) == width);
     for (const std::string& line : wrapped(text, width)) RC_ASSERT(display_width(line) <= width);
-  });
+  }));
 }
 
 TEST_CASE("wide characters count two columns") {

@@ -26,26 +26,26 @@ DecodeRun arbitrary_run() {
 }  // namespace
 
 TEST_CASE("a floor sum in closed form equals the loop") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const auto n = *rc::gen::inRange<std::int64_t>(0, 400);
     const auto a = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 34);
     const auto b = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 45);
     RC_ASSERT(fixed_floor_sum(n, a, b) == naive_sum(n, a, b));
-  });
+  }));
 }
 
 TEST_CASE("a run's total equals the sum of its iterations") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const DecodeRun run = arbitrary_run();
     const auto k = *rc::gen::inRange<std::int64_t>(1, 500);
     Duration sum{0};
     for (std::int64_t i = 0; i < k; ++i) sum += run.at(i);
     RC_ASSERT(run.sum(k) == sum);
-  });
+  }));
 }
 
 TEST_CASE("the iterations that reach a time are the fewest that do") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const DecodeRun run = arbitrary_run();
     const auto limit = *rc::gen::inRange<std::int64_t>(1, 300);
     const auto last = run.sum(limit).value();
@@ -55,11 +55,11 @@ TEST_CASE("the iterations that reach a time are the fewest that do") {
     RC_ASSERT(k <= limit);
     RC_ASSERT((run.sum(k) >= elapsed || k == limit));
     RC_ASSERT((k == 1 || run.sum(k - 1) < elapsed));
-  });
+  }));
 }
 
 TEST_CASE("gaps added as a run equal gaps added one by one") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const DecodeRun run = arbitrary_run();
     const auto to = *rc::gen::inRange<std::int64_t>(1, 200);
     const auto from = *rc::gen::inRange<std::int64_t>(0, to + 1);
@@ -73,5 +73,5 @@ TEST_CASE("gaps added as a run equal gaps added one by one") {
     for (const double q : {0.0, 0.1, 0.5, 0.9, 0.99, 1.0}) {
       RC_ASSERT(together.quantile(q) == single.quantile(q));
     }
-  });
+  }));
 }

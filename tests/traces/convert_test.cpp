@@ -75,7 +75,7 @@ std::vector<Row> some_rows(bool timed) {
 }  // namespace
 
 TEST_CASE("Reading what was written gives the same rows, as CSV and as JSON lines") {
-  rc::check([] {
+  CHECK(rc::check([] {
     std::vector<Row> all = some_rows(*rc::gen::arbitrary<bool>());
     RC_ASSERT(rows(written(all, TraceWriter::Format::csv)) == all);
     for (Row& row : all) {
@@ -85,7 +85,7 @@ TEST_CASE("Reading what was written gives the same rows, as CSV and as JSON line
       row.block_tokens = Tokens(row.blocks.empty() ? 0 : 16);
     }
     RC_ASSERT(rows(written(all, TraceWriter::Format::jsonl)) == all);
-  });
+  }));
 }
 
 TEST_CASE("A converted public trace reads as the original does") {

@@ -34,7 +34,7 @@ TEST_CASE("A quote that is not closed, or followed by text, is refused at its pl
 }
 
 TEST_CASE("Fields written with quotes come back") {
-  rc::check([](const std::vector<std::string>& values) {
+  CHECK(rc::check([](const std::vector<std::string>& values) {
     RC_PRE(!values.empty());
     std::string line;
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -46,5 +46,5 @@ TEST_CASE("Fields written with quotes come back") {
     RC_ASSERT(fields.split(line));
     RC_ASSERT(fields.size() == values.size());
     for (std::size_t i = 0; i < values.size(); ++i) RC_ASSERT(fields[i] == values[i]);
-  });
+  }));
 }

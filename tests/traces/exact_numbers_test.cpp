@@ -55,12 +55,12 @@ TEST_CASE("Whole numbers may be written with a zero fraction, as data frames wri
 }
 
 TEST_CASE("Seconds written by write_seconds read back as the same nanoseconds") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const auto value = *rc::gen::inRange<std::int64_t>(0, kLargestExact);
     char text[40];
     const std::size_t size = write_seconds(value, text);
     RC_ASSERT(parse_decimal({text, size}, 9).value == value);
-  });
+  }));
 }
 
 TEST_CASE("Dates follow the calendar, fractions of any length and the zone") {

@@ -73,7 +73,7 @@ TEST_CASE("Windows cut a trace without losing or doubling a row") {
 }
 
 TEST_CASE("A rate scale of 1 changes nothing, and small integers divide exactly") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const auto offset = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 61);
     RC_ASSERT(scaled(Duration(offset), 1) == Duration(offset));
     const auto k = *rc::gen::inRange<std::int64_t>(2, 1000);
@@ -83,11 +83,11 @@ TEST_CASE("A rate scale of 1 changes nothing, and small integers divide exactly"
               Duration(floor + (2 * rest >= k ? 1 : 0)));
     const std::int64_t small = offset >> 20;
     RC_ASSERT(scaled(Duration(small), 0.25) == Duration(small * 4));
-  });
+  }));
 }
 
 TEST_CASE("Scaling keeps order and is the nearest nanosecond of the real quotient") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const double scale = std::exp(*rc::gen::inRange(-1000, 1000) * 0.01);
     const auto a = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 40);
     const auto b = *rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 40);
@@ -96,7 +96,7 @@ TEST_CASE("Scaling keeps order and is the nearest nanosecond of the real quotien
     RC_ASSERT((a <= b ? x <= y : y <= x));
     const long double exact = static_cast<long double>(a) / static_cast<long double>(scale);
     RC_ASSERT(std::fabs(static_cast<long double>(x) - exact) <= 0.5L + exact * 1e-18L);
-  });
+  }));
 }
 
 TEST_CASE("Scales without a meaning are refused") {
