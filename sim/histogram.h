@@ -1,7 +1,8 @@
 // A log-linear histogram of non-negative 64-bit values.
 //
-// Law: a value and the representative of its bin differ by less than 1 part in 1024 of the value; values below 1024
-// are exact. Merging two histograms equals filling one. Cost: O(1) an add; 8 bytes a bin, bins grow on demand.
+// Law: a value and the representative of its bin differ by less than 1 part in 1024 of the value;
+// values below 1024 are exact. Merging two histograms equals filling one. Cost: O(1) an add; 8
+// bytes a bin, bins grow on demand.
 #pragma once
 
 #include <bit>
@@ -35,8 +36,8 @@ class LogHistogram {
   [[nodiscard]] std::int64_t count() const { return count_; }
   [[nodiscard]] std::int64_t largest() const { return largest_; }
   [[nodiscard]] double mean() const;
-  /// Nearest-rank quantile, q in [0, 1]: the lowest value of the bin that holds the ceil(q*count)-th smallest; the
-  /// exact maximum for the last one. 0 when empty.
+  /// Nearest-rank quantile, q in [0, 1]: the lowest value of the bin that holds the
+  /// ceil(q*count)-th smallest; the exact maximum for the last one. 0 when empty.
   [[nodiscard]] std::int64_t quantile(double q) const;
   /// Share of the weight at values whose bin lies at or below that of `value`.
   [[nodiscard]] double share_at_most(std::int64_t value) const;

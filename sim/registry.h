@@ -1,9 +1,11 @@
 // Policies by name. A policy file ends with one line that registers it:
 //
-//   const RegisterBatchPolicy kRegistered{"toy", "one sentence for `headroom list`", kParameters, make};
+//   const RegisterBatchPolicy kRegistered{"toy", "one sentence for `headroom list`", kParameters,
+//   make};
 //
-// Parameters are declared as data (name, bounds, default, meaning), so that scenario errors, `headroom list` and
-// the JSON Schema read the same table; a factory receives values that are already checked.
+// Parameters are declared as data (name, bounds, default, meaning), so that scenario errors,
+// `headroom list` and the JSON Schema read the same table; a factory receives values that are
+// already checked.
 #pragma once
 
 #include <functional>
@@ -26,10 +28,10 @@ struct ParameterSpec {
   enum class Kind { integer, number, choice, flag, duration };
   std::string name;
   Kind kind = Kind::integer;
-  double least = 0;                   ///< inclusive bound; seconds for durations
-  double most = 0;                    ///< inclusive bound
-  std::string default_text;           ///< as a scenario would write it; empty: required
-  std::vector<std::string> choices{}; ///< for Kind::choice
+  double least = 0;                    ///< inclusive bound; seconds for durations
+  double most = 0;                     ///< inclusive bound
+  std::string default_text;            ///< as a scenario would write it; empty: required
+  std::vector<std::string> choices{};  ///< for Kind::choice
   std::string meaning;
 };
 
@@ -50,8 +52,8 @@ class Parameters {
   std::vector<std::pair<std::string, Value>> values_;
 };
 
-/// All declared parameters at their defaults; integers, numbers, flags, choices and durations ("2 s") are parsed.
-/// Requires that every spec has a default.
+/// All declared parameters at their defaults; integers, numbers, flags, choices and durations ("2
+/// s") are parsed. Requires that every spec has a default.
 [[nodiscard]] Parameters default_parameters(const std::vector<ParameterSpec>& specs);
 
 /// Parses one value as a scenario or command line would write it. Throws InputError{where}.

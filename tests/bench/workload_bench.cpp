@@ -1,13 +1,15 @@
 // Speed and memory of the simulator on fixed workloads, one core.
 //
 //   bench_workload                 all cases, one row each
-//   bench_workload CASE [REQUESTS] one case: w1, w16, w256, million, burst64; REQUESTS overrides its size
+//   bench_workload CASE [REQUESTS] one case: w1, w16, w256, million, burst64; REQUESTS overrides
+//   its size
 //
-// Workload W: Poisson arrivals, 8 requests/s a replica of Llama-3.1-8B on H100, log-normal lengths with mean 1,021 in
-// (clipped to 3,500) and 200 out (clipped to 580): what other simulators were timed on. `burst64` is ten million
-// generated BurstGPT-like requests over 64 replicas. Figures are CPU seconds of the simulation itself, generation of
-// the requests included; each case runs in a process of its own, so peak memory is its own too. Instructions come from
-// the CPU's counter where the machine lets us read it; elsewhere run the program under callgrind.
+// Workload W: Poisson arrivals, 8 requests/s a replica of Llama-3.1-8B on H100, log-normal lengths
+// with mean 1,021 in (clipped to 3,500) and 200 out (clipped to 580): what other simulators were
+// timed on. `burst64` is ten million generated BurstGPT-like requests over 64 replicas. Figures are
+// CPU seconds of the simulation itself, generation of the requests included; each case runs in a
+// process of its own, so peak memory is its own too. Instructions come from the CPU's counter where
+// the machine lets us read it; elsewhere run the program under callgrind.
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -121,7 +123,8 @@ void run_case(const Case& what) {
   const std::unique_ptr<RequestSource> source = make_source(workload(what), 7);
   SimulationSetup setup;
   setup.source = source.get();
-  setup.routing = make_policy<RoutingPolicy>(what.replicas > 1 ? "least-outstanding" : "round-robin");
+  setup.routing =
+      make_policy<RoutingPolicy>(what.replicas > 1 ? "least-outstanding" : "round-robin");
   setup.admission = make_policy<AdmissionPolicy>("accept");
   for (std::uint32_t i = 0; i < what.replicas; ++i) {
     ReplicaSetup replica;
