@@ -15,6 +15,9 @@ namespace headroom {
 
 /// The part of a live request that only milestones touch.
 struct RequestHistory {
+  /// Reading of the stall clock that means "not decoding now".
+  static constexpr Duration kNotDecoding{-1};
+
   Instant first_scheduled = Instant::never();
   Instant first_token = Instant::never();
   Instant preempted_since = Instant::never();  ///< never: not preempted now
