@@ -64,9 +64,6 @@ void Replica::request_decision() {
   state_.ready.push_back(id_);
 }
 
-// Planning
-// ------------------------------------------------------------------------------------------
-
 void Replica::decide() {
   decision_requested_ = false;
   if (in_flight_ == setup_.pipeline_stages) return;
@@ -239,9 +236,6 @@ Blocks Replica::used_blocks_now() const {
   }
   return Blocks(used);
 }
-
-// Ending
-// --------------------------------------------------------------------------------------------
 
 bool Replica::is_current(std::uint32_t generation) const {
   return std::any_of(batches_.begin(), batches_.end(), [generation](const Batch& batch) {

@@ -126,7 +126,4 @@ void Replica::rotate_scheduled() {
                         [this](RequestSlot slot) { return state_.requests[slot].in_flight == 0; });
 }
 
-// Starting
-// ------------------------------------------------------------------------------------------
-
 }  // namespace headroom
