@@ -57,7 +57,7 @@ DataType parse_data_type(std::string_view text, const std::string& where) {
     if (text == kTypeNames[i]) return static_cast<DataType>(i);
   }
   throw InputError(where, "expected one of fp32, fp16, bf16, fp8, int8, int4, mxfp4, got \"" +
-                              std::string(text.substr(0, 40)) + "\"");
+                              std::string(text.substr(0, 40)) + "\"; choose one of them");
 }
 
 double bits_per_weight(DataType type) {

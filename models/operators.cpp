@@ -250,7 +250,8 @@ ShardedModel shard_model(Architecture model, const Precision& precision,
   if (!problem.empty()) {
     throw InputError(where, "expected a split that " + model.name + " allows, got tp " +
                                 std::to_string(parallel.tensor) + ", pp " +
-                                std::to_string(parallel.pipeline) + ": " + problem);
+                                std::to_string(parallel.pipeline) + ": " + problem +
+                                "; change the split");
   }
   return {std::move(model), precision, parallel};
 }

@@ -110,7 +110,9 @@ void Rules::cluster() const {
     }
     if (!nodes.empty() && std::find(names.begin(), names.end(), nodes) == names.end()) {
       fail(pointer, fmt::format("expected one of {}, got {}{}", fmt::join(names, ", "),
-                                headroom::quoted(nodes), did_you_mean(nodes, names)));
+                                headroom::quoted(nodes),
+                                nearest_name(nodes, names).empty() ? "; choose one of them"
+                                                                   : did_you_mean(nodes, names)));
     }
   }
 }

@@ -52,6 +52,16 @@ std::int64_t parameter_or(const Parameters& values, std::initializer_list<const 
   return otherwise;
 }
 
+/// The most tokens of one iteration, which sizes activations.
+Tokens batched_tokens(const Parameters& batch, Tokens max_model_len) {
+  const std::int64_t given = parameter_or(batch, {"max_num_batched_tokens", "token_budget"},
+                                          MemoryOptions{}.max_batched_tokens.value());
+  if (given > 0) return Tokens(given);
+  // 0 is vLLM v0's default: 2,048 with chunked prefill, else room for the longest prompt.
+  const bool chunked = batch.has("chunked_prefill") && batch.flag("chunked_prefill");
+  return chunked ? Tokens(2048) : std::max(Tokens(2048), max_model_len);
+}
+
 class Assembler {
  public:
   explicit Assembler(const Scenario& scenario) : scenario_(scenario) {}
@@ -128,8 +138,7 @@ class Assembler {
     MemoryOptions options;
     options.utilisation = group.engine.gpu_memory_utilisation;
     options.block_tokens = group.engine.block_tokens;
-    options.max_batched_tokens = Tokens(parameter_or(
-        batch, {"max_num_batched_tokens", "token_budget"}, options.max_batched_tokens.value()));
+    options.max_batched_tokens = batched_tokens(batch, group.max_model_len);
     options.max_sequences =
         parameter_or(batch, {"max_num_seqs", "max_batch_size"}, options.max_sequences);
     // Only a length that was asked for must fit; without one, too long requests are rejected.

@@ -92,7 +92,7 @@ int explain(const LoadedScenario& loaded) {
     if (value.value.empty() && value.source == ValueSource::built_in) continue;
     std::string source = to_string(value.source);
     if (!value.origin.empty()) source += " (" + value.origin + ")";
-    print(fmt::format("{:<40} {:<24} {}\n", value.pointer, printable(value.value), source));
+    print(fmt::format("{:<52} {:<24} {}\n", value.pointer, printable(value.value), source));
   }
   return kExitYes;
 }
@@ -171,11 +171,8 @@ int run_loaded(const Invocation& call, const LoadedScenario& loaded) {
     return kExitNoAnswer;
   }
   const Summary summary = summarise(result.metrics, result.context);
-  if (!takes_stdout(call)) {
-    print(console_report(summary, choose_colour(call)));
-    finish_output();
-  }
   outputs.commit(call, summary);
+  if (!takes_stdout(call)) print(console_report(summary, choose_colour(call)));
   return verdict_code(summary);
 }
 

@@ -86,11 +86,11 @@ bool ends_with(const std::string& text, std::string_view end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-/// csv or jsonl, as --to says or else the name of the output.
+/// csv or jsonl, as --to says or else the name of the output; csv on stdout.
 TraceWriter::Format output_format(const Invocation& call, const std::string& output) {
   const std::string wanted = call.value("to").value_or("");
   const bool json_name = ends_with(output, ".jsonl") || ends_with(output, ".json");
-  if (wanted == "csv" || (wanted.empty() && ends_with(output, ".csv"))) {
+  if (wanted == "csv" || (wanted.empty() && (output == "-" || ends_with(output, ".csv")))) {
     return TraceWriter::Format::csv;
   }
   if (wanted == "jsonl" || (wanted.empty() && json_name)) return TraceWriter::Format::jsonl;
