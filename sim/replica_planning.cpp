@@ -62,6 +62,7 @@ void Replica::preempt(RequestSlot slot, Preemption how) {
   if (how == Preemption::recompute) {
     request.state = RequestState::waiting;
     request.computed = 0;
+    request.restarted = request.target();
     waiting_.push_front(slot);
     ++totals_.preemptions_recompute;
   } else {

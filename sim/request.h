@@ -52,6 +52,7 @@ struct alignas(64) LiveRequest {
   std::int32_t predicted = 0;    ///< what a scheduler believes the output to be
   std::int32_t computed = 0;     ///< tokens whose KV exists
   std::int32_t generated = 0;    ///< output tokens produced
+  std::int32_t restarted = 0;    ///< tokens to compute again since the last recomputation began
   std::int32_t blocks = 0;       ///< KV blocks held on the device
   std::int32_t host_blocks = 0;  ///< KV blocks held in host memory
   RequestState state = RequestState::waiting;
@@ -63,8 +64,11 @@ struct alignas(64) LiveRequest {
   /// Tokens whose KV must exist before the next token can be sampled.
   [[nodiscard]] std::int32_t target() const { return prompt + generated; }
   [[nodiscard]] std::int32_t missing() const { return target() - computed; }
-  /// True when exactly the last token is missing: the next step is a decode step.
-  [[nodiscard]] bool decoding() const { return generated > 0 && missing() == 1; }
+  /// True when exactly the last token is missing: the next step is a decode step. The last chunk of
+  /// a recomputation is not, even where it is one token.
+  [[nodiscard]] bool decoding() const {
+    return generated > 0 && missing() == 1 && computed >= restarted;
+  }
 };
 
 static_assert(sizeof(LiveRequest) == 64);

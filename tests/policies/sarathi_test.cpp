@@ -108,3 +108,13 @@ TEST_CASE("sarathi without a budget decides as orca does") {
     CHECK(sarathi.steps[k].tokens == orca.steps[k].tokens);
   }
 }
+
+TEST_CASE("sarathi: the last token of a recomputation is no decode and needs no free block") {
+  // 4 blocks, watermark 0. A prompt of 49 takes all 4, so every decode starts again: 50, then 51
+  // ... tokens under a budget of 7. 50 = 7 * 7 + 1: its last chunk is one token and must run all
+  // the same. 64 tokens are the most that 4 blocks hold, so outputs up to 64 - 49 + 1 = 16 finish.
+  const Run run =
+      watch("sarathi", {{"token_budget", "7"}}, {request(Duration(0), 49, 16)}, pool(4));
+  CHECK(run.metrics.finished == 1);
+  CHECK(run.finished(0).preemptions == 15);
+}

@@ -84,6 +84,9 @@ template <class Policy>
   return entry->make(parameters(entry->parameters, texts));
 }
 
+/// A policy that goes round in circles ends its test here, with requests left over.
+constexpr Instant kTestLimit{1'000'000'000'000};
+
 /// Everything there is to know about one run.
 struct Run {
   std::vector<Step> steps;  ///< decisions that scheduled something
@@ -127,6 +130,7 @@ struct World {
   setup.sinks.push_back(&run.seen);
   setup.predictor = world_shape.predictor;
   setup.compression = world_shape.compression;
+  setup.time_limit = kTestLimit;
   run.metrics = simulate(std::move(setup));
   for (Step& step : all) {
     if (!step.scheduled.empty() || step.preemptions > 0) run.steps.push_back(std::move(step));
