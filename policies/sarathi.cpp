@@ -107,6 +107,7 @@ class Sarathi final : public BatchPolicy {
   std::size_t max_num_seqs_;
   Watermark watermark_;
   bool out_of_order_ = false;  ///< a request that had been preempted came back behind younger ones
+                               ///< (with pipeline stages, where not everyone can be a victim)
 };
 
 const RegisterBatchPolicy kRegistered{
