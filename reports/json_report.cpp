@@ -237,7 +237,6 @@ std::string json_report(const Summary& summary) {
   document["lower_bound"] = lower_bound_json(s);
   document["simulated_time"] = time_json(s.time);
   document["series"] = series_json(s);
-  document["events"] = s.events;
   document["warnings"] = s.warnings;
   document["notes"] = s.notes;
   document["advice"] = s.advice;

@@ -290,7 +290,6 @@ void fill_totals(const Metrics& metrics, Summary& out) {
   out.finished = metrics.finished;
   out.truncated = metrics.truncated;
   out.unfinished = metrics.live_at_end;
-  out.events = metrics.events;
   out.rejected = metrics.rejected;
   out.input_tokens = metrics.input_tokens;
   out.output_tokens = metrics.output_tokens;

@@ -150,7 +150,7 @@ constexpr std::size_t kSeriesPoints = 240;
 struct Summary {
   ReportContext context;
   std::string decision_digest;
-  std::uint64_t arrived = 0, finished = 0, truncated = 0, unfinished = 0, events = 0;
+  std::uint64_t arrived = 0, finished = 0, truncated = 0, unfinished = 0;
   std::array<std::uint64_t, kRejectReasons> rejected{};
   std::int64_t input_tokens = 0, output_tokens = 0;
   double span_s = 0;

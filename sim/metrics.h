@@ -128,7 +128,8 @@ struct Metrics {
   std::vector<ClusterSample> samples;  ///< evenly spaced; spacing doubles when there are too many
   Duration sample_interval{0};
   CostLedger ledger;
-  std::uint64_t events = 0;
+  std::uint64_t events =
+      0;  ///< handled; depends on the compression of runs, so reports leave it out
   std::uint64_t decision_digest =
       0;  ///< over every admission, token milestone, preemption, finish with its time
 

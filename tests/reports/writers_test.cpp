@@ -94,7 +94,7 @@ TEST_CASE("the JSON document has a schema version and every table") {
        {"tool_version", "scenario",   "seed",       "digests",       "system",         "slo",
         "requests",     "latency_ms", "confidence", "latency_parts", "throughput",     "engine",
         "replicas",     "saturation", "cost",       "lower_bound",   "simulated_time", "series",
-        "events",       "warnings",   "notes",      "advice"}) {
+        "warnings",     "notes",      "advice"}) {
     INFO(key);
     CHECK(json.contains(key));
   }
