@@ -82,6 +82,10 @@ class PathSetter {
       }
       node = std::move(wrapped);
     }
+    if (depth + 1 == parts_.size() && value_.kind == JsonNode::Kind::null) {
+      node.erase(parts_[depth]);  // as if nobody had written it
+      return;
+    }
     JsonNode* child = node.find(parts_[depth]);
     if (child == nullptr) {
       if (node.children.size() >= kMaxJsonKeys) {

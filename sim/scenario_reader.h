@@ -22,7 +22,7 @@ enum class OverrideForm : std::uint8_t {
   text,   ///< always a text
 };
 
-/// `path=value` from outside the file.
+/// `path=value` from outside the file. `path=null` takes the key out.
 struct ScenarioOverride {
   std::string
       path;  ///< dotted; lists by index, by "name", or "*" for all; a list of one may be skipped

@@ -146,6 +146,7 @@ std::optional<std::string> unmeasured(const Invocation& call, const Metrics& met
 }
 
 int run_loaded(const Invocation& call, const LoadedScenario& loaded) {
+  watch_interrupts();  // before any file is opened, so that none stays behind
   Outputs outputs(call);
   Progress::Options how;
   how.where = call.has("quiet") ? Progress::Where::nowhere : Progress::detect();
@@ -155,7 +156,6 @@ int run_loaded(const Invocation& call, const LoadedScenario& loaded) {
   options.stop = &interrupted();
   options.sinks.push_back(&progress);
   if (outputs.requests) options.sinks.push_back(outputs.requests.get());
-  watch_interrupts();
   const RunResult result = run_scenario(loaded.scenario, options);
   progress.finish();
   if (!result.does_not_fit.empty()) {

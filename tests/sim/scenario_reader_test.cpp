@@ -180,6 +180,18 @@ TEST_CASE("overrides reach objects, lists by index, name, star, and policies wri
         5);
 }
 
+TEST_CASE(
+    "an override with null takes a key out, and a trace from outside replaces the generator") {
+  CHECK(error_of(kMinimal, {set("workload.requests", "null")})
+            .find("s.json: /workload/requests: expected a number of requests, got none") == 0);
+  CHECK(load(kMinimal, {set("workload.rate", "null"), set("workload.clients", "4")})
+            .scenario.workload.clients == 4);
+  const Scenario s = load(kMinimal, {set("workload.trace", "t.csv")}).scenario;
+  CHECK(s.workload.trace == "t.csv");
+  CHECK(s.workload.requests == 0);
+  CHECK_FALSE(s.workload.rate_given);
+}
+
 TEST_CASE("an override's mistake names the flag") {
   CHECK(error_of(kMinimal, {set("deployment.0.replicas", "-1")})
             .find("--set deployment.0.replicas: /deployment/0/replicas: expected an integer") == 0);
