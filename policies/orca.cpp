@@ -27,6 +27,7 @@ const std::vector<ParameterSpec> kParameters{
      "requests in one batch at most"},
     Reservation::kind_spec(),
     Reservation::length_spec(),
+    Reservation::allocation_spec(),
 };
 
 class Orca final : public BatchPolicy {

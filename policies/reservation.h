@@ -22,12 +22,21 @@ class Reservation {
     pow2,    ///< prompt + next power of two of the output: at most twice what is needed
     max,     ///< the longest sequence the model takes
   };
-  Reservation(Kind kind, Tokens max_length) : kind_(kind), max_length_(max_length) {}
+  /// What a reservation occupies.
+  enum class Allocation : std::uint8_t {
+    exact,  ///< what was asked for
+    buddy,  ///< the next power of two, as a buddy allocator hands out
+  };
+  Reservation(Kind kind, Tokens max_length, Allocation allocation)
+      : kind_(kind), max_length_(max_length), allocation_(allocation) {}
 
   /// Reads the parameters that `specs` declares.
   explicit Reservation(const Parameters& parameters)
       : Reservation(kind_of(parameters.choice("reservation")),
-                    Tokens(parameters.integer("max_length"))) {}
+                    Tokens(parameters.integer("max_length")),
+                    parameters.has("allocation") && parameters.choice("allocation") == "buddy"
+                        ? Allocation::buddy
+                        : Allocation::exact) {}
 
   /// Declarations of `reservation` and `max_length`.
   [[nodiscard]] static ParameterSpec kind_spec() {
@@ -51,6 +60,17 @@ class Reservation {
             "tokens that `max` reserves; 0: the model's maximum length"};
   }
 
+  [[nodiscard]] static ParameterSpec allocation_spec() {
+    return {"allocation",
+            ParameterSpec::Kind::choice,
+            0,
+            0,
+            "exact",
+            {"exact", "buddy"},
+            "room a reservation takes: exact, or the next power of two (buddy), as in the vLLM "
+            "paper's Orca baselines"};
+  }
+
   /// Tokens to reserve for a request, room for one output token more than exist at least. A
   /// prediction that has proved too short (the request was preempted after more tokens) is replaced
   /// by what is known.
@@ -58,8 +78,11 @@ class Reservation {
     const std::int64_t prompt = request.prompt().value();
     const std::int64_t output =
         std::max(request.predicted_output().value(), request.generated().value() + 1);
-    return Tokens(std::max(std::min(wanted(prompt, output, max_model_len), max_model_len.value()),
-                           request.missing().value()));
+    const std::int64_t bounded =
+        std::max(std::min(wanted(prompt, output, max_model_len), max_model_len.value()),
+                 request.missing().value());
+    if (allocation_ == Allocation::exact) return Tokens(bounded);
+    return Tokens(static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(bounded))));
   }
 
  private:
@@ -84,6 +107,7 @@ class Reservation {
 
   Kind kind_;
   Tokens max_length_;
+  Allocation allocation_;
 };
 
 }  // namespace headroom

@@ -20,7 +20,8 @@ Tokens reserved(Reservation::Kind kind, std::int32_t prompt, std::int32_t output
   LiveRequest request;
   request.prompt = prompt;
   request.predicted = output;
-  return Reservation(kind, Tokens(0)).tokens(RequestView(RequestSlot(0), request), Tokens(2048));
+  return Reservation(kind, Tokens(0), Reservation::Allocation::exact)
+      .tokens(RequestView(RequestSlot(0), request), Tokens(2048));
 }
 
 }  // namespace
