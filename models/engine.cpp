@@ -12,7 +12,6 @@
 namespace headroom {
 namespace {
 
-constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr Duration microseconds(std::int64_t us) { return kMicrosecond * us; }
 
 const std::array<std::string, 2> kCaptures{"decode-only", "any-batch"};
@@ -29,8 +28,6 @@ constexpr Duration kModuleLayer = microseconds(800);
 EngineDescription make_engine(const char* name, const char* source) {
   EngineDescription engine;
   engine.name = name;
-  engine.reserved_memory =
-      Bytes(2048 * kMiB);  // planning default: context, NCCL buffers, captured graphs
   engine.source = source;
   return engine;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,8 @@ struct EngineDescription {
   std::string name;
   Tokens block_tokens{16};              ///< tokens of one KV block
   double gpu_memory_utilisation = 0.9;  ///< share of device memory the engine may use, in (0, 1]
-  Bytes reserved_memory{0};             ///< a GPU: context, communication buffers, captured graphs
+  /// Kept free of weights and KV on a GPU; empty: `reserved_bytes` of models/memory.h.
+  std::optional<Bytes> reserved_memory{};
   Duration host_per_iteration{
       0};  ///< exposed between two iterations: schedule, prepare, sample, detokenise
   Duration host_per_sequence{0};  ///< the same for each sequence of the batch

@@ -339,6 +339,13 @@ void JsonCursor::bytes(std::string_view name, Bytes& value, std::string_view mea
       [&](const std::string& text, const std::string& where) { value = parse_bytes(text, where); });
 }
 
+void JsonCursor::bytes(std::string_view name, std::optional<Bytes>& value,
+                       std::string_view meaning) {
+  quantity(
+      name, meaning, "4 GiB", [&] { return value ? to_text(*value) : ""; },
+      [&](const std::string& text, const std::string& where) { value = parse_bytes(text, where); });
+}
+
 void JsonCursor::bandwidth(std::string_view name, BytesPerSecond& value, std::string_view meaning) {
   quantity(
       name, meaning, "50 GB/s", [&] { return to_text(value); },

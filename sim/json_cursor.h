@@ -66,6 +66,7 @@ class JsonCursor {
   void duration(std::string_view name, std::optional<Duration>& value, Duration least,
                 std::string_view meaning);
   void bytes(std::string_view name, Bytes& value, std::string_view meaning);
+  void bytes(std::string_view name, std::optional<Bytes>& value, std::string_view meaning);
   void bandwidth(std::string_view name, BytesPerSecond& value, std::string_view meaning);
   void rate(std::string_view name, PerSecond& value, std::string_view meaning);
   void price(std::string_view name, std::optional<UsdPerHour>& value, std::string_view meaning);

@@ -138,6 +138,7 @@ class Assembler {
     MemoryOptions options;
     options.utilisation = group.engine.gpu_memory_utilisation;
     options.block_tokens = group.engine.block_tokens;
+    options.reserved = group.engine.reserved_memory;
     options.max_batched_tokens = batched_tokens(batch, group.max_model_len);
     options.max_sequences =
         parameter_or(batch, {"max_num_seqs", "max_batch_size"}, options.max_sequences);

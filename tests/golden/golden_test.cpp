@@ -58,7 +58,7 @@ const std::vector<Golden>& goldens() {
       {"orca",
        {"deployment.batch=orca", "deployment.kv_blocks=9000"},
        "77496bd227bb949e",
-       "8aa6ffd407b6bf4e"},
+       "7d713528d03d7f23"},
       {"static",
        {"deployment.batch=static", "workload.rate=5 /s"},
        "155d8746d39a31c1",
