@@ -35,7 +35,8 @@ libboost-program-options-dev: command line
 nlohmann-json3-dev: scenarios and JSON reports
 libfmt-dev: text of reports
 libsqlite3-dev: profile store and run history
-libzstd-dev: compressed traces
+libzstd-dev: compressed traces and kernel tables
+libsnappy-dev: compressed kernel tables
 libxxhash-dev: digests of scenarios and reports
 TEXT
   [[ $1 == run ]] && return

@@ -21,7 +21,7 @@ function(headroom_folder name)
 endfunction()
 
 headroom_folder(sim LINKS Boost::graph nlohmann_json::nlohmann_json fmt::fmt)
-headroom_folder(profiles LINKS sim SQLite::SQLite3)
+headroom_folder(profiles LINKS sim SQLite::SQLite3 PkgConfig::ZSTD ${SNAPPY_LIBRARY})
 headroom_folder(models LINKS sim profiles)
 # Self-registering objects: an object library keeps every file of policies/ in whatever links it.
 headroom_folder(policies OBJECT LINKS sim)

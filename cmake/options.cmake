@@ -51,4 +51,7 @@ find_package(fmt REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+# Not every system's Snappy comes with a pkg-config file.
+find_path(SNAPPY_INCLUDE snappy-c.h REQUIRED)
+find_library(SNAPPY_LIBRARY snappy REQUIRED)
 find_path(XXHASH_INCLUDE xxhash.h REQUIRED)  # used as a header only

@@ -56,7 +56,8 @@ const std::vector<ThirdParty> kThirdParty = {
     {"boost/program_options*", {"sim/cli/*.cpp"}},
     {"fmt/*", {"*.cpp"}},
     {"sqlite3.h", {"profiles/*.cpp", "reports/*.cpp"}},
-    {"zstd.h", {"traces/*.cpp"}},
+    {"zstd.h", {"traces/*.cpp", "profiles/*.cpp"}},
+    {"snappy-c.h", {"profiles/*.cpp"}},
     {"xxhash.h", {"sim/*.cpp", "profiles/*.cpp", "reports/*.cpp"}},
     {"cuda*", {"profiles/*.cu", "profiles/*.cuh"}},
     // The operating system: where files are opened and processes end, never inside a simulation.
