@@ -316,7 +316,10 @@ void Replica::finish_decodes(Batch& batch) {
   gaps.add(gap, weight);
   if (k > 1) batch.run.add_gaps(1, k, static_cast<std::int64_t>(batch.decodes.size()), gaps);
   if (k < batch.min_remaining) return;
-  for (const RequestSlot slot : batch.decodes) leave_if_done(slot);
+  for (const RequestSlot slot : batch.decodes) {
+    const LiveRequest& request = state_.requests[slot];
+    if (request.generated >= request.output) leave(slot);
+  }
 }
 
 void Replica::finish_prefills(Batch& batch) {
@@ -336,13 +339,12 @@ void Replica::finish_prefills(Batch& batch) {
     ++request.generated;
     request.last_token = state_.now();
     history.stall_mark = stall_clock_;
-    leave_if_done(slot);
+    if (request.generated >= request.output) leave(slot);
   }
 }
 
-void Replica::leave_if_done(RequestSlot slot) {
+void Replica::leave(RequestSlot slot) {
   LiveRequest& request = state_.requests[slot];
-  if (request.generated < request.output) return;
   RequestHistory& history = state_.requests.history(slot);
   if (history.stall_mark != RequestHistory::kNotDecoding)
     history.stalled += stall_clock_ - history.stall_mark;

@@ -121,7 +121,7 @@ class Replica final : public ReplicaEngine {
   void finish_iterations(Batch& batch);
   void finish_prefills(Batch& batch);
   void finish_decodes(Batch& batch);
-  void leave_if_done(RequestSlot slot);
+  void leave(RequestSlot slot);
   void retire(RequestSlot slot);
   void sweep_running();
   /// Lets go of results that waited for their batch, once nobody of it runs any more.
