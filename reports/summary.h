@@ -41,7 +41,8 @@ struct PerfectSystem {
 struct ReportContext {
   std::string scenario;         ///< name
   std::string scenario_digest;  ///< hex
-  std::string cost_digest;      ///< hex digest of the profile data behind the costs
+  std::string
+      cost_digest;  ///< of the prices (sim/cost_digest.h), then of the profile store, if any
   std::uint64_t seed = 0;
   std::string tool_version;
   std::string model;

@@ -10,6 +10,7 @@
 #include "sim/cli/placement.h"
 #include "sim/cli/report_context.h"
 #include "sim/cli/run_account.h"
+#include "sim/cost_digest.h"
 #include "sim/policy.h"
 #include "sim/registry.h"
 #include "traces/make_source.h"
@@ -189,7 +190,8 @@ class Assembler {
     MadeCost made = make_cost(request);
     group.costs = std::move(made.stages);
     group.cost_sentence = std::move(made.source);
-    group.cost_digest = std::move(made.profile_digest);
+    group.cost_digest = fmt::format("{:016x}", cost_digest(*group.costs.front()));
+    if (!made.profile_digest.empty()) group.cost_digest += "+" + made.profile_digest;
     if (!group.engine.simdistserve && group.costs.size() > 1) {
       throw InputError(group_place(scenario_, index, "pipeline_parallel"),
                        fmt::format("expected pipeline parallelism 1 with {} outside the engine "
