@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // The first byte chooses a format and whether the record or the rest of the input comes first.
   std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   if ((data[0] & 1) != 0) text = std::string(kHeads[(data[0] >> 1) % kHeads.size()]) + "\n" + text;
-  if (text.empty() || text.front() != '{') text.insert(0, "{");
+  if (text.empty() || text.front() != '{') text.insert(text.begin(), '{');
   try {
     const auto reader = read_trace(text, "fuzz");
     Duration last{0};
