@@ -50,6 +50,30 @@ CommandSpec run_spec() {
           bundled_scenario_words};
 }
 
+CommandSpec validate_spec() {
+  return {"validate",
+          "FILE...",
+          1,
+          64,
+          "how far predictions are from measured serving points",
+          {{"headroom validate points.csv", "errors by device, model, engine and mode"},
+           {"headroom validate points.csv --by engine --split held-out --points-csv errors.csv",
+            "on points that no constant was fitted on, with every error to keep"}},
+          {{"by", "LABELS", "what to group by: device,model,engine,mode"},
+           {"json", "FILE", "write tables and points as one JSON document (- for stdout)"},
+           {"markdown", "FILE", "write the tables as Markdown (- for stdout)"},
+           {"points-csv", "FILE", "write one line a point (- for stdout)"},
+           {"svg", "FILE", "write predicted over measured as a plot (- for stdout)"},
+           {"jobs", "N", "simulations at a time; all processors when left out"},
+           {"split", "HALF", "fit, held-out or all points"},
+           {"engine", "NAME=FILE", "an engine description of your own instead of a bundled one", "",
+            nullptr, kMany},
+           {"requests-per-client", "N", "requests each client sends; 10 when left out"},
+           {"shortest", "SHARE",
+            "lengths are uniform from this share of the nominal to the nominal; 1: all nominal"}},
+          command_validate};
+}
+
 CommandSpec list_spec() {
   return {"list",
           "[TOPIC]",
@@ -164,7 +188,7 @@ std::vector<CommandSpec> help_specs() {
 
 const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> kTable = [] {
-    std::vector<CommandSpec> table{run_spec(), list_spec()};
+    std::vector<CommandSpec> table{run_spec(), validate_spec(), list_spec()};
     for (CommandSpec& spec : trace_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : help_specs()) table.push_back(std::move(spec));
     return table;

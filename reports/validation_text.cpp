@@ -1,0 +1,170 @@
+// Validation as text, Markdown and CSV.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/text_layout.h"
+#include "reports/validation.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::array<ServingMetric, 3> kShown{ServingMetric::tpot, ServingMetric::ttft,
+                                              ServingMetric::end_to_end};
+
+std::string joined(const std::vector<std::string>& key) {
+  std::string text;
+  for (const std::string& part : key)
+    text += (text.empty() ? "" : " / ") + (part.empty() ? std::string("-") : part);
+  return text;
+}
+
+/// "median APE / MAPE / median signed / p90", percent.
+std::string cell(const ErrorScore& score) {
+  if (score.points == 0) return "-";
+  return fmt::format("{:.1f} / {:.1f} / {:+.1f} / {:.0f}", score.median_ape * 100, score.mape * 100,
+                     score.median_signed * 100, score.p90_ape * 100);
+}
+
+std::string split_cell(const GroupScore& group, ServingMetric metric) {
+  const auto i = static_cast<std::size_t>(metric);
+  if (group.fit[i].points == 0 && group.held_out[i].points == 0) return "-";
+  const auto side = [](const ErrorScore& score) {
+    return score.points == 0 ? std::string("-") : fmt::format("{:.1f}", score.median_ape * 100);
+  };
+  return side(group.fit[i]) + " | " + side(group.held_out[i]);
+}
+
+const ErrorScore& all_of(const GroupScore& group, ServingMetric metric) {
+  return group.all[static_cast<std::size_t>(metric)];
+}
+
+std::string text_row(const GroupScore& group, const std::string& name) {
+  std::string row = left_cell(name, 54) + right_cell(std::to_string(group.points), 6) +
+                    right_cell(std::to_string(group.unpredicted), 6);
+  for (const ServingMetric metric : kShown)
+    row += "  " + left_cell(cell(all_of(group, metric)), 26);
+  row += left_cell(split_cell(group, ServingMetric::tpot), 14);
+  row += split_cell(group, ServingMetric::ttft);
+  while (!row.empty() && row.back() == ' ') row.pop_back();
+  return row + "\n";
+}
+
+std::string markdown_row(const GroupScore& group, const std::string& name) {
+  std::string row = fmt::format("| {} | {} | {} ", name, group.points, group.unpredicted);
+  for (int i = 0; i < kServingMetrics; ++i)
+    row += "| " + cell(group.all[static_cast<std::size_t>(i)]) + " ";
+  for (int i = 0; i < kServingMetrics - 1; ++i) {
+    std::string sides = split_cell(group, static_cast<ServingMetric>(i));
+    std::replace(sides.begin(), sides.end(), '|', ':');
+    row += "| " + sides + " ";
+  }
+  return row + "|\n";
+}
+
+std::string headline(const Validation& validation) {
+  return fmt::format(
+      "{} points: {} predicted and scored, {} without a prediction, {} doubtful apart\n",
+      validation.points.size(), validation.total.points, validation.total.unpredicted,
+      validation.doubtful.points + validation.doubtful.unpredicted);
+}
+
+std::string csv_text(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c == '\n' ? ' ' : c;
+  }
+  return quoted + "\"";
+}
+
+std::string csv_number(const std::optional<double>& value) {
+  return value ? fmt::format("{:.6g}", *value) : std::string();
+}
+
+}  // namespace
+
+std::string validation_text(const Validation& validation) {
+  std::string text = headline(validation);
+  text +=
+      "Errors in percent: median APE / MAPE / median signed / p90 APE; last two columns: median "
+      "APE of TPOT and TTFT on fitted | held-out points\n\n";
+  std::string by;
+  for (const GroupLabel label : validation.labels)
+    by += std::string(by.empty() ? "" : " / ") + to_string(label);
+  text += left_cell(by, 54) + right_cell("points", 7) + right_cell("none", 5) + "  " +
+          left_cell("TPOT", 26) + "  " + left_cell("TTFT", 26) + "  " +
+          left_cell("end-to-end", 26) + "TPOT f|h      TTFT f|h\n";
+  for (const GroupScore& group : validation.groups) text += text_row(group, joined(group.key));
+  text += text_row(validation.total, "all but doubtful");
+  if (validation.doubtful.points + validation.doubtful.unpredicted > 0)
+    text += text_row(validation.doubtful, "doubtful");
+  if (!validation.reasons.empty()) text += "\nNo prediction:\n";
+  for (const auto& [reason, count] : validation.reasons)
+    text += right_cell(std::to_string(count), 6) + "  " + printable(reason) + "\n";
+  if (!validation.worst.empty()) text += "\nFurthest off (end to end):\n";
+  for (const std::size_t i : validation.worst) {
+    const ValidatedPoint& point = validation.points[i];
+    text += fmt::format("  {:+.0f} %  {}: {}\n         {}\n",
+                        point.error(ServingMetric::end_to_end).value_or(0) * 100,
+                        printable(point.where), printable(point.detail), explain(point));
+  }
+  if (!validation.calibration.empty()) text += "\nCalibration:\n" + validation.calibration;
+  return text;
+}
+
+std::string validation_markdown(const Validation& validation) {
+  std::string text = "# Predicted against measured\n\n" + headline(validation);
+  text +=
+      "\nErrors in percent: median APE / MAPE / median signed / p90 APE. f : h: median APE on "
+      "points that constants were fitted on, and on those held out.\n\n"
+      "| group | points | none | TPOT | TTFT | end-to-end | throughput | TPOT f : h | TTFT f : h "
+      "| end-to-end f : h |\n|---|---|---|---|---|---|---|---|---|---|\n";
+  for (const GroupScore& group : validation.groups) text += markdown_row(group, joined(group.key));
+  text += markdown_row(validation.total, "**all but doubtful**");
+  text += markdown_row(validation.doubtful, "doubtful");
+  text += "\n## No prediction\n\n| points | why |\n|---|---|\n";
+  for (const auto& [reason, count] : validation.reasons)
+    text += fmt::format("| {} | {} |\n", count, printable(reason));
+  text += "\n## Furthest off\n\n| end-to-end | point | why |\n|---|---|---|\n";
+  for (const std::size_t i : validation.worst) {
+    const ValidatedPoint& point = validation.points[i];
+    text += fmt::format("| {:+.0f} % | {} | {} |\n",
+                        point.error(ServingMetric::end_to_end).value_or(0) * 100,
+                        printable(point.detail), explain(point));
+  }
+  if (!validation.calibration.empty())
+    text += "\n## Calibration\n\n```\n" + validation.calibration + "```\n";
+  return text;
+}
+
+std::string validation_csv(const Validation& validation) {
+  std::string text =
+      "id,where,device,model,engine,mode,split,doubt,unpredicted,"
+      "measured_ttft_ms,predicted_ttft_ms,measured_tpot_ms,predicted_tpot_ms,"
+      "measured_e2e_ms,predicted_e2e_ms,measured_output_tok_s,predicted_output_tok_s,"
+      "busy,queued_share,kv_blocks,kv_peak,preemptions";
+  for (int i = 0; i < kOperatorClasses; ++i)
+    text += std::string(",share_") + to_string(static_cast<OperatorClass>(i));
+  text += "\n";
+  for (const ValidatedPoint& point : validation.points) {
+    for (const std::string* field :
+         {&point.id, &point.where, &point.device, &point.model, &point.engine, &point.mode})
+      text += csv_text(*field) + ",";
+    text += fmt::format("{},{},{}", to_string(point.split), csv_text(point.doubt),
+                        csv_text(point.unpredicted));
+    for (const ServingMetric metric : {ServingMetric::ttft, ServingMetric::tpot,
+                                       ServingMetric::end_to_end, ServingMetric::throughput}) {
+      const auto i = static_cast<std::size_t>(metric);
+      text += "," + csv_number(point.measured[i]) + "," + csv_number(point.predicted[i]);
+    }
+    text += fmt::format(",{:.4f},{:.4f},{},{:.4f},{}", point.busy, point.queued_share,
+                        point.kv_blocks, point.kv_peak, point.preemptions);
+    for (const double share : point.time_share) text += fmt::format(",{:.4f}", share);
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace headroom

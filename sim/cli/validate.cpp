@@ -1,0 +1,181 @@
+// `headroom validate`: how far predictions are from measured serving points.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "reports/output_file.h"
+#include "reports/validation.h"
+#include "sim/check.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/exit_codes.h"
+#include "sim/cli/terminal.h"
+#include "sim/cli/validate_output.h"
+#include "sim/cli/validate_run.h"
+#include "sim/quantity_text.h"
+#include "traces/serving_points.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::size_t kWorstShown = 12;
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> words;
+  std::size_t start = 0;
+  for (;;) {
+    const std::size_t comma = text.find(',', start);
+    words.push_back(text.substr(start, comma == std::string::npos ? comma : comma - start));
+    if (comma == std::string::npos) return words;
+    start = comma + 1;
+  }
+}
+
+std::vector<GroupLabel> group_labels(const Invocation& call) {
+  constexpr std::array<GroupLabel, 4> kAll{GroupLabel::device, GroupLabel::model,
+                                           GroupLabel::engine, GroupLabel::mode};
+  const auto text = call.value("by");
+  if (!text) return {kAll.begin(), kAll.end()};
+  std::vector<std::string> known;
+  for (const GroupLabel label : kAll) known.emplace_back(to_string(label));
+  std::vector<GroupLabel> labels;
+  for (const std::string& word : split_list(*text)) {
+    const auto found = std::find(known.begin(), known.end(), word);
+    if (found == known.end()) {
+      throw InputError("--by", "expected device, model, engine or mode, separated by commas, got " +
+                                   quoted(word) + did_you_mean(word, known));
+    }
+    const GroupLabel label = kAll[static_cast<std::size_t>(found - known.begin())];
+    if (std::find(labels.begin(), labels.end(), label) != labels.end())
+      throw InputError("--by", "expected each label once, got " + quoted(word) + " again");
+    labels.push_back(label);
+  }
+  return labels;
+}
+
+ValidateOptions read_options(const Invocation& call) {
+  ValidateOptions options;
+  options.jobs = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 64U));
+  if (call.has("jobs")) options.jobs = static_cast<int>(whole_option(call, "jobs", 1, 256));
+  if (call.has("requests-per-client"))
+    options.habits.requests_per_client = whole_option(call, "requests-per-client", 1, 10'000);
+  if (const auto text = call.value("shortest"))
+    options.habits.shortest = parse_number(*text, 0.001, 1, "--shortest");
+  for (const auto& [name, value] : call.options()) {
+    if (name != "engine") continue;
+    const std::size_t equals = value.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == value.size()) {
+      throw InputError("--engine",
+                       "expected NAME=FILE, got " + quoted(value) + "; e.g. vllm=my-engine.json");
+    }
+    options.habits.engines[value.substr(0, equals)] = value.substr(equals + 1);
+  }
+  return options;
+}
+
+/// Where gpt-oss-120b's passes ran: one B200 under TensorRT-LLM (aiconfigurator-data section 3.3).
+ServingPoint pass_deployment() {
+  ServingPoint point;
+  point.id = "forward passes";
+  point.where = "forward passes";
+  point.model = "gpt-oss-120b";
+  point.device = "b200_sxm";
+  point.engine = "trtllm";
+  point.prompt = point.output = point.concurrency = 1;
+  return point;
+}
+
+enum class SplitChoice { fit, held_out, all };
+
+SplitChoice split_choice(const Invocation& call) {
+  const std::string word = call.value("split").value_or("all");
+  if (word == "all") return SplitChoice::all;
+  if (word == "fit") return SplitChoice::fit;
+  if (word == "held-out") return SplitChoice::held_out;
+  const std::vector<std::string> known{"fit", "held-out", "all"};
+  throw InputError("--split", "expected fit, held-out or all, got " + quoted(word) +
+                                  did_you_mean(word, known));
+}
+
+bool chosen(SplitChoice choice, const ServingPoint& point) {
+  if (choice == SplitChoice::all) return true;
+  return (split_of(point.configuration()) == Split::fit) == (choice == SplitChoice::fit);
+}
+
+struct Outputs {
+  std::unique_ptr<OutputFile> json, markdown, points, svg;
+
+  explicit Outputs(const Invocation& call) {
+    std::vector<std::string> seen;
+    const auto open = [&](const char* option) {
+      std::unique_ptr<OutputFile> file;
+      const auto path = call.value(option);
+      if (!path) return file;
+      if (std::find(seen.begin(), seen.end(), *path) != seen.end()) {
+        throw InputError(std::string("--") + option,
+                         "expected a place of its own, got one that another option writes to; "
+                         "name another");
+      }
+      seen.push_back(*path);
+      file = std::make_unique<OutputFile>(*path);
+      return file;
+    };
+    json = open("json");
+    markdown = open("markdown");
+    points = open("points-csv");
+    svg = open("svg");
+  }
+  void commit(const Validation& validation) const {
+    if (json) json->write(validation_json(validation));
+    if (markdown) markdown->write(validation_markdown(validation));
+    if (points) points->write(validation_csv(validation));
+    if (svg) svg->write(validation_svg(validation));
+    for (const auto* file : {&json, &markdown, &points, &svg})
+      if (*file) (*file)->commit();
+  }
+};
+
+bool takes_stdout(const Invocation& call) {
+  for (const char* option : {"json", "markdown", "points-csv", "svg"})
+    if (call.value(option) == "-") return true;
+  return false;
+}
+
+void append(std::vector<ValidatedPoint>& all, std::vector<ValidatedPoint> more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+int command_validate(const Invocation& call) {
+  const std::vector<GroupLabel> labels = group_labels(call);
+  ValidateOptions options = read_options(call);
+  const SplitChoice split = split_choice(call);
+  std::vector<ServingPoint> points;
+  std::vector<ForwardPass> passes;
+  for (const std::string& path : call.arguments()) {
+    MeasuredFile file = read_measured(path);
+    for (ServingPoint& point : file.points)
+      if (chosen(split, point)) points.push_back(std::move(point));
+    passes.insert(passes.end(), file.passes.begin(), file.passes.end());
+  }
+  watch_interrupts();
+  const Outputs outputs(call);
+  options.stop = &interrupted();
+  std::vector<ValidatedPoint> results = run_points(points, options);
+  if (!passes.empty()) append(results, run_passes(passes, pass_deployment(), options));
+  if (interrupted().load()) {
+    complain("headroom validate: interrupted; no file was written; run the same command again");
+    return kExitInterrupted;
+  }
+  const Validation validation = validate_points(std::move(results), labels, kWorstShown);
+  outputs.commit(validation);
+  if (!takes_stdout(call)) print(validation_text(validation));
+  return validation.total.points > 0 ? kExitYes : kExitNoAnswer;
+}
+
+}  // namespace headroom

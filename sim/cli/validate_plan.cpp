@@ -1,0 +1,184 @@
+#include "sim/cli/validate_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string_view>
+
+namespace headroom {
+namespace {
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+bool cut_suffix(std::string& text, std::string_view suffix) {
+  if (text.size() <= suffix.size() || !text.ends_with(suffix)) return false;
+  text.resize(text.size() - suffix.size());
+  return true;
+}
+
+struct Spelling {
+  std::string_view written, ours;
+};
+constexpr std::array<Spelling, 6> kEngines{{{"trtllm", "tensorrt-llm"},
+                                            {"tensorrt_llm", "tensorrt-llm"},
+                                            {"trt-llm", "tensorrt-llm"},
+                                            {"vllm", "vllm"},
+                                            {"sglang", "sglang"},
+                                            {"tensorrt-llm", "tensorrt-llm"}}};
+
+std::string engine_name_of(const std::string& text) {
+  for (const Spelling& spelling : kEngines)
+    if (lower(text) == spelling.written) return std::string(spelling.ours);
+  return text;
+}
+
+/// How an engine batches by default, as the nearest policy here.
+PolicyChoice batch_of(const std::string& engine, const ServingPoint& point) {
+  PolicyChoice choice;
+  choice.where = point.where;
+  if (engine == "sglang") {
+    // Prompts in waves of their own while decodes wait; chunked_prefill_size 8192 a wave.
+    choice.name = "vllm-v0";
+    choice.parameters["max_num_batched_tokens"] = "16384";
+    choice.parameters["max_num_seqs"] = "4096";
+    return choice;
+  }
+  choice.name = "vllm-v1";
+  choice.parameters["max_num_batched_tokens"] =
+      std::to_string(point.max_batched_tokens.value_or(8192));
+  if (engine == "tensorrt-llm") choice.parameters["max_num_seqs"] = "2048";
+  return choice;
+}
+
+struct Formats {
+  std::string weights, kv_cache = "auto";
+};
+
+/// Number formats of a point: what the file says, corrected where that cannot be (gpt-oss is MXFP4
+/// whatever its label; aiconfigurator-data section 8 a).
+Formats formats_of(const ServingPoint& point, const std::string& model) {
+  Formats formats;
+  if (!point.kv_cache.empty()) formats.kv_cache = point.kv_cache;
+  if (model.starts_with("gpt-oss")) {
+    formats.weights = "native";
+    return formats;
+  }
+  const std::string& word = point.precision;
+  if (word.empty()) {
+    formats.weights = "bf16";
+  } else if (word == "fp4") {
+    formats.weights = point.gemm.empty() ? "nvfp4" : point.gemm;
+  } else {
+    formats.weights = word;
+  }
+  return formats;
+}
+
+/// Rows that the sample itself makes doubtful (aiconfigurator-data section 3.3, rows 11 and 12).
+std::string doubt_of(const ServingPoint& point, const std::string& model) {
+  if (model != "llama-3.1-8b" || point.device != "h200_sxm") return {};
+  if (point.engine == "sglang" && point.gemm == "fp8_block")
+    return "TPOT near 3 % of the memory bandwidth: the measurement is suspect";
+  if (point.engine == "vllm")
+    return "implies up to all of peak FLOPS: several replicas behind one name";
+  return {};
+}
+
+DistributionSpec lengths(std::int64_t nominal, double shortest) {
+  DistributionSpec spec;
+  const auto most = static_cast<double>(nominal);
+  if (shortest >= 1 || nominal < 2) {
+    spec.kind = DistributionSpec::Kind::constant;
+    spec.mean = most;
+    return spec;
+  }
+  spec.kind = DistributionSpec::Kind::uniform;
+  spec.least = std::max(1.0, most * shortest);
+  spec.most = most;
+  return spec;
+}
+
+std::string why_not(const ServingPoint& point) {
+  if (!point.unusable.empty()) return point.unusable;
+  if (point.mode == "disagg") return "separate prefill and decode pools are not simulated yet";
+  if (point.mode != "agg") return "mode \"" + point.mode + "\" is not known";
+  if (point.attention_data > 1)
+    return "attention data parallelism inside a replica is not simulated yet";
+  return {};
+}
+
+void set_deployment(const ServingPoint& point, const BenchmarkHabits& habits, PlannedPoint& plan) {
+  Scenario& scenario = plan.scenario;
+  NodeSpec node;
+  node.device = plan.device;
+  node.devices_per_node = std::max<std::int64_t>(8, point.tensor);
+  scenario.nodes.push_back(node);
+  ReplicaGroupSpec group;
+  group.tensor_parallel = point.tensor;
+  group.pipeline_parallel = point.pipeline;
+  const auto substitute = habits.engines.find(plan.engine);
+  group.engine = substitute == habits.engines.end() ? plan.engine : substitute->second;
+  group.batch = batch_of(plan.engine, point);
+  if (point.kv_blocks) group.kv_blocks = Blocks(*point.kv_blocks);
+  scenario.deployment.push_back(group);
+}
+
+void set_workload(const ServingPoint& point, const BenchmarkHabits& habits, Scenario& scenario) {
+  WorkloadSpec& load = scenario.workload;
+  load.clients = static_cast<std::uint64_t>(point.concurrency);
+  load.requests = static_cast<std::uint64_t>(point.concurrency *
+                                             std::max<std::int64_t>(1, habits.requests_per_client));
+  load.prompt = lengths(point.prompt, habits.shortest);
+  load.output = lengths(point.output, habits.shortest);
+}
+
+}  // namespace
+
+std::string device_name_of(const std::string& text) {
+  std::string name = lower(text);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+std::string model_name_of(const std::string& text) {
+  const std::size_t slash = text.rfind('/');
+  std::string name = lower(slash == std::string::npos ? text : text.substr(slash + 1));
+  for (bool again = true; again;) {
+    again = false;
+    for (const char* suffix : {"-fp8", "-fp8-dynamic", "-nvfp4", "-instruct", "-instruct-2507"})
+      again = cut_suffix(name, suffix) || again;
+  }
+  return name;
+}
+
+PlannedPoint plan_point(const ServingPoint& point, const BenchmarkHabits& habits) {
+  PlannedPoint plan;
+  const bool path = point.model.ends_with(".json");
+  plan.model = path ? point.model : model_name_of(point.model);
+  plan.device = device_name_of(point.device);
+  plan.engine = engine_name_of(point.engine);
+  plan.doubt = doubt_of(point, plan.model);
+  plan.why_not = why_not(point);
+  if (!plan.why_not.empty()) return plan;
+  if (point.expert > 1) plan.note = "experts split by expert priced as split by width";
+  const Formats formats = formats_of(point, plan.model);
+  plan.scenario.name = point.id;
+  plan.scenario.file = point.where;
+  plan.scenario.model.name = plan.model;
+  plan.scenario.model.weights = formats.weights;
+  plan.scenario.model.kv_cache = formats.kv_cache;
+  set_deployment(point, habits, plan);
+  set_workload(point, habits, plan.scenario);
+  const ReplicaGroupSpec& group = plan.scenario.deployment.front();
+  plan.cost_key = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", plan.model, formats.weights,
+                              formats.kv_cache, plan.device, group.engine, point.tensor,
+                              point.pipeline, point.max_batched_tokens.value_or(0));
+  return plan;
+}
+
+}  // namespace headroom

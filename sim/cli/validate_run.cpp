@@ -1,0 +1,235 @@
+#include "sim/cli/validate_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "sim/check.h"
+#include "sim/cli/assemble.h"
+
+namespace headroom {
+namespace {
+
+/// Points of one deployment, by index.
+struct Lot {
+  std::vector<std::size_t> points;
+};
+
+/// The line of an error without its place, which differs from point to point.
+std::string reason_of(const InputError& error) {
+  const std::string line = error.what();
+  const std::string prefix = error.where() + ": ";
+  return line.rfind(prefix, 0) == 0 ? line.substr(prefix.size()) : line;
+}
+
+ValidatedPoint labelled(const ServingPoint& point, const PlannedPoint& plan) {
+  ValidatedPoint result;
+  result.id = point.id;
+  result.where = point.where;
+  result.device = plan.device;
+  result.model = plan.model;
+  if (!point.precision.empty()) result.model += " " + point.precision;
+  result.engine = plan.engine;
+  if (!point.engine_version.empty()) result.engine += " " + point.engine_version;
+  result.mode = point.mode;
+  result.detail =
+      fmt::format("{} {} {} tp {} {}x{} c {}", result.model, result.device, result.engine,
+                  point.tensor, point.prompt, point.output, point.concurrency);
+  result.split = split_of(point.configuration());
+  result.doubt = plan.doubt;
+  result.unpredicted = plan.why_not;
+  result.note = plan.note;
+  if (point.ttft_ms && point.tpot_ms) {
+    result.measured = figures_of(*point.ttft_ms, *point.tpot_ms, static_cast<double>(point.output),
+                                 static_cast<double>(point.concurrency));
+  }
+  return result;
+}
+
+void take_shares(const Metrics& metrics, ValidatedPoint& result) {
+  double total = 0;
+  for (std::size_t i = 0; i < metrics.ledger.fixed_ns.size(); ++i) {
+    for (const Int128 amount : metrics.ledger.fixed_ns[i])
+      result.time_share[i] += static_cast<double>(amount);
+    total += result.time_share[i];
+  }
+  if (total > 0)
+    for (double& share : result.time_share) share /= total;
+  const ReplicaTotals& replica = metrics.replicas.front();
+  const double span = seconds(metrics.last_finish - metrics.first_arrival);
+  if (span > 0) result.busy = seconds(replica.busy) / span;
+  result.preemptions = replica.preemptions_recompute + replica.preemptions_swap;
+  result.kv_blocks = replica.total_blocks.value();
+  if (result.kv_blocks > 0) {
+    result.kv_peak =
+        static_cast<double>(replica.peak_blocks.value()) / static_cast<double>(result.kv_blocks);
+  }
+}
+
+/// Means over the requests, as benchmarks report them.
+void take_figures(const ServingPoint& point, const Metrics& metrics, ValidatedPoint& result) {
+  double ttft = 0, tpot = 0, queued = 0, with_tpot = 0;
+  const auto rows = static_cast<double>(metrics.rows.size());
+  for (std::size_t i = 0; i < metrics.rows.size(); ++i) {
+    const RequestRow& row = metrics.rows[i];
+    ttft += static_cast<double>(row.ttft_ns);
+    queued += static_cast<double>(row.queued_ns);
+    if (row.output > 1) {
+      tpot += static_cast<double>(row.end_to_end_ns - row.ttft_ns) /
+              static_cast<double>(row.output - 1);
+      with_tpot += 1;
+    }
+  }
+  if (ttft > 0) result.queued_share = std::min(1.0, queued / ttft);
+  result.predicted =
+      figures_of(ttft / rows * 1e-6, with_tpot > 0 ? tpot / with_tpot * 1e-6 : 0,
+                 static_cast<double>(point.output), static_cast<double>(point.concurrency));
+}
+
+void simulate_point(const ServingPoint& point, const PlannedPoint& plan, const Assembly& assembly,
+                    const std::atomic<bool>* stop, ValidatedPoint& result) {
+  const std::unique_ptr<RequestSource> source = open_workload(plan.scenario);
+  SimulationSetup setup = make_setup(plan.scenario, assembly, *source);
+  setup.stop = stop;
+  const Metrics metrics = simulate(std::move(setup));
+  if (metrics.rows.size() == 0) {
+    result.unpredicted = "no simulated request could be served (too long for the KV memory)";
+    return;
+  }
+  take_figures(point, metrics, result);
+  take_shares(metrics, result);
+}
+
+class PointRunner {
+ public:
+  PointRunner(const std::vector<ServingPoint>& points, const ValidateOptions& options)
+      : points_(points), options_(options) {
+    plans_.reserve(points.size());
+    std::map<std::string, std::size_t> lots;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      plans_.push_back(plan_point(points[i], options.habits));
+      results_.push_back(labelled(points[i], plans_.back()));
+      if (!plans_.back().why_not.empty()) continue;
+      const auto [it, fresh] = lots.emplace(plans_.back().cost_key, lots_.size());
+      if (fresh) lots_.emplace_back();
+      lots_[it->second].points.push_back(i);
+    }
+    // Large lots first, so that the threads end together.
+    std::stable_sort(lots_.begin(), lots_.end(),
+                     [](const Lot& a, const Lot& b) { return a.points.size() > b.points.size(); });
+  }
+
+  std::vector<ValidatedPoint> run() {
+    const auto most = std::max<std::size_t>(1, lots_.size());
+    const auto jobs = std::min(most, static_cast<std::size_t>(std::max(1, options_.jobs)));
+    std::vector<std::thread> workers;
+    for (std::size_t i = 1; i < jobs; ++i) workers.emplace_back([this] { work(); });
+    work();
+    for (std::thread& worker : workers) worker.join();
+    return std::move(results_);
+  }
+
+ private:
+  void work() {
+    for (std::size_t i = next_++; i < lots_.size(); i = next_++) run_lot(lots_[i]);
+  }
+
+  [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
+
+  void run_lot(const Lot& lot) {
+    std::optional<Assembly> assembly;
+    std::string why_not;
+    try {
+      assembly.emplace(assemble(plans_[lot.points.front()].scenario));
+      if (!assembly->does_not_fit.empty())
+        why_not = "does not fit: " + assembly->groups.front().fit.text;
+    } catch (const InputError& error) {
+      why_not = reason_of(error);
+    }
+    for (const std::size_t i : lot.points) {
+      if (stopped()) return;
+      if (!why_not.empty()) {
+        results_[i].unpredicted = why_not;
+        continue;
+      }
+      try {
+        simulate_point(points_[i], plans_[i], *assembly, options_.stop, results_[i]);
+      } catch (const InputError& error) {
+        results_[i].unpredicted = reason_of(error);
+      }
+    }
+  }
+
+  const std::vector<ServingPoint>& points_;
+  const ValidateOptions& options_;
+  std::vector<PlannedPoint> plans_;
+  std::vector<ValidatedPoint> results_;
+  std::vector<Lot> lots_;
+  std::atomic<std::size_t> next_{0};
+};
+
+/// The batch of a pass, its tokens spread evenly over its requests.
+std::vector<PrefillChunk> chunks_of(const ForwardPass& pass) {
+  std::vector<PrefillChunk> chunks;
+  const std::int64_t count = std::min(pass.requests, pass.tokens);
+  for (std::int64_t i = 0; i < count; ++i) {
+    PrefillChunk chunk;
+    chunk.tokens = static_cast<std::int32_t>(pass.tokens / count + (i < pass.tokens % count));
+    chunk.cached = static_cast<std::int32_t>(
+        std::min<std::int64_t>(pass.cached / count + (i < pass.cached % count), 1 << 30));
+    chunk.samples = 1;
+    chunks.push_back(chunk);
+  }
+  return chunks;
+}
+
+}  // namespace
+
+std::vector<ValidatedPoint> run_points(const std::vector<ServingPoint>& points,
+                                       const ValidateOptions& options) {
+  return PointRunner(points, options).run();
+}
+
+std::vector<ValidatedPoint> run_passes(const std::vector<ForwardPass>& passes,
+                                       const ServingPoint& deployment,
+                                       const ValidateOptions& options) {
+  PlannedPoint plan = plan_point(deployment, options.habits);
+  std::optional<Assembly> assembly;
+  if (plan.why_not.empty()) {
+    try {
+      assembly.emplace(assemble(plan.scenario));
+      plan.why_not = assembly->does_not_fit;
+    } catch (const InputError& error) {
+      plan.why_not = reason_of(error);
+    }
+  }
+  std::vector<ValidatedPoint> results;
+  for (const ForwardPass& pass : passes) {
+    ValidatedPoint result = labelled(deployment, plan);
+    result.id = result.where = pass.where;
+    result.mode = "forward pass";
+    result.detail = fmt::format("{} tokens after {} cached, {} requests", pass.tokens, pass.cached,
+                                pass.requests);
+    result.split = split_of(result.detail);
+    const auto ttft = static_cast<std::size_t>(ServingMetric::ttft);
+    result.measured = {};
+    result.measured[ttft] = pass.seconds * 1e3;
+    const std::vector<PrefillChunk> chunks = chunks_of(pass);
+    if (result.unpredicted.empty() && chunks.empty())
+      result.unpredicted = "the pass computes no prompt tokens";
+    if (result.unpredicted.empty()) {
+      BatchShape shape;
+      shape.prefills = chunks;
+      const CostModel& cost = *assembly->groups.front().costs.front();
+      result.predicted[ttft] = seconds(cost.price(shape).stage) * 1e3;
+    }
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+}  // namespace headroom

@@ -1,0 +1,34 @@
+// Runs measured points through the simulation: whole simulations in parallel, results in input
+// order.
+//
+// Law: the results do not depend on the number of threads. Points that share model, device, split,
+// formats and engine share one compiled cost model. Cost: 20 to 100 ms a distinct deployment, 1 to
+// 50 ms a point.
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "reports/validation.h"
+#include "sim/cli/validate_plan.h"
+#include "traces/serving_points.h"
+
+namespace headroom {
+
+struct ValidateOptions {
+  BenchmarkHabits habits;
+  int jobs = 1;
+  const std::atomic<bool>* stop = nullptr;
+};
+
+/// One result a point, in order. Never throws for a point that cannot be: it says why.
+[[nodiscard]] std::vector<ValidatedPoint> run_points(const std::vector<ServingPoint>& points,
+                                                     const ValidateOptions& options);
+
+/// Timed iterations against the price of the same batch on `deployment`'s costs: the points' TTFT
+/// is the pass.
+[[nodiscard]] std::vector<ValidatedPoint> run_passes(const std::vector<ForwardPass>& passes,
+                                                     const ServingPoint& deployment,
+                                                     const ValidateOptions& options);
+
+}  // namespace headroom

@@ -1,0 +1,385 @@
+#include "traces/serving_points.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+
+#include "sim/check.h"
+#include "sim/quantity_text.h"
+#include "traces/csv_fields.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::int64_t kMostTokens = 10'000'000;
+constexpr std::int64_t kMostClients = 1'000'000;
+constexpr std::int64_t kMostWidth = 4096;  // GPUs of one axis of a split
+constexpr double kMostMs = 1e9;            // eleven days
+
+/// A CSV file with its columns found by name.
+class Table {
+ public:
+  Table(std::unique_ptr<ByteSource> bytes, const std::string& name)
+      : lines_(std::move(bytes), name) {
+    const auto line = lines_.next();
+    if (!line || line->empty()) {
+      throw InputError(name, "expected a CSV file with a line of column names, got " +
+                                 std::string(line ? "an empty first line" : "an empty file") +
+                                 "; is it the right file?");
+    }
+    header_text_ = *line;
+    split(header_text_);
+    columns_ = fields_.size();
+    for (std::size_t i = 0; i < columns_; ++i) {
+      const std::string column(fields_[i]);
+      if (!column.empty() && !by_name_.emplace(column, i).second) {
+        throw InputError(lines_.place(fields_.offset(i)),
+                         "expected each column once, got " + quoted(column) + " again; remove one");
+      }
+    }
+  }
+
+  [[nodiscard]] bool has(const std::string& column) const { return by_name_.count(column) > 0; }
+  [[nodiscard]] const std::map<std::string, std::size_t>& columns() const { return by_name_; }
+  [[nodiscard]] std::string header_place(std::size_t column) {
+    split(header_text_);
+    return lines_.name() + ":1:" + std::to_string(fields_.offset(column) + 1);
+  }
+  [[nodiscard]] const std::string& name() const { return lines_.name(); }
+
+  /// The next row, empty lines passed over; false at the end.
+  bool next() {
+    for (;;) {
+      const auto line = lines_.next();
+      if (!line) return false;
+      if (line->empty()) continue;
+      row_ = *line;
+      split(row_);
+      if (fields_.size() != columns_) {
+        const std::size_t at = fields_.size() < columns_ ? row_.size() : fields_.offset(columns_);
+        throw InputError(lines_.place(at), "expected " + std::to_string(columns_) +
+                                               " columns as in the first line, got " +
+                                               std::to_string(fields_.size()) +
+                                               "; is the file truncated?");
+      }
+      if (++rows_ > kMostPoints) {
+        throw InputError(lines_.place(0), "expected at most " + std::to_string(kMostPoints) +
+                                              " rows, got more; split the file");
+      }
+      return true;
+    }
+  }
+
+  [[nodiscard]] std::string where() const {
+    return lines_.name() + ":" + std::to_string(lines_.line());
+  }
+  /// Empty where the file has no such column.
+  [[nodiscard]] std::string_view text(const std::string& column) const {
+    const auto it = by_name_.find(column);
+    return it == by_name_.end() ? std::string_view() : fields_[it->second];
+  }
+  [[nodiscard]] std::string place(const std::string& column) const {
+    const auto it = by_name_.find(column);
+    return it == by_name_.end() ? where() : lines_.place(fields_.offset(it->second));
+  }
+  [[nodiscard]] std::int64_t whole(const std::string& column, std::int64_t least,
+                                   std::int64_t most) const {
+    return parse_integer(text(column), least, most, place(column));
+  }
+  /// `otherwise` where the field is empty or there is no such column.
+  [[nodiscard]] std::int64_t whole_or(const std::string& column, std::int64_t least,
+                                      std::int64_t most, std::int64_t otherwise) const {
+    return text(column).empty() ? otherwise : whole(column, least, most);
+  }
+  [[nodiscard]] double number(const std::string& column, double least, double most) const {
+    return parse_number(text(column), least, most, place(column));
+  }
+  [[nodiscard]] std::optional<double> time_ms(const std::string& column) const {
+    if (text(column).empty()) return std::nullopt;
+    const double ms = number(column, 0, kMostMs);
+    if (!(ms > 0)) {
+      throw InputError(place(column), "expected a time above 0 ms, got " +
+                                          quoted(std::string(text(column))) +
+                                          "; leave it empty where nothing was measured");
+    }
+    return ms;
+  }
+
+ private:
+  void split(const std::string& line) {
+    if (fields_.split(line)) return;
+    throw InputError(lines_.place(fields_.fault_offset()),
+                     "expected a closed quote followed by a comma; correct the quotes");
+  }
+
+  LineReader lines_;
+  std::string header_text_, row_;
+  CsvFields fields_;
+  std::map<std::string, std::size_t> by_name_;
+  std::size_t columns_ = 0;
+  std::size_t rows_ = 0;
+};
+
+std::string word(const Table& table, const std::string& column) {
+  return std::string(table.text(column));
+}
+
+void require_word(const Table& table, const std::string& column) {
+  if (table.text(column).empty()) {
+    throw InputError(table.place(column),
+                     "expected the column " + column + " to be filled, got nothing; name it");
+  }
+}
+
+ServingPoint own_point(const Table& table) {
+  ServingPoint point;
+  point.where = table.where();
+  for (const PointColumn& column : point_columns())
+    if (column.required) require_word(table, column.name);
+  point.id = word(table, "id");
+  point.model = word(table, "model");
+  point.device = word(table, "device");
+  point.engine = word(table, "engine");
+  point.engine_version = word(table, "engine_version");
+  point.precision = word(table, "precision");
+  point.kv_cache = word(table, "kv_cache");
+  point.source = word(table, "source");
+  point.prompt = table.whole("prompt_tokens", 1, kMostTokens);
+  point.output = table.whole("output_tokens", 1, kMostTokens);
+  point.concurrency = table.whole("concurrency", 1, kMostClients);
+  point.tensor = table.whole_or("tensor_parallel", 1, kMostWidth, 1);
+  point.pipeline = table.whole_or("pipeline_parallel", 1, kMostWidth, 1);
+  point.attention_data = table.whole_or("attention_data_parallel", 1, kMostWidth, 1);
+  point.expert = table.whole_or("expert_parallel", 1, kMostWidth, 1);
+  if (!table.text("kv_blocks").empty())
+    point.kv_blocks = table.whole("kv_blocks", 1, std::int64_t{1} << 40);
+  if (!table.text("max_batched_tokens").empty())
+    point.max_batched_tokens = table.whole("max_batched_tokens", 1, kMostTokens);
+  point.ttft_ms = table.time_ms("ttft_ms");
+  point.tpot_ms = table.time_ms("tpot_ms");
+  return point;
+}
+
+/// "silicon_concurrency=128" among texts separated by semicolons; 0: not there or no number.
+std::int64_t stated_concurrency(std::string_view source) {
+  constexpr std::string_view kKey = "silicon_concurrency=";
+  const std::size_t at = source.find(kKey);
+  if (at == std::string_view::npos) return 0;
+  std::int64_t value = 0;
+  for (std::size_t i = at + kKey.size(); i < source.size(); ++i) {
+    const char c = source[i];
+    if (c < '0' || c > '9' || value > kMostClients) break;
+    value = value * 10 + (c - '0');
+  }
+  return value > kMostClients ? 0 : value;
+}
+
+WorkerPool pool(const Table& table, const std::string& prefix) {
+  const auto width = [&](const char* column) {
+    return table.whole_or(prefix + column, 0, kMostWidth, 0);
+  };
+  WorkerPool pool;
+  pool.batch = table.whole_or(prefix + "batch_size", 0, kMostClients, 0);
+  pool.workers = width("num_workers");
+  pool.tensor = width("tp_size");
+  pool.pipeline = width("pp_size");
+  pool.attention_data = width("attention_dp_size");
+  pool.expert = width("moe_ep_size");
+  return pool;
+}
+
+void read_split(const Table& table, ServingPoint& point) {
+  if (point.mode == "disagg") {
+    point.prefill_pool = pool(table, "prefill_");
+    point.decode_pool = pool(table, "decode_");
+    const WorkerPool& decode = point.decode_pool;
+    if (point.concurrency == 0)
+      point.concurrency = decode.batch * decode.workers * decode.attention_data;
+    if (decode.batch == 0 || decode.workers == 0 || point.prefill_pool.workers == 0)
+      point.unusable = "the row names no batch and worker counts of the prefill and decode pools";
+    return;
+  }
+  point.tensor = table.whole_or("tp_size", 0, kMostWidth, 0);
+  point.pipeline = table.whole_or("pp_size", 0, kMostWidth, 1);
+  point.attention_data = table.whole_or("attention_dp_size", 0, kMostWidth, 1);
+  point.expert = table.whole_or("moe_ep_size", 0, kMostWidth, 1);
+  if (point.concurrency == 0) {
+    point.concurrency = table.whole_or("batch_size", 0, kMostClients, 0) *
+                        std::max<std::int64_t>(1, point.attention_data);
+  }
+  if (point.tensor == 0 || point.pipeline == 0 || point.attention_data == 0)
+    point.unusable = "the row has a parallel dimension of 0";
+}
+
+ServingPoint sample_point(const Table& table) {
+  ServingPoint point;
+  point.where = table.where();
+  point.id = word(table, "id");
+  point.source = word(table, "silicon_data_source");
+  point.model = word(table, "model_path");
+  point.device = word(table, "system");
+  point.engine = word(table, "backend");
+  point.engine_version = word(table, "backend_version");
+  point.precision = word(table, "precision");
+  point.gemm = word(table, "gemm_quant_mode");
+  point.moe = word(table, "moe_quant_mode");
+  point.mode = word(table, "mode");
+  point.prompt = table.whole("isl", 1, kMostTokens);
+  point.output = table.whole("osl", 1, kMostTokens);
+  point.concurrency = stated_concurrency(point.source);
+  point.ttft_ms = table.time_ms("silicon_ttft_ms");
+  point.tpot_ms = table.time_ms("silicon_tpot_ms");
+  read_split(table, point);
+  if (point.concurrency == 0 && point.unusable.empty())
+    point.unusable = "the row states neither concurrency nor batch size";
+  return point;
+}
+
+ForwardPass forward_pass(const Table& table) {
+  ForwardPass pass;
+  pass.where = table.where();
+  pass.tokens = table.whole("prefill_tokens", 0, kMostTokens);
+  pass.cached = table.whole("prefill_kv_tokens", 0, std::int64_t{1} << 40);
+  pass.requests = table.whole("prefill_requests", 0, kMostClients);
+  pass.seconds = table.number("wall_time_s", 0, kMostMs);
+  if (!(pass.seconds > 0)) {
+    throw InputError(table.place("wall_time_s"), "expected a time above 0 s, got " +
+                                                     quoted(word(table, "wall_time_s")) +
+                                                     "; remove the row");
+  }
+  return pass;
+}
+
+/// "e2e_mean" -> "e2e"; empty for other statistics.
+std::string mean_metric(std::string_view name) {
+  constexpr std::string_view kMean = "_mean";
+  if (!name.ends_with(kMean)) return {};
+  return std::string(name.substr(0, name.size() - kMean.size()));
+}
+
+void add_stage(const Table& table, MeasuredFile& file) {
+  const std::string id = word(table, "run_id");
+  const std::string workload = word(table, "workload");
+  if (file.runs.empty() || file.runs.back().id != id || file.runs.back().workload != workload) {
+    MeasuredRun run;
+    run.id = id;
+    run.where = table.where();
+    run.device = word(table, "device");
+    run.model = word(table, "model");
+    run.precision = word(table, "precision");
+    run.workload = workload;
+    run.tensor = table.whole("tensor_parallel", 1, kMostWidth);
+    run.max_batched_tokens = table.whole("max_num_batched_tokens", 1, kMostTokens);
+    file.runs.push_back(std::move(run));
+  }
+  StageMetric metric;
+  metric.metric = mean_metric(table.text("metric"));
+  metric.stage = static_cast<int>(table.whole("stage_index", -1, 1000));
+  metric.ms = table.number("measured_ms", 0, kMostMs);
+  if (!metric.metric.empty()) file.runs.back().metrics.push_back(std::move(metric));
+}
+
+void read_own(Table& table, MeasuredFile& file) {
+  std::vector<std::string> known;
+  for (const PointColumn& column : point_columns()) known.emplace_back(column.name);
+  for (const auto& [name, index] : table.columns()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw InputError(table.header_place(index), "expected a column of measured points, got " +
+                                                      quoted(name) + did_you_mean(name, known) +
+                                                      "; remove it");
+    }
+  }
+  for (const PointColumn& column : point_columns()) {
+    if (column.required && !table.has(column.name)) {
+      throw InputError(table.name() + ":1:1", "expected a column " + std::string(column.name) +
+                                                  " (" + column.meaning + "), got none; add it");
+    }
+  }
+  while (table.next()) file.points.push_back(own_point(table));
+}
+
+struct KnownFormat {
+  const char* name;
+  std::array<const char*, 3> columns;  ///< that tell it from the others
+};
+constexpr std::array<KnownFormat, 4> kFormats{{
+    {"silicon-sample", {"silicon_ttft_ms", "model_path", "isl"}},
+    {"forward-passes", {"wall_time_s", "prefill_tokens", "prefill_requests"}},
+    {"inference-perf", {"run_id", "stage_index", "measured_ms"}},
+    {"headroom-points", {"model", "prompt_tokens", "concurrency"}},
+}};
+
+std::string format_of(const Table& table) {
+  for (const KnownFormat& format : kFormats) {
+    const bool all = std::all_of(format.columns.begin(), format.columns.end(),
+                                 [&](const char* column) { return table.has(column); });
+    if (all) return format.name;
+  }
+  throw InputError(table.name() + ":1:1",
+                   "expected measured points by the columns model, prompt_tokens, concurrency, ... "
+                   "(or those of silicon_sample.csv, forward passes, inference-perf runs), got "
+                   "other columns; see `headroom help validate`");
+}
+
+}  // namespace
+
+std::string ServingPoint::configuration() const {
+  std::string text;
+  for (const std::string* part :
+       {&model, &device, &engine, &engine_version, &precision, &kv_cache, &mode}) {
+    text += *part + "|";
+  }
+  for (const std::int64_t number :
+       {prompt, output, concurrency, tensor, pipeline, attention_data, expert, prefill_pool.workers,
+        prefill_pool.tensor, decode_pool.workers, decode_pool.tensor, decode_pool.batch}) {
+    text += std::to_string(number) + "|";
+  }
+  return text;
+}
+
+const std::vector<PointColumn>& point_columns() {
+  static const std::vector<PointColumn> columns{
+      {"id", true, "name of the point, unique"},
+      {"model", true, "bundled model or path of a config.json"},
+      {"device", true, "device of the catalogue, or path of a device file"},
+      {"engine", true, "engine description: vllm, tensorrt-llm, sglang, ..., or a path"},
+      {"engine_version", false, "version of the engine"},
+      {"precision", false, "format of the weights; empty: bf16"},
+      {"kv_cache", false, "format of the KV cache; empty: as activations"},
+      {"prompt_tokens", true, "tokens of each prompt"},
+      {"output_tokens", true, "tokens of each answer"},
+      {"concurrency", true, "clients, each with one request at a time"},
+      {"tensor_parallel", false, "GPUs that share each layer; empty: 1"},
+      {"pipeline_parallel", false, "pipeline stages; empty: 1"},
+      {"attention_data_parallel", false, "replicas of attention; empty: 1"},
+      {"expert_parallel", false, "GPUs that share the experts; empty: 1"},
+      {"kv_blocks", false, "KV blocks as the engine reported them; empty: from memory"},
+      {"max_batched_tokens", false, "token budget of an iteration; empty: the engine's default"},
+      {"ttft_ms", false, "measured time to first token, ms"},
+      {"tpot_ms", false, "measured time per output token after the first, ms"},
+      {"source", false, "where the measurement comes from"}};
+  return columns;
+}
+
+MeasuredFile read_measured(std::unique_ptr<ByteSource> bytes, const std::string& name) {
+  Table table(std::move(bytes), name);
+  MeasuredFile file;
+  file.format = format_of(table);
+  if (file.format == "headroom-points") {
+    read_own(table, file);
+  } else if (file.format == "silicon-sample") {
+    while (table.next()) file.points.push_back(sample_point(table));
+  } else if (file.format == "forward-passes") {
+    while (table.next()) file.passes.push_back(forward_pass(table));
+  } else {
+    while (table.next()) add_stage(table, file);
+  }
+  return file;
+}
+
+MeasuredFile read_measured(const std::string& path) {
+  return read_measured(open_bytes(path), path);
+}
+
+}  // namespace headroom
