@@ -9,8 +9,9 @@
 namespace headroom {
 namespace {
 
-constexpr std::array<const char*, kDataTypes> kTypeNames{"fp32", "fp16", "bf16", "fp8",
-                                                         "int8", "int4", "mxfp4"};
+constexpr std::array<const char*, kDataTypes> kTypeNames{
+    "fp32",  "fp16",       "bf16",      "fp8",     "int8",      "int4",
+    "mxfp4", "fp8_static", "fp8_block", "int8_wo", "mxfp4_fp8", "nvfp4"};
 
 // Matrices of a feed-forward network: gate, up and down, or up and down.
 std::int64_t ffn_matrices(const Architecture& model) { return model.gated_ffn ? 3 : 2; }
@@ -20,6 +21,13 @@ std::int64_t norm_vectors(const Architecture& model) {
 }
 
 std::int64_t layer_attention_parameters(const Architecture& model) {
+  if (model.is_latent()) {
+    const std::int64_t plain = model.head_dim - model.rope_dim;
+    return model.hidden * (model.q_latent + model.kv_latent + model.rope_dim) +
+           model.q_latent * model.query_width() +
+           model.kv_latent * model.heads * (plain + model.value_dim) +
+           model.attention_width() * model.hidden;
+  }
   return model.hidden * (model.query_width() + 2 * model.kv_width()) +
          model.query_width() * model.hidden;
 }
@@ -39,13 +47,14 @@ std::int64_t layer_bias_parameters(const Architecture& model) {
 std::int64_t layer_vector_parameters(const Architecture& model) {
   std::int64_t sum = 2 * norm_vectors(model) * model.hidden + layer_bias_parameters(model);
   if (model.qk_norm) sum += 2 * model.head_dim;
+  if (model.qk_norm_wide) sum += model.query_width() + model.kv_width();
+  if (model.is_latent()) sum += model.q_latent + model.kv_latent;  // norms of the latent vectors
   if (model.attention_sinks) sum += model.heads;
   return sum;
 }
 
 bool is_quantised(DataType type) {
-  return type == DataType::fp8 || type == DataType::int8 || type == DataType::int4 ||
-         type == DataType::mxfp4;
+  return type != DataType::fp32 && type != DataType::fp16 && type != DataType::bf16;
 }
 
 }  // namespace
@@ -56,7 +65,9 @@ DataType parse_data_type(std::string_view text, const std::string& where) {
   for (std::size_t i = 0; i < kTypeNames.size(); ++i) {
     if (text == kTypeNames[i]) return static_cast<DataType>(i);
   }
-  throw InputError(where, "expected one of fp32, fp16, bf16, fp8, int8, int4, mxfp4, got \"" +
+  std::string known;
+  for (const char* name : kTypeNames) known += (known.empty() ? "" : ", ") + std::string(name);
+  throw InputError(where, "expected one of " + known + ", got \"" +
                               std::string(text.substr(0, 40)) + "\"; choose one of them");
 }
 
@@ -68,12 +79,18 @@ double bits_per_weight(DataType type) {
     case DataType::bf16:
       return 16;
     case DataType::fp8:
+    case DataType::fp8_static:
+    case DataType::fp8_block:
     case DataType::int8:
+    case DataType::int8_wo:
       return 8;
     case DataType::int4:
       return 4 + 20.0 / 128;  // 16-bit scale and 4-bit zero point a group of 128
     case DataType::mxfp4:
+    case DataType::mxfp4_fp8:
       return 4 + 8.0 / 32;  // 8-bit scale a block of 32
+    case DataType::nvfp4:
+      return 4 + 8.0 / 16;  // 8-bit scale a block of 16
   }
   return 0;
 }
@@ -86,20 +103,25 @@ Bytes storage_bytes(DataType type, std::int64_t elements) {
 }
 
 DataType compute_type(DataType weights, DataType activations) {
-  if (weights == DataType::int4 || weights == DataType::mxfp4) return activations;
+  if (weights == DataType::int4 || weights == DataType::int8_wo || weights == DataType::mxfp4) {
+    return activations;
+  }
+  if (weights == DataType::mxfp4_fp8) return DataType::fp8_static;
   return weights;
 }
 
 ParameterCounts count_parameters(const Architecture& model) {
   ParameterCounts counts;
   counts.attention = model.layers * layer_attention_parameters(model);
-  const std::int64_t dense = model.ffn_hidden + model.shared_ffn_hidden;
-  counts.ffn = model.layers * ffn_matrices(model) * model.hidden * dense;
+  const std::int64_t mixed = model.moe_layers();
+  counts.ffn = ffn_matrices(model) * model.hidden *
+               ((model.layers - mixed) * model.ffn_hidden + mixed * model.shared_ffn_hidden);
   counts.experts =
-      model.layers * model.experts * ffn_matrices(model) * model.hidden * model.expert_ffn_hidden;
-  counts.router = model.layers * model.hidden * (model.experts + (model.shared_gate ? 1 : 0));
-  counts.vectors =
-      model.layers * layer_vector_parameters(model) + norm_vectors(model) * model.hidden;
+      mixed * model.experts * ffn_matrices(model) * model.hidden * model.expert_ffn_hidden;
+  counts.router = mixed * model.hidden * (model.experts + (model.shared_gate ? 1 : 0));
+  counts.vectors = model.layers * layer_vector_parameters(model) +
+                   norm_vectors(model) * model.hidden +
+                   (model.router_bias ? mixed * model.experts : 0);
   counts.embedding = (model.vocab + model.learned_positions) * model.hidden;
   counts.lm_head = model.tied_embeddings ? 0 : model.vocab * model.hidden;
   return counts;
@@ -113,7 +135,7 @@ std::int64_t active_matmul_parameters(const Architecture& model) {
 }
 
 Bytes kv_bytes_per_token(const Architecture& model, DataType kv_cache) {
-  return storage_bytes(kv_cache, 2 * model.layers * model.kv_width());
+  return storage_bytes(kv_cache, model.layers * model.kv_elements());
 }
 
 Flops matmul_flops_per_token(const Architecture& model) {
@@ -125,7 +147,8 @@ Flops attention_flops(const Architecture& model, Tokens context) {
       model.windowed_layers > 0 ? std::min(context.value(), model.sliding_window) : context.value();
   const std::int64_t key_layers =
       (model.layers - model.windowed_layers) * context.value() + model.windowed_layers * seen;
-  return Flops(4.0 * static_cast<double>(model.query_width()) * static_cast<double>(key_layers));
+  return Flops(static_cast<double>(model.heads * model.operations_per_key()) *
+               static_cast<double>(key_layers));
 }
 
 Flops lm_head_flops(const Architecture& model) {
@@ -150,6 +173,10 @@ Precision make_precision(const Architecture& model, std::string_view weights,
     precision.linear = parse_data_type(weights, where + "/weights");
     precision.experts = precision.linear;
   }
+  // A checkpoint with micro-scaled experts keeps everything else as it is.
+  const bool micro =
+      precision.experts == DataType::mxfp4 || precision.experts == DataType::mxfp4_fp8;
+  if (micro && model.native_experts == DataType::mxfp4) precision.linear = model.native;
   precision.activations = precision.linear;
   if (is_quantised(precision.linear)) {
     precision.activations = is_quantised(model.native) ? DataType::bf16 : model.native;
@@ -157,10 +184,10 @@ Precision make_precision(const Architecture& model, std::string_view weights,
   precision.kv_cache = precision.activations;
   if (kv_cache == "auto") return precision;
   precision.kv_cache = parse_data_type(kv_cache, where + "/kv_cache");
-  if (precision.kv_cache == DataType::int4 || precision.kv_cache == DataType::mxfp4) {
+  if (precision.kv_cache > DataType::int8) {
     throw InputError(where + "/kv_cache", "expected auto, fp32, fp16, bf16, fp8 or int8, got \"" +
                                               std::string(kv_cache) +
-                                              "\"; 4-bit KV caches are not modelled");
+                                              "\"; other KV caches are not modelled");
   }
   return precision;
 }

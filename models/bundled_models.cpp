@@ -109,9 +109,28 @@ constexpr std::array kMoe{
     MoeRow{"qwen3-30b-a3b", "qwen3-moe", 48, 2048, 32, 4, 128, 151936, 40960, 128, 8, 768, 0},
     MoeRow{"qwen3-235b-a22b", "qwen3-moe", 94, 4096, 64, 4, 128, 151936, 40960, 128, 8, 1536, 0},
     MoeRow{"gpt-oss-20b", "gpt-oss", 24, 2880, 64, 8, 64, 201088, 131072, 32, 4, 2880, 0},
+    // Model card and config.json; M2.5 keeps the sizes of M2.
+    MoeRow{"minimax-m2", "minimax-m2", 62, 3072, 48, 8, 128, 200064, 196608, 256, 8, 1536, 0},
+    MoeRow{"minimax-m2.5", "minimax-m2", 62, 3072, 48, 8, 128, 200064, 196608, 256, 8, 1536, 0},
     MoeRow{"gpt-oss-120b", "gpt-oss", 36, 2880, 64, 8, 64, 201088, 131072, 128, 4, 2880, 0},
 };
 constexpr std::int64_t kGptOssWindow = 128;  // every second layer
+
+// DeepSeek-AI, "DeepSeek-V3 Technical Report", 2024, section 4.2, and config.json; Moonshot AI,
+// "Kimi K2", 2025, table 2, and config.json (K2.5 keeps the text model, its experts in int4). All
+// have latent attention of the same widths, one shared expert, and a router bias; the prediction
+// layer is left out.
+struct LatentRow {
+  const char* name;
+  std::int64_t heads, experts, dense_layers, vocab, max_positions;
+  DataType native, native_experts;
+};
+constexpr std::array kLatent{
+    LatentRow{"deepseek-v3", 128, 256, 3, 129280, 163840, DataType::fp8_block, DataType::fp8_block},
+    LatentRow{"deepseek-r1", 128, 256, 3, 129280, 163840, DataType::fp8_block, DataType::fp8_block},
+    LatentRow{"kimi-k2", 64, 384, 1, 163840, 131072, DataType::fp8_block, DataType::fp8_block},
+    LatentRow{"kimi-k2.5", 64, 384, 1, 163840, 262144, DataType::bf16, DataType::int4},
+};
 
 Architecture dense(const DenseRow& row, const char* family) {
   Architecture model;
@@ -168,6 +187,28 @@ Architecture mixture(const MoeRow& row) {
     model.windowed_layers = row.layers / 2;
     model.native_experts = DataType::mxfp4;
   }
+  if (model.family == "minimax-m2") {
+    model.qk_norm_wide = model.router_bias = true;
+    model.native = model.native_experts = DataType::fp8_block;
+  }
+  return model;
+}
+
+Architecture latent(const LatentRow& row) {
+  Architecture model =
+      dense({row.name, 61, 7168, row.heads, row.heads, 192, 18432, row.vocab, row.max_positions},
+            "deepseek-v3");
+  model.q_latent = 1536;
+  model.kv_latent = 512;
+  model.rope_dim = 64;
+  model.value_dim = 128;
+  model.experts = row.experts;
+  model.experts_per_token = 8;
+  model.expert_ffn_hidden = model.shared_ffn_hidden = 2048;
+  model.dense_layers = row.dense_layers;
+  model.router_bias = true;
+  model.native = row.native;
+  model.native_experts = row.native_experts;
   return model;
 }
 
@@ -185,6 +226,7 @@ std::vector<Architecture> make_models() {
     models.back().qk_norm = true;
   }
   for (const MoeRow& row : kMoe) models.push_back(mixture(row));
+  for (const LatentRow& row : kLatent) models.push_back(latent(row));
   for (Architecture& model : models) {
     if (model.name != "mistral-7b") continue;
     model.sliding_window = kMistral7bWindow;

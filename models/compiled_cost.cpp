@@ -24,8 +24,14 @@ WorkTable::Node token_node(const ShardedModel& sharded, const OperatorTimes& clo
   WorkTable::Node node;
   if (tokens == 0) return node;
   add_all(node, head_operators(sharded, tokens), 1, clock);
-  add_all(node, layer_token_operators(sharded, tokens),
-          static_cast<double>(sharded.layers_per_stage()), clock);
+  // Later stages have no dense layers; all stages are taken as the slowest.
+  const std::int64_t layers = sharded.layers_per_stage();
+  const std::int64_t dense = sharded.parallel.pipeline == 1 ? sharded.model.dense_layers : 0;
+  if (dense > 0) {
+    add_all(node, layer_token_operators(sharded, tokens, LayerKind::dense),
+            static_cast<double>(dense), clock);
+  }
+  add_all(node, layer_token_operators(sharded, tokens), static_cast<double>(layers - dense), clock);
   return node;
 }
 
@@ -125,6 +131,7 @@ CompiledCost::CompiledCost(const ShardedModel& sharded, const EngineDescription&
       prefill_([&](std::int64_t n, std::int64_t c) { return prefill_node(sharded, times, n, c); }),
       prefill_launch_(fixed_from_seconds(prefill_node(sharded, times, 1, 0).launch)),
       pipeline_(sharded.parallel.pipeline),
+      groups_(sharded.parallel.attention_data),
       captured_tokens_(engine.captured_tokens),
       captures_prefill_(engine.capture == GraphCapture::any_batch),
       floor_(fixed_from_seconds(seconds(engine.layer_floor)) * sharded.layers_per_stage()),
@@ -140,13 +147,28 @@ std::int64_t CompiledCost::transfer_time(Bytes bytes) const {
 
 Int128 CompiledCost::prefill_attention(const BatchShape& shape) const {
   if (shape.prefills.empty()) return 0;
-  Int128 sum = prefill_launch_;
-  for (const PrefillChunk& chunk : shape.prefills) sum += prefill_.at(chunk);
-  return sum;
+  Int128 sum = 0, longest = 0;
+  for (const PrefillChunk& chunk : shape.prefills) {
+    const std::int64_t one = prefill_.at(chunk);
+    sum += one;
+    longest = std::max(longest, Int128{one});
+  }
+  // Chunks are shared out over attention groups; none is cut.
+  if (groups_ > 1) sum = std::max(longest, sum / groups_);
+  return sum + prefill_launch_;
+}
+
+std::int64_t CompiledCost::work_tokens(const BatchShape& shape) const {
+  const std::int64_t tokens = all_tokens(shape);
+  if (groups_ == 1 || shape.prefills.empty()) return tokens;
+  std::int64_t longest = 0;
+  for (const PrefillChunk& chunk : shape.prefills)
+    longest = std::max<std::int64_t>(longest, chunk.tokens);
+  return std::max(tokens, longest * groups_);
 }
 
 Int128 CompiledCost::device_time(const BatchShape& shape) const {
-  Int128 sum = tokens_.total(all_tokens(shape));
+  Int128 sum = tokens_.total(work_tokens(shape));
   sum += rows_.total(sampled_rows(shape));
   sum += prefill_attention(shape);
   const std::int64_t rows = shape.decodes + shape.padded_decodes;
@@ -193,13 +215,9 @@ void CompiledCost::charge(const BatchShape& shape, CostLedger& ledger) const {
     return;
   }
   const std::int64_t tokens = all_tokens(shape);
-  tokens_.charge(tokens, 1, ledger);
+  tokens_.charge(work_tokens(shape), 1, ledger);
   rows_.charge(sampled_rows(shape), 1, ledger);
-  for (const PrefillChunk& chunk : shape.prefills)
-    ledger.add(OperatorClass::prefill_attention, prefill_.evidence(chunk), prefill_.at(chunk));
-  if (!shape.prefills.empty())
-    ledger.add(OperatorClass::prefill_attention, prefill_.evidence(shape.prefills.front()),
-               prefill_launch_);
+  charge_prefills(shape, ledger);
   const std::int64_t rows = shape.decodes + shape.padded_decodes;
   if (rows > 0) {
     const std::int64_t context = shape.decode_context + shape.padded_decodes;
@@ -212,6 +230,18 @@ void CompiledCost::charge(const BatchShape& shape, CostLedger& ledger) const {
     host += std::max(Int128{floor_} - device_time(shape), Int128{0});
   ledger.add(OperatorClass::host, host_evidence_, host);
   ledger.add(OperatorClass::host, Evidence::extrapolated, transfer_time(shape.host_transfer));
+}
+
+void CompiledCost::charge_prefills(const BatchShape& shape, CostLedger& ledger) const {
+  if (shape.prefills.empty()) return;
+  const Evidence first = prefill_.evidence(shape.prefills.front());
+  if (groups_ > 1) {
+    ledger.add(OperatorClass::prefill_attention, first, prefill_attention(shape));
+    return;
+  }
+  for (const PrefillChunk& chunk : shape.prefills)
+    ledger.add(OperatorClass::prefill_attention, prefill_.evidence(chunk), prefill_.at(chunk));
+  ledger.add(OperatorClass::prefill_attention, first, prefill_launch_);
 }
 
 void CompiledCost::charge_decodes(std::int64_t decodes, std::int64_t padded, std::int64_t context,

@@ -43,6 +43,10 @@ class CompiledCost final : public CostModel {
     return tokens <= captured_tokens_ && (chunks == 0 || captures_prefill_);
   }
   [[nodiscard]] Int128 prefill_attention(const BatchShape& shape) const;
+  /// Tokens of the batch; with attention groups at least so many that the longest chunk, which one
+  /// group holds alone, is a group's share.
+  [[nodiscard]] std::int64_t work_tokens(const BatchShape& shape) const;
+  void charge_prefills(const BatchShape& shape, CostLedger& ledger) const;
   [[nodiscard]] Int128 device_time(const BatchShape& shape) const;
   [[nodiscard]] std::int64_t host_time(std::int64_t sequences) const {
     return host_iteration_ + host_sequence_ * sequences;
@@ -56,6 +60,7 @@ class CompiledCost final : public CostModel {
   PrefillAttentionTable prefill_;
   std::int64_t prefill_launch_ = 0;
   std::int64_t pipeline_ = 1;
+  std::int64_t groups_ = 1;  ///< of attention data parallelism
   std::int64_t captured_tokens_ = 0;
   bool captures_prefill_ = false;
   std::int64_t floor_ = 0;

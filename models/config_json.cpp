@@ -253,6 +253,43 @@ void read_gpt_oss(const Fields& fields, Architecture& model) {
   }
 }
 
+// DeepSeek-V3 and Kimi-K2 (which keeps its architecture). The layer for multi-token prediction is
+// not part of plain decoding and left out.
+void read_deepseek_v3(const Fields& fields, Architecture& model) {
+  read_common(fields, model);
+  model.kv_heads = model.heads;
+  model.q_latent = fields.integer("q_lora_rank", kMostHidden);
+  model.kv_latent = fields.integer("kv_lora_rank", kMostHidden);
+  model.rope_dim = fields.integer("qk_rope_head_dim", kMostHeadDim);
+  model.head_dim = fields.integer("qk_nope_head_dim", kMostHeadDim) + model.rope_dim;
+  model.value_dim = fields.integer("v_head_dim", kMostHeadDim);
+  if (fields.integer_or("moe_layer_freq", kMostLayers, 1) != 1) {
+    fields.fail("moe_layer_freq",
+                "expected 1, got another step; dense layers in between are not "
+                "supported");
+  }
+  read_experts(fields, model, "n_routed_experts", "moe_intermediate_size");
+  model.shared_ffn_hidden =
+      fields.integer_or("n_shared_experts", kMostExperts, 1) * model.expert_ffn_hidden;
+  model.ffn_hidden = fields.integer("intermediate_size", kMostFfn);
+  model.dense_layers = fields.integer("first_k_dense_replace", kMostLayers);
+  model.router_bias = true;
+  if (model.dense_layers > model.layers) {
+    fields.fail("first_k_dense_replace", "expected at most num_hidden_layers " +
+                                             std::to_string(model.layers) + ", got " +
+                                             std::to_string(model.dense_layers));
+  }
+}
+
+void read_minimax_m2(const Fields& fields, Architecture& model) {
+  read_common(fields, model);
+  read_kv_heads(fields, model, 0);
+  read_head_dim(fields, model);
+  read_experts(fields, model, "num_local_experts", "intermediate_size");
+  model.qk_norm_wide = fields.flag_or("use_qk_norm", true);
+  model.router_bias = fields.flag_or("use_routing_bias", true);
+}
+
 void read_opt(const Fields& fields, Architecture& model) {
   read_common(fields, model);
   model.tied_embeddings = fields.flag_or("tie_word_embeddings", true);
@@ -279,7 +316,7 @@ struct Family {
   const char* name;
   void (*read)(const Fields&, Architecture&);
 };
-constexpr std::array<Family, 9> kFamilies{{
+constexpr std::array<Family, 11> kFamilies{{
     {"LlamaForCausalLM", "llama", read_llama},
     {"OPTForCausalLM", "opt", read_opt},
     {"Qwen2ForCausalLM", "qwen2", read_qwen2},
@@ -289,6 +326,8 @@ constexpr std::array<Family, 9> kFamilies{{
     {"Qwen2MoeForCausalLM", "qwen2-moe", read_qwen2_moe},
     {"Qwen3MoeForCausalLM", "qwen3-moe", read_qwen3_moe},
     {"GptOssForCausalLM", "gpt-oss", read_gpt_oss},
+    {"DeepseekV3ForCausalLM", "deepseek-v3", read_deepseek_v3},
+    {"MiniMaxM2ForCausalLM", "minimax-m2", read_minimax_m2},
 }};
 
 const Family& family_of(const Fields& fields) {
@@ -336,7 +375,8 @@ void read_quantisation(const Fields& fields, const std::string& file, Architectu
   if (method == "mxfp4") {
     model.native_experts = DataType::mxfp4;
   } else if (method == "fp8") {
-    model.native = model.native_experts = DataType::fp8;
+    model.native = model.native_experts =
+        inner.list("weight_block_size").empty() ? DataType::fp8 : DataType::fp8_block;
   } else if (grouped && (bits == 4 || bits == 8)) {
     model.native = model.native_experts = bits == 4 ? DataType::int4 : DataType::int8;
   } else {

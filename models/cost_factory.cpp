@@ -17,7 +17,7 @@ constexpr std::string_view kTable = "table:";
 constexpr std::string_view kLinear = "linear:";
 
 MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
-  const RooflineTimes times(request.device, request.parallel.tensor);
+  const RooflineTimes times(request.device);
   MadeCost made;
   made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
                                                        request.device.pcie_bandwidth));

@@ -146,13 +146,19 @@ FlopsPerSecond Device::peak(DataType type) const {
     case DataType::fp32:
       return fp32;
     case DataType::fp8:
+    case DataType::fp8_static:
+    case DataType::fp8_block:
       return fp8.value() > 0 ? fp8 : fp16;
+    case DataType::nvfp4:
+      return fp4.value() > 0 ? fp4 : fp16;
     case DataType::int8:
       return int8.value() > 0 ? int8 : fp16;
     case DataType::fp16:
     case DataType::bf16:
     case DataType::int4:
     case DataType::mxfp4:
+    case DataType::mxfp4_fp8:
+    case DataType::int8_wo:
       return fp16;
   }
   return fp16;

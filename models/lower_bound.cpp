@@ -59,14 +59,16 @@ void LoadWork::add(Tokens prompt, Tokens output, Tokens shared) {
   linear_ += linear_per_token_ * computed;
   expert_ += expert_per_token_ * computed;
   activation_ += router_per_token_ * computed;
-  activation_ += Flops(4 * real(model_.query_width()) * key_layers(model_, first, last));
+  // Latent attention in its plain form: the absorbed one of decodes does more.
+  activation_ += Flops(real(model_.heads * model_.operations_per_key()) *
+                       key_layers(model_, first, last));
   activation_ += lm_head_flops(model_) * output.as_double();
   // Decode passes stand at positions prompt + 1 ... last. Of each layer's keys those of the shared
   // prefix may be read once for many requests, so they count for nothing; a window may have left
   // the prefix behind.
   const double own = key_layers(model_, prompt.value(), last) -
                      real(model_.layers) * real(shared.value()) * real(last - prompt.value());
-  kv_bytes_ += std::max(0.0, bytes_of(precision_.kv_cache, 2 * real(model_.kv_width()) * own));
+  kv_bytes_ += std::max(0.0, bytes_of(precision_.kv_cache, real(model_.kv_elements()) * own));
 }
 
 double LoadWork::weight_read_bytes() const { return pass_bytes_ * longest_output_.as_double(); }

@@ -30,7 +30,20 @@ struct Held {
   std::int64_t plain = 0;
 };
 
-Held layer_parameters(const ShardedModel& sharded) {
+// The matrix that makes the latent vectors is whole on every GPU.
+std::int64_t attention_parameters(const ShardedModel& sharded) {
+  const Architecture& model = sharded.model;
+  const std::int64_t heads = sharded.heads_per_gpu();
+  if (!model.is_latent()) {
+    return model.hidden * 2 * (heads + sharded.kv_heads_per_gpu()) * model.head_dim;
+  }
+  const std::int64_t both = model.head_dim - model.rope_dim + model.value_dim;
+  return model.hidden * (model.q_latent + model.kv_latent + model.rope_dim) +
+         heads * (model.q_latent * model.head_dim + model.kv_latent * both +
+                  model.value_dim * model.hidden);
+}
+
+Held layer_parameters(const ShardedModel& sharded, LayerKind kind) {
   const Architecture& model = sharded.model;
   const std::int64_t tensor = sharded.parallel.tensor;
   const std::int64_t q = sharded.heads_per_gpu() * model.head_dim;
@@ -38,20 +51,25 @@ Held layer_parameters(const ShardedModel& sharded) {
   const std::int64_t matrices = model.gated_ffn ? 3 : 2;
   const std::int64_t first = model.gated_ffn ? 2 : 1;
   const std::int64_t norms = model.norm == NormKind::layer ? 4 : 2;
+  const bool mixed = kind == LayerKind::experts;
+  const std::int64_t dense = (mixed ? model.shared_ffn_hidden : model.ffn_hidden) / tensor;
   Held held;
-  held.linear = model.hidden * (2 * q + 2 * kv) +
-                matrices * model.hidden * ((model.ffn_hidden + model.shared_ffn_hidden) / tensor);
-  held.experts = model.experts * matrices * model.hidden * (model.expert_ffn_hidden / tensor);
+  held.linear = attention_parameters(sharded) + matrices * model.hidden * dense;
   held.plain = norms * model.hidden + (model.qk_norm ? 2 * model.head_dim : 0) +
-               (model.attention_sinks ? sharded.heads_per_gpu() : 0) +
-               model.hidden * (model.experts + (model.shared_gate ? 1 : 0));
+               (model.qk_norm_wide ? q + kv : 0) + model.q_latent + model.kv_latent +
+               (model.attention_sinks ? sharded.heads_per_gpu() : 0);
   if (model.qkv_bias) held.plain += q + 2 * kv;
   if (model.out_bias) held.plain += model.hidden;
-  if (model.ffn_bias && model.is_moe()) {
-    held.plain += model.experts * (first * (model.expert_ffn_hidden / tensor) + model.hidden + 1);
-  } else if (model.ffn_bias) {
-    held.plain += first * (model.ffn_hidden / tensor) + model.hidden;
+  if (!mixed) {
+    if (model.ffn_bias) held.plain += first * dense + model.hidden;
+    return held;
   }
+  const std::int64_t experts = model.experts / sharded.parallel.expert;
+  const std::int64_t width = sharded.expert_width_per_gpu();
+  held.experts = experts * matrices * model.hidden * width;
+  held.plain += model.hidden * (model.experts + (model.shared_gate ? 1 : 0));
+  if (model.router_bias) held.plain += model.experts;
+  if (model.ffn_bias) held.plain += experts * (first * width + model.hidden + 1);
   return held;
 }
 
@@ -73,9 +91,12 @@ std::int64_t widest_per_token(const ShardedModel& sharded) {
   const std::int64_t kv = sharded.kv_heads_per_gpu() * model.head_dim;
   const std::int64_t matrices = model.gated_ffn ? 3 : 2;  // inputs of the product, and the product
   const std::int64_t attention = 2 * q + 2 * kv;
-  const std::int64_t dense = matrices * (model.ffn_hidden + model.shared_ffn_hidden) / tensor;
+  const std::int64_t dense =
+      matrices * std::max(model.ffn_hidden, model.shared_ffn_hidden) / tensor;
   const std::int64_t experts =
-      model.experts_per_token * (matrices * model.expert_ffn_hidden / tensor + model.hidden);
+      model.is_moe()
+          ? model.experts_per_token * (matrices * sharded.expert_width_per_gpu() + model.hidden)
+          : 0;
   return std::max({attention, dense, experts});
 }
 
@@ -102,17 +123,22 @@ Bytes usable(const Device& device, double utilisation) {
 }  // namespace
 
 Bytes weight_bytes_per_gpu(const ShardedModel& sharded) {
-  const Held held = layer_parameters(sharded);
+  const Held dense = layer_parameters(sharded, LayerKind::dense);
   const std::int64_t layers = sharded.layers_per_stage();
-  return storage_bytes(sharded.precision.linear, layers * held.linear) +
-         storage_bytes(sharded.precision.experts, layers * held.experts) +
+  // Layers with experts are the larger ones: some stage has nothing else.
+  const std::int64_t first = sharded.parallel.pipeline == 1 ? sharded.model.dense_layers : 0;
+  const std::int64_t mixed = sharded.model.is_moe() ? layers - first : 0;
+  const Held experts = mixed > 0 ? layer_parameters(sharded, LayerKind::experts) : Held{};
+  const std::int64_t plain = layers - mixed;
+  return storage_bytes(sharded.precision.linear, plain * dense.linear + mixed * experts.linear) +
+         storage_bytes(sharded.precision.experts, mixed * experts.experts) +
          storage_bytes(sharded.precision.activations,
-                       layers * held.plain + outer_parameters(sharded));
+                       plain * dense.plain + mixed * experts.plain + outer_parameters(sharded));
 }
 
 Bytes activation_peak(const ShardedModel& sharded, Tokens batched_tokens,
                       std::int64_t sampled_rows) {
-  const std::int64_t tokens = batched_tokens.value();
+  const std::int64_t tokens = sharded.local(batched_tokens.value());
   const std::int64_t hidden = sharded.model.hidden;
   const Bytes layer = storage_bytes(sharded.precision.activations,
                                     tokens * (2 * hidden + widest_per_token(sharded)));
@@ -131,9 +157,12 @@ Bytes reserved_bytes(std::int64_t tensor_parallel) {
 }
 
 Bytes kv_block_bytes(const ShardedModel& sharded, Tokens block_tokens) {
+  // Latent vectors belong to no head: every GPU of a tensor-parallel group holds them all.
+  const std::int64_t width = sharded.model.is_latent()
+                                 ? sharded.model.kv_elements()
+                                 : 2 * sharded.kv_heads_per_gpu() * sharded.model.head_dim;
   return storage_bytes(sharded.precision.kv_cache,
-                       block_tokens.value() * 2 * sharded.layers_per_stage() *
-                           sharded.kv_heads_per_gpu() * sharded.model.head_dim);
+                       block_tokens.value() * sharded.layers_per_stage() * width);
 }
 
 MemoryDemand memory_demand(const ShardedModel& sharded, const MemoryOptions& options) {
@@ -158,7 +187,8 @@ MemoryFit fit_memory(const ShardedModel& sharded, const Device& device,
   fit.fits = fit.demand.total() <= fit.has;
   if (fit.fits) {
     fit.smallest_tp = sharded.parallel.tensor;
-    fit.kv_blocks = Blocks((fit.has - fit.demand.fixed()) / fit.demand.block);
+    fit.kv_blocks =
+        Blocks((fit.has - fit.demand.fixed()) / fit.demand.block * sharded.parallel.attention_data);
   }
   for (std::int64_t tensor = 1; tensor <= kMostTensor; ++tensor) {
     if (fit.fits && tensor >= sharded.parallel.tensor) break;

@@ -43,8 +43,8 @@ struct MemoryDemand {
 struct MemoryFit {
   bool fits = false;
   MemoryDemand demand;
-  Bytes has{0};                               ///< utilisation x usable memory
-  Blocks kv_blocks{0};                        ///< 0 where it does not fit
+  Bytes has{0};         ///< utilisation x usable memory
+  Blocks kv_blocks{0};  ///< of all attention groups together; 0 where it does not fit
   std::optional<std::int64_t> smallest_tp{};  ///< at the same pp; empty: none up to kMostTensor
   /// "needs 131.9 GiB a GPU at tp 1, has 71.2; smallest that fits: tp 4".
   std::string text;
@@ -68,8 +68,8 @@ constexpr std::int64_t kMostTensor = 72;
 /// Driver context and libraries, plus NCCL buffers when tp > 1.
 [[nodiscard]] Bytes reserved_bytes(std::int64_t tensor_parallel);
 
-/// KV of one block on one GPU: its layers and its KV heads. All layers hold all tokens, windowed
-/// ones too (vLLM without hybrid allocation).
+/// KV of one block on one GPU: its layers and its KV heads (latent attention: all of it). All
+/// layers hold all tokens, windowed ones too (vLLM without hybrid allocation).
 [[nodiscard]] Bytes kv_block_bytes(const ShardedModel& sharded, Tokens block_tokens);
 
 [[nodiscard]] MemoryDemand memory_demand(const ShardedModel& sharded, const MemoryOptions& options);

@@ -31,12 +31,12 @@ enum class OperatorKind : std::uint8_t {
   activation,    ///< elementwise of the FFN
   down_gemm,
   router,
-  moe_gate_up_gemm,  ///< grouped GEMM over the chosen experts
-  moe_down_gemm,
-  moe_permute,  ///< tokens to experts and back, weighted sum
+  latent_gemm,  ///< latent attention: from the latent vectors to heads
+  moe_experts,  ///< fused: tokens to the chosen experts, gate, up, activation, down, weighted sum
   all_reduce,
-  all_gather,  ///< of logits
-  p2p,         ///< activations to the next pipeline stage
+  all_gather,      ///< of logits; of tokens to all GPUs that share the experts
+  reduce_scatter,  ///< of the experts' sums back to the tokens' GPUs
+  p2p,             ///< activations to the next pipeline stage
   lm_head,
   sampling,
 };
@@ -44,25 +44,37 @@ constexpr int kOperatorKinds = 20;
 [[nodiscard]] const char* to_string(OperatorKind kind);
 [[nodiscard]] OperatorClass class_of(OperatorKind kind);
 
-/// How a model is spread.
+/// How a model is spread. A stage has tensor x attention_data GPUs: attention and dense FFNs are
+/// split over `tensor` of them, and each such group serves its own share of the requests. Experts
+/// are split over all GPUs of the stage: whole experts over `expert` GPUs, each expert's columns
+/// over the rest.
 struct Parallelism {
   std::int64_t tensor = 1;
   std::int64_t pipeline = 1;
-  [[nodiscard]] std::int64_t gpus() const { return tensor * pipeline; }
+  std::int64_t expert = 1;
+  std::int64_t attention_data = 1;
+  [[nodiscard]] std::int64_t stage_gpus() const { return tensor * attention_data; }
+  [[nodiscard]] std::int64_t gpus() const { return stage_gpus() * pipeline; }
+  /// GPUs that share one expert's columns.
+  [[nodiscard]] std::int64_t moe_tensor() const { return stage_gpus() / expert; }
 };
 
 /// One kernel on one GPU. Byte counts assume each operand crosses the memory bus once.
 struct Operator {
   OperatorKind kind = OperatorKind::embedding;
-  std::int64_t m =
-      0;  ///< GEMM rows: tokens; grouped GEMM: token-expert pairs; attention: query tokens
-  std::int64_t n = 0;  ///< GEMM output columns on this GPU
-  std::int64_t k = 0;  ///< GEMM inner dimension on this GPU
-  double groups = 1;   ///< grouped GEMM: experts touched (expected under uniform routing)
+  std::int64_t m = 0;  ///< GEMM rows: tokens; experts: tokens of all GPUs; attention: query tokens
+  std::int64_t n = 0;  ///< GEMM output columns on this GPU; experts: hidden size
+  std::int64_t k =
+      0;              ///< GEMM inner dimension; experts: width of one; attention: of one query head
+  double groups = 1;  ///< experts touched on this GPU (expected under uniform routing)
+  std::int64_t experts = 0, topk = 0;  ///< experts: of the layer, all GPUs; chosen for a token
   std::int64_t context =
       0;  ///< attention: keys attended to, summed over requests (decode) or of the chunk's end
   std::int64_t heads = 0;             ///< attention: query heads on this GPU
   std::int64_t kv_heads = 0;          ///< attention: KV heads on this GPU
+  std::int64_t value_dim = 0;         ///< attention: width of a value; k unless latent
+  std::int64_t window = 0;            ///< attention: keys a query sees at most; 0: all
+  std::int64_t ranks = 1;             ///< collectives: GPUs; experts: GPUs that split them whole
   DataType compute = DataType::bf16;  ///< format the multiplication runs in
   DataType stored = DataType::bf16;   ///< format of the weights or KV read
   Flops flops{0};
@@ -87,14 +99,22 @@ struct ShardedModel {
   [[nodiscard]] std::int64_t kv_heads_per_gpu() const {
     return model.kv_heads >= parallel.tensor ? model.kv_heads / parallel.tensor : 1;
   }
+  /// Tokens (or requests) of a batch that the fullest attention group holds, shared out evenly.
+  [[nodiscard]] std::int64_t local(std::int64_t tokens) const {
+    return (tokens + parallel.attention_data - 1) / parallel.attention_data;
+  }
+  [[nodiscard]] std::int64_t expert_width_per_gpu() const {
+    return model.expert_ffn_hidden / parallel.moe_tensor();
+  }
   [[nodiscard]] std::int64_t vocab_per_gpu() const {
     return (model.vocab + parallel.tensor - 1) / parallel.tensor;
   }
 };
 
 /// Empty when the split is legal, else why not ("40 heads are not divisible by tp 3"). Rules: tp
-/// divides heads, FFN and expert widths; tp divides KV heads or is a multiple of them; pp divides
-/// layers.
+/// divides heads and FFN widths; tp divides KV heads or is a multiple of them (not asked of latent
+/// attention); pp divides layers; ep divides the stage's GPUs and the experts, and the GPUs left
+/// divide an expert's width; attention data parallelism and ep are for mixtures only.
 [[nodiscard]] std::string sharding_problem(const Architecture& model, const Parallelism& parallel);
 /// Throws InputError{where} when the split is illegal.
 [[nodiscard]] ShardedModel shard_model(Architecture model, const Precision& precision,
@@ -103,20 +123,30 @@ struct ShardedModel {
 /// Whether a layer attends to everything or to a window.
 enum class AttentionSpan : std::uint8_t { full, windowed };
 
+/// Which feed-forward network a layer of a mixture has.
+enum class LayerKind : std::uint8_t { dense, experts };
+
+/// Keys scored in causal attention of `tokens` queries behind `cached` keys, in a window (0: none).
+[[nodiscard]] double causal_scores(std::int64_t tokens, std::int64_t cached, std::int64_t window);
+
 /// Expected number of distinct experts that `tokens` tokens choose, uniform routing: E (1 - (1 -
 /// k/E)^tokens).
 [[nodiscard]] double expected_experts_touched(const Architecture& model, std::int64_t tokens);
 
 /// All operators of one layer that depend on the number of tokens only (no attention), in order of
-/// execution, each with repeat 1.
+/// execution, each with repeat 1. `tokens` of the whole batch: of several attention groups each
+/// holds its share, the experts see all. The kind counts for mixtures only.
 [[nodiscard]] std::vector<Operator> layer_token_operators(const ShardedModel& sharded,
-                                                          std::int64_t tokens);
+                                                          std::int64_t tokens,
+                                                          LayerKind kind = LayerKind::experts);
 /// Attention of `decodes` requests whose contexts, the new token included, sum to `context`.
 /// Windowed: keys are min(context, decodes x window), exact where all contexts are on one side of
-/// the window, else an upper bound.
+/// the window, else an upper bound. Latent attention works on the latent vectors (absorbed form).
+/// Requests are shared out evenly over attention groups.
 [[nodiscard]] Operator decode_attention(const ShardedModel& sharded, AttentionSpan span,
                                         std::int64_t decodes, std::int64_t context);
 /// Causal attention of one chunk: `tokens` queries over `cached` earlier keys and their own past.
+/// Latent attention in its plain form, expanding the cached latent vectors again.
 [[nodiscard]] Operator prefill_attention(const ShardedModel& sharded, AttentionSpan span,
                                          const PrefillChunk& chunk);
 /// Before the first layer: embedding, and its all-reduce when the table is split.

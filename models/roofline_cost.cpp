@@ -18,6 +18,12 @@ bool within(std::int64_t value, std::int64_t least, std::int64_t most) {
 /// Formats the fits were made on.
 bool is_16_bit(DataType type) { return type == DataType::bf16 || type == DataType::fp16; }
 
+/// Formats of eight bits and fewer that multiply as such.
+bool is_narrow(DataType type) {
+  return type == DataType::fp8 || type == DataType::fp8_static || type == DataType::fp8_block ||
+         type == DataType::int8 || type == DataType::nvfp4;
+}
+
 /// Fourth root of a^4 + b^4: a maximum without a corner.
 double smooth_max(double a, double b) {
   const double a2 = a * a, b2 = b * b;
@@ -26,8 +32,8 @@ double smooth_max(double a, double b) {
 
 }  // namespace
 
-RooflineTimes::RooflineTimes(Device device, std::int64_t ranks)
-    : device_(std::move(device)), ranks_(ranks), found_(find_curves(device_)) {
+RooflineTimes::RooflineTimes(Device device)
+    : device_(std::move(device)), found_(find_curves(device_)) {
   SIM_CHECK(device_.memory_bandwidth.value() > 0 && device_.fp16.value() > 0,
             "a device has bandwidth and compute");
 }
@@ -48,7 +54,7 @@ OperatorTime RooflineTimes::priced(const KernelCurve& curve, double flops, doubl
 
 OperatorTime RooflineTimes::gemm(const Operator& op) const {
   const DeviceCurves& curves = *found_.curves;
-  const bool eight_bit = op.compute == DataType::fp8 || op.compute == DataType::int8;
+  const bool eight_bit = is_narrow(op.compute);
   const KernelCurve& curve = eight_bit ? curves.gemm8 : curves.gemm16;
   const auto m = static_cast<double>(op.m), n = static_cast<double>(op.n),
              k = static_cast<double>(op.k);
@@ -65,16 +71,14 @@ OperatorTime RooflineTimes::gemm(const Operator& op) const {
 
 OperatorTime RooflineTimes::experts(const Operator& op) const {
   const DeviceCurves& curves = *found_.curves;
-  const bool eight_bit = op.compute == DataType::fp8 || op.compute == DataType::int8;
-  KernelCurve curve = eight_bit ? curves.moe8 : curves.moe16;
-  // The curve's launch covers the whole fused kernel; the activation and the weighted sum are
-  // priced apart.
-  curve.launch_us = std::max(0.5, curve.launch_us / 2 - curves.elementwise.launch_us);
+  const bool eight_bit = is_narrow(op.compute);
+  const KernelCurve& curve = eight_bit ? curves.moe8 : curves.moe16;
   OperatorTime time =
       priced(curve, op.flops.value(), device_.peak(op.compute).value(), op.bytes().as_double());
   const bool same_format =
       is_16_bit(op.compute) ? is_16_bit(op.stored) : op.compute == DataType::fp8 && curves.has_fp8;
-  time.evidence = evidence(same_format && curves.has_moe && within(op.m, 1, 8 * 16384));
+  time.evidence =
+      evidence(same_format && curves.has_moe && op.ranks == 1 && within(op.m, 1, 16384));
   return time;
 }
 
@@ -97,7 +101,8 @@ OperatorTime RooflineTimes::prefill(const Operator& op) const {
   const bool eight_bit = op.stored == DataType::fp8 || op.stored == DataType::int8;
   const KernelCurve& curve = eight_bit ? curves.prefill8 : curves.prefill16;
   // Half-filled tiles: each query pays for `extra` / 2 keys more than it attends to.
-  const double tiles = 4.0 * static_cast<double>(op.heads) * static_cast<double>(op.k) *
+  const std::int64_t values = op.value_dim > 0 ? op.value_dim : op.k;
+  const double tiles = 2.0 * static_cast<double>(op.heads) * static_cast<double>(op.k + values) *
                        static_cast<double>(op.m) * curve.extra / 2;
   OperatorTime time =
       priced(curve, op.flops.value() + tiles, device_.fp16.value(), op.bytes().as_double());
@@ -116,8 +121,8 @@ OperatorTime RooflineTimes::elementwise(const Operator& op) const {
 OperatorTime RooflineTimes::collective(const Operator& op) const {
   const auto& curves = found_.curves->all_reduce;
   const auto nearest = std::min_element(
-      curves.begin(), curves.end(), [this](const AllReduceCurve& a, const AllReduceCurve& b) {
-        return std::abs(a.ranks - ranks_) < std::abs(b.ranks - ranks_);
+      curves.begin(), curves.end(), [&op](const AllReduceCurve& a, const AllReduceCurve& b) {
+        return std::abs(a.ranks - op.ranks) < std::abs(b.ranks - op.ranks);
       });
   const double message = op.message.as_double();
   const double link = device_.link_bandwidth.value() > 0 ? device_.link_bandwidth.value()
@@ -128,7 +133,7 @@ OperatorTime RooflineTimes::collective(const Operator& op) const {
   time.seconds = time.launch + op.wire_bytes.as_double() / (link * nearest->link);
   if (op.kind == OperatorKind::all_reduce)
     time.seconds += nearest->ramp_us * kMicro * message / (message + nearest->ramp_bytes);
-  time.evidence = evidence(op.kind == OperatorKind::all_reduce && nearest->ranks == ranks_ &&
+  time.evidence = evidence(op.kind == OperatorKind::all_reduce && nearest->ranks == op.ranks &&
                            message <= 268435456.0);
   return time;
 }
@@ -136,14 +141,14 @@ OperatorTime RooflineTimes::collective(const Operator& op) const {
 OperatorTime RooflineTimes::time(const Operator& op) const {
   switch (op.kind) {
     case OperatorKind::qkv_gemm:
+    case OperatorKind::latent_gemm:
     case OperatorKind::out_gemm:
     case OperatorKind::gate_up_gemm:
     case OperatorKind::down_gemm:
     case OperatorKind::router:
     case OperatorKind::lm_head:
       return gemm(op);
-    case OperatorKind::moe_gate_up_gemm:
-    case OperatorKind::moe_down_gemm:
+    case OperatorKind::moe_experts:
       return experts(op);
     case OperatorKind::decode_attention:
       return decode(op);
@@ -151,6 +156,7 @@ OperatorTime RooflineTimes::time(const Operator& op) const {
       return prefill(op);
     case OperatorKind::all_reduce:
     case OperatorKind::all_gather:
+    case OperatorKind::reduce_scatter:
     case OperatorKind::p2p:
       return collective(op);
     default:

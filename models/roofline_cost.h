@@ -14,8 +14,7 @@ namespace headroom {
 
 class RooflineTimes final : public OperatorTimes {
  public:
-  /// `ranks`: GPUs of a tensor-parallel group.
-  RooflineTimes(Device device, std::int64_t ranks);
+  explicit RooflineTimes(Device device);
 
   [[nodiscard]] OperatorTime time(const Operator& op) const override;
   /// The time a perfect kernel would need: max of FLOPs over peak, bytes over bandwidth, wire bytes
@@ -36,7 +35,6 @@ class RooflineTimes final : public OperatorTimes {
   [[nodiscard]] Evidence evidence(bool in_range) const;
 
   Device device_;
-  std::int64_t ranks_ = 1;
   FoundCurves found_;
 };
 

@@ -135,12 +135,6 @@ Corrected correction_at(const Site& site, double size) {
   return {low.correction + share * (above->correction - low.correction), true, nullptr};
 }
 
-/// The share of a fused experts kernel that one of its two grouped GEMMs stands for.
-double fused_share(const ShardedModel& sharded, const Operator& op) {
-  const double first = sharded.model.gated_ffn ? 2.0 / 3 : 0.5;
-  return op.kind == OperatorKind::moe_gate_up_gemm ? first : 1 - first;
-}
-
 /// Whether an operator can carry the format; rows in others (block-scaled fp8, ...) answer for
 /// none.
 bool known_format(const std::string& name) {
@@ -152,9 +146,9 @@ bool known_format(const std::string& name) {
 /// Fused experts kernels answer for the model's own shape only.
 bool fits_model(const ShardedModel& sharded, const KernelShape& shape) {
   const Architecture& model = sharded.model;
-  return shape.op != "moe" || (shape.n == model.hidden && shape.experts == model.experts &&
-                               shape.topk == model.experts_per_token &&
-                               shape.k == model.expert_ffn_hidden / sharded.parallel.tensor);
+  return shape.op != "moe" ||
+         (shape.n == model.hidden && shape.experts == model.experts &&
+          shape.topk == model.experts_per_token && shape.k == sharded.expert_width_per_gpu());
 }
 
 }  // namespace
@@ -185,14 +179,13 @@ std::optional<Place> TableTimes::Index::place_of_operator(const Operator& op) co
       shape.n = op.n;
       shape.k = op.k;
       break;
-    case OperatorKind::moe_gate_up_gemm:
-    case OperatorKind::moe_down_gemm:
+    case OperatorKind::moe_experts:
       shape.op = "moe";
-      shape.topk = sharded.model.experts_per_token;
-      shape.experts = sharded.model.experts;
-      shape.m = op.m / std::max<std::int64_t>(shape.topk, 1);
-      shape.n = sharded.model.hidden;
-      shape.k = sharded.model.expert_ffn_hidden / sharded.parallel.tensor;
+      shape.topk = op.topk;
+      shape.experts = op.experts;
+      shape.m = op.m;
+      shape.n = op.n;
+      shape.k = op.k;
       break;
     case OperatorKind::decode_attention:
     case OperatorKind::prefill_attention: {
@@ -242,13 +235,12 @@ double TableTimes::Index::carrier(const RooflineTimes& roofline, const KernelSha
   if (shape.op == "moe") {
     double sum = 0;
     for (const Operator& one : layer_token_operators(sharded, shape.m))
-      if (class_of(one.kind) == OperatorClass::moe &&
-          (one.kind == OperatorKind::moe_gate_up_gemm || one.kind == OperatorKind::moe_down_gemm))
-        sum += roofline.time(one).seconds;
+      if (one.kind == OperatorKind::moe_experts) sum += roofline.time(one).seconds;
     return sum;
   }
   if (shape.op == "all_reduce") {
     op.kind = OperatorKind::all_reduce;
+    op.ranks = shape.ranks;
     op.message = Bytes(shape.bytes);
     const double ranks = real(shape.ranks);
     op.wire_bytes = Bytes(static_cast<std::int64_t>(real(shape.bytes) * 2 * (ranks - 1) / ranks));
@@ -307,7 +299,7 @@ void TableTimes::Index::finish() {
 
 TableTimes::TableTimes(const ProfileStore& store, const ShardedModel& sharded, const Device& device,
                        const std::string& where)
-    : index_(std::make_unique<Index>()), roofline_(device, sharded.parallel.tensor) {
+    : index_(std::make_unique<Index>()), roofline_(device) {
   index_->sharded = sharded;
   const std::vector<std::string> devices = store.devices();
   if (std::find(devices.begin(), devices.end(), device.name) == devices.end()) {
@@ -342,9 +334,7 @@ OperatorTime TableTimes::time(const Operator& op) const {
       sum = corrected.correction;
       inside = corrected.inside;
       if (corrected.exact != nullptr) {
-        const bool expert = class_of(op.kind) == OperatorClass::moe;
-        answer.seconds =
-            corrected.exact->seconds * (expert ? fused_share(index_->sharded, op) : 1.0);
+        answer.seconds = corrected.exact->seconds;
         answer.launch = std::min(answer.launch, answer.seconds);
         answer.evidence = Evidence::measured;
         return answer;

@@ -24,7 +24,7 @@ struct PolicyChoice {
 
 struct ModelSpec {
   std::string name;               ///< bundled name, or path of a Hugging Face config.json
-  std::string weights = "bf16";   ///< fp32, fp16, bf16, fp8, int8, int4
+  std::string weights = "bf16";   ///< fp32, fp16, bf16, fp8, int8, int4, ..., native
   std::string kv_cache = "auto";  ///< auto (as activations), fp16, bf16, fp8, int8
 };
 
@@ -44,10 +44,16 @@ struct ReplicaGroupSpec {
   std::int64_t replicas = 1;
   std::int64_t tensor_parallel = 1;
   std::int64_t pipeline_parallel = 1;
-  std::string nodes;            ///< NodeSpec::name; empty: the only one
-  std::string engine = "vllm";  ///< bundled engine description, or path of one
+  std::int64_t expert_parallel = 1;          ///< GPUs over which whole experts are split
+  std::int64_t attention_data_parallel = 1;  ///< groups of tensor_parallel GPUs in a stage
+  std::string nodes;                         ///< NodeSpec::name; empty: the only one
+  std::string engine = "vllm";               ///< bundled engine description, or path of one
   PolicyChoice batch{"vllm-v1", {}, {}};
-  std::string cost = "roofline";      ///< roofline | table:PATH | linear:NAME
+  std::string cost = "roofline";  ///< roofline | table:PATH | linear:NAME
+  /// Devices of one replica.
+  [[nodiscard]] std::int64_t devices() const {
+    return tensor_parallel * pipeline_parallel * attention_data_parallel;
+  }
   std::optional<Blocks> kv_blocks{};  ///< as a real engine reports; empty: computed from memory
   std::optional<Tokens> max_model_len{};
   Bytes swap_space{std::int64_t{4} << 30};  ///< host memory for swapped KV, a replica

@@ -131,8 +131,10 @@ void policy(JsonCursor& parent, const char* name, PolicyChoice& value, const cha
 
 void model_fields(JsonCursor& at, ModelSpec& model) {
   at.required().text("name", model.name, "bundled model, or path of a Hugging Face config.json");
-  at.text("weights", model.weights,
-          "number format of the weights: fp32, fp16, bf16, fp8, int8, int4, or native");
+  at.text(
+      "weights", model.weights,
+      "number format of the weights: fp32, fp16, bf16, fp8, fp8_static, fp8_block, int8, int8_wo, "
+      "int4, mxfp4, mxfp4_fp8, nvfp4, or native");
   at.text("kv_cache", model.kv_cache,
           "number format of the KV cache: auto (as activations), fp16, bf16, fp8, int8");
 }
@@ -152,6 +154,10 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
            "devices that share each layer");
   at.count("pipeline_parallel", group.pipeline_parallel, 1, kMostParallel,
            "stages the layers are cut into");
+  at.count("expert_parallel", group.expert_parallel, 1, kMostParallel,
+           "devices of a stage over which whole experts are split");
+  at.count("attention_data_parallel", group.attention_data_parallel, 1, kMostParallel,
+           "groups of tensor_parallel devices that share experts but not requests");
   at.text("nodes", group.nodes,
           "name of the nodes to use; may be left out where there is one kind");
   at.text("engine", group.engine, "bundled engine description, or path of one");

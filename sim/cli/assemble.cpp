@@ -63,6 +63,11 @@ Tokens batched_tokens(const Parameters& batch, Tokens max_model_len) {
   return chunked ? Tokens(2048) : std::max(Tokens(2048), max_model_len);
 }
 
+Parallelism parallelism(const ReplicaGroupSpec& spec) {
+  return {spec.tensor_parallel, spec.pipeline_parallel, spec.expert_parallel,
+          spec.attention_data_parallel};
+}
+
 class Assembler {
  public:
   explicit Assembler(const Scenario& scenario) : scenario_(scenario) {}
@@ -106,7 +111,7 @@ class Assembler {
     group.engine = find_engine(spec.engine, group_place(scenario_, index, "engine"));
     NodePool& pool = pool_of(spec);
     group.device = pool.device();
-    const Parallelism parallel{spec.tensor_parallel, spec.pipeline_parallel};
+    const Parallelism parallel = parallelism(spec);
     const ShardedModel sharded = shard_model(out.model, out.precision, parallel,
                                              group_place(scenario_, index, "tensor_parallel"));
     set_lengths(out, group, index);
@@ -146,7 +151,8 @@ class Assembler {
     // Only a length that was asked for must fit; without one, too long requests are rejected.
     if (group.spec.max_model_len) options.least_kv = *group.spec.max_model_len;
     group.fit = fit_memory(sharded, group.device, options);
-    group.block_bytes = group.fit.demand.block * sharded.parallel.gpus();
+    group.block_bytes =
+        group.fit.demand.block * sharded.parallel.tensor * sharded.parallel.pipeline;
     group.kv_blocks = group.spec.kv_blocks.value_or(group.fit.kv_blocks);
     if (group.block_bytes > Bytes(0)) {
       group.host_blocks = Blocks(group.spec.swap_space / group.block_bytes);
@@ -162,16 +168,16 @@ class Assembler {
 
   void place_replicas(NodePool& pool, AssembledGroup& group, std::size_t index) const {
     const std::string where = group_place(scenario_, index, "replicas");
+    const std::int64_t stage = parallelism(group.spec).stage_gpus();
     const std::int64_t groups = group.spec.replicas * group.spec.pipeline_parallel;
     if (groups > pool.devices() - pool.used()) {
-      throw InputError(where,
-                       fmt::format("expected at most {} free devices to be needed, got {} "
-                                   "replicas of {}; add nodes or lower replicas",
-                                   pool.devices() - pool.used(), group.spec.replicas,
-                                   group.spec.tensor_parallel * group.spec.pipeline_parallel));
+      throw InputError(where, fmt::format("expected at most {} free devices to be needed, got {} "
+                                          "replicas of {}; add nodes or lower replicas",
+                                          pool.devices() - pool.used(), group.spec.replicas,
+                                          group.spec.devices()));
     }
     for (std::int64_t i = 0; i < groups; ++i) {
-      const BytesPerSecond slowest = pool.take_group(group.spec.tensor_parallel, where);
+      const BytesPerSecond slowest = pool.take_group(stage, where);
       // The slowest group sets the pace of its kind.
       if (slowest < group.device.link_bandwidth) group.device.link_bandwidth = slowest;
     }
@@ -182,7 +188,7 @@ class Assembler {
     CostRequest request;
     request.model = model;
     request.precision = precision;
-    request.parallel = {group.spec.tensor_parallel, group.spec.pipeline_parallel};
+    request.parallel = parallelism(group.spec);
     request.device = group.device;
     request.engine = group.engine;
     request.cost = group.spec.cost;

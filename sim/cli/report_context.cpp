@@ -12,7 +12,7 @@ namespace headroom {
 namespace {
 
 std::int64_t gpus_of(const AssembledGroup& group) {
-  return group.spec.replicas * group.spec.tensor_parallel * group.spec.pipeline_parallel;
+  return group.spec.replicas * group.spec.devices();
 }
 
 /// First arrival to the last finish, or to the end where requests are still there.
@@ -65,7 +65,7 @@ void add_energy(ReportContext& context, const Assembly& assembly, const Metrics&
   Joules total(0);
   std::size_t replica = 0;
   for (const AssembledGroup& group : assembly.groups) {
-    const std::int64_t gpus = group.spec.tensor_parallel * group.spec.pipeline_parallel;
+    const std::int64_t gpus = group.spec.devices();
     for (std::int64_t i = 0; i < group.spec.replicas; ++i, ++replica) {
       const RunAccount::Phases& phases = account.phases()[replica];
       const Duration busy = std::min(metrics.replicas[replica].busy, span);

@@ -26,6 +26,20 @@ TEST_CASE("KV bytes per token are those of the papers") {
   CHECK(kv_bytes_per_token(model("llama-2-70b"), DataType::fp8) == Bytes(163'840));
 }
 
+TEST_CASE("Latent attention keeps one vector a token, whatever the heads") {
+  // DeepSeek-V3 report, section 2.1: 512 + 64 numbers a layer; 61 layers, 2 bytes.
+  CHECK(kv_bytes_per_token(model("deepseek-v3"), DataType::bf16) == Bytes(61 * 576 * 2));
+  CHECK(kv_bytes_per_token(model("kimi-k2"), DataType::fp8) == Bytes(61 * 576));
+}
+
+TEST_CASE("Micro-scaled experts leave the rest of their checkpoint as it is") {
+  const Architecture oss = model("gpt-oss-120b");
+  const Precision fast = make_precision(oss, "mxfp4_fp8", "auto", "t");
+  CHECK(fast.linear == DataType::bf16);
+  CHECK(fast.experts == DataType::mxfp4_fp8);
+  CHECK(compute_type(fast.experts, fast.activations) == DataType::fp8_static);
+}
+
 TEST_CASE("Parameter counts are the checkpoints' own, tensor by tensor") {
   // Element counts that Hugging Face shows for the safetensors files of these models.
   CHECK(total("llama-3.1-8b") == 8'030'261'248);
@@ -65,6 +79,9 @@ TEST_CASE("Bundled models have the sizes of their names") {
            Row{"yi-34b", 34.4, 0.002},
            Row{"yi-6b", 6.06, 0.002},
            Row{"deepseek-llm-67b", 67.4, 0.002},
+           Row{"deepseek-v3", 671.0, 0.001},  // without the prediction layer
+           Row{"kimi-k2", 1026.4, 0.002},     // published as 1.04 T with rounding
+           Row{"minimax-m2.5", 228.7, 0.001},
            Row{"gpt-oss-120b", 116.83, 0.001},
            Row{"gpt-oss-20b", 20.91, 0.001},
            Row{"opt-13b", 12.85, 0.002},
@@ -95,6 +112,9 @@ TEST_CASE("Active parameters of a mixture are what one token meets") {
   CHECK(active("qwen3-30b-a3b") + 2 * table("qwen3-30b-a3b") == Approx(3.3).epsilon(0.02));
   CHECK(active("mixtral-8x7b") + 2 * table("mixtral-8x7b") == Approx(12.9).epsilon(0.005));
   CHECK(active("gpt-oss-120b") + table("gpt-oss-120b") == Approx(5.1).epsilon(0.01));
+  // DeepSeek-V3 report: 37 B; Kimi-K2 report: 32.6 B; both without the token table's rows.
+  CHECK(active("deepseek-v3") + table("deepseek-v3") == Approx(37).epsilon(0.02));
+  CHECK(active("kimi-k2") + table("kimi-k2") == Approx(32.6).epsilon(0.03));
 }
 
 TEST_CASE("Weights take their format's bits, embeddings those of the activations") {

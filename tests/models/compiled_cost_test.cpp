@@ -27,7 +27,7 @@ Deployed deploy(const char* model, const char* device, const char* engine, std::
   const Architecture architecture = find_model(model, "");
   const Precision precision = make_precision(architecture, "bf16", "auto", "");
   ShardedModel sharded = shard_model(architecture, precision, {tensor, pipeline}, "");
-  RooflineTimes times(found, tensor);
+  RooflineTimes times(found);
   EngineDescription described = find_engine(engine, "");
   auto cost = std::make_unique<CompiledCost>(sharded, described, times, found.pcie_bandwidth);
   return {std::move(sharded), std::move(times), std::move(described), std::move(cost)};

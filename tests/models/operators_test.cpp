@@ -25,8 +25,8 @@ bool multiplies_weights(OperatorKind kind) {
     case OperatorKind::gate_up_gemm:
     case OperatorKind::down_gemm:
     case OperatorKind::router:
-    case OperatorKind::moe_gate_up_gemm:
-    case OperatorKind::moe_down_gemm:
+    case OperatorKind::latent_gemm:
+    case OperatorKind::moe_experts:
       return true;
     default:
       return false;
@@ -62,7 +62,9 @@ TEST_CASE("GEMM work over all GPUs is twice tokens times matmul parameters") {
     const Parallelism split{*rc::gen::element<std::int64_t>(1, 2, 4, 8),
                             *rc::gen::element<std::int64_t>(1, 2, 4)};
     RC_PRE(sharding_problem(model, split).empty());
-    RC_PRE(model.kv_heads >= split.tensor);  // else replicated KV heads come on top
+    // Else replicated KV heads, or the matrix of the latent vectors, come on top.
+    const bool whole = model.is_latent() ? split.tensor == 1 : model.kv_heads >= split.tensor;
+    RC_PRE(whole);
     const ShardedModel some = sharded(model.name, split.tensor, split.pipeline);
     const PrefillChunk chunk{*rc::gen::inRange(1, 4'000), 0, 1};
     BatchShape shape;
@@ -209,8 +211,7 @@ TEST_CASE("Experts touched grow from the chosen few to all") {
   // One token reads two experts of 3 x 4096 x 14336 weights at 2 bytes.
   Bytes read{0};
   for (const Operator& op : layer_token_operators(sharded("mixtral-8x7b", 1), 1)) {
-    if (op.kind == OperatorKind::moe_gate_up_gemm) read += op.weight_bytes;
-    if (op.kind == OperatorKind::moe_down_gemm) read += op.weight_bytes;
+    if (op.kind == OperatorKind::moe_experts) read += op.weight_bytes;
   }
   CHECK(read == Bytes(std::int64_t{2} * 3 * 4096 * 14336 * 2));
 }
@@ -241,6 +242,72 @@ TEST_CASE("Splits that a model does not allow say why") {
         "4 KV heads are not divisible by tp 7, nor tp by them");
   CHECK_THROWS_WITH(shard_model(opt, {}, {3, 1}, "s.json: /deployment/0"),
                     Catch::Matchers::StartsWith("s.json: /deployment/0: expected a split"));
+}
+
+TEST_CASE(
+    "Experts and their columns are split over all GPUs of a stage, attention over its groups") {
+  const Architecture model = find_model("deepseek-r1", "test");
+  const Precision native = make_precision(model, "native", "auto", "test");
+  // 16 GPUs: 4 attention groups of 4; 8 ranks of 32 experts each, whose columns 2 GPUs share.
+  const ShardedModel some = shard_model(model, native, {4, 1, 8, 4}, "test");
+  CHECK(some.parallel.gpus() == 16);
+  std::vector<Operator> list = layer_token_operators(some, 64);
+  std::int64_t gathered = 0, scattered = 0, reduced = 0;
+  for (const Operator& op : list) {
+    if (op.kind == OperatorKind::qkv_gemm) CHECK(op.m == 16);
+    if (op.kind == OperatorKind::qkv_gemm) CHECK(op.n == 1536 + 512 + 64);
+    if (op.kind == OperatorKind::all_reduce) reduced += op.ranks;
+    if (op.kind == OperatorKind::all_gather) gathered = op.message.value();
+    if (op.kind == OperatorKind::reduce_scatter) scattered = op.message.value();
+    if (op.kind != OperatorKind::moe_experts) continue;
+    CHECK(op.m == 64);
+    CHECK(op.k == 1024);
+    // 64 tokens x 8 experts over 8 ranks: 64 pairs x 3 matrices of 7168 x 1024, 2 operations each.
+    CHECK(op.flops.value() == 2.0 * 64 * 3 * 7168 * 1024);
+    CHECK(op.groups == Approx(expected_experts_touched(model, 64) / 8));
+  }
+  CHECK(reduced == 8);  // after attention and after the experts, among 4
+  CHECK(gathered == 64 * 7168 * 2);
+  CHECK(scattered == gathered);
+}
+
+TEST_CASE("Latent attention reads one vector a token in decode and expands it in prefill") {
+  const Architecture model = find_model("deepseek-v3", "test");
+  const Precision native = make_precision(model, "native", "auto", "test");
+  const ShardedModel some = shard_model(model, native, {8, 1}, "test");
+  const Operator decode = decode_attention(some, AttentionSpan::full, 2, 300);
+  CHECK(decode.weight_bytes == Bytes(300 * 576 * 2));
+  CHECK(decode.flops.value() == 2.0 * 16 * (576 + 512) * 300);  // 16 of 128 heads
+  const Operator prefill = prefill_attention(some, AttentionSpan::full, {100, 0, 1});
+  CHECK(prefill.flops.value() == 2.0 * 16 * (192 + 128) * 5050);  // 1 + 2 + ... + 100 keys
+  CHECK(prefill.weight_bytes == Bytes(100 * 16 * 320 * 2));
+}
+
+TEST_CASE("The first layers of a mixture are dense where it says so") {
+  const Architecture model = find_model("deepseek-v3", "test");
+  const ShardedModel some =
+      shard_model(model, make_precision(model, "native", "auto", "t"), {}, "t");
+  BatchShape shape;
+  shape.decodes = 4;
+  shape.decode_context = 40;
+  std::int64_t experts = 0, wide = 0, shared = 0;
+  for (const Operator& op : list_stage(some, shape, 0)) {
+    if (op.kind == OperatorKind::moe_experts) experts += op.repeat;
+    if (op.kind == OperatorKind::down_gemm) (op.k == 18432 ? wide : shared) += op.repeat;
+  }
+  CHECK(experts == 58);
+  CHECK(wide == 3);
+  CHECK(shared == 58);
+}
+
+TEST_CASE("Expert splits that a model does not allow say why") {
+  const Architecture qwen = find_model("qwen3-235b-a22b", "test");
+  CHECK(sharding_problem(qwen, {4, 1, 4, 1}).empty());
+  CHECK(sharding_problem(qwen, {4, 1, 8, 1}) == "4 GPUs of a stage are not divisible by ep 8");
+  CHECK(sharding_problem(qwen, {4, 1, 1, 5}) ==
+        "1536 expert columns are not divisible by 20, the GPUs that share an expert");
+  CHECK(sharding_problem(find_model("llama-3.1-8b", "test"), {4, 1, 4, 1}) ==
+        "expert and attention data parallelism are for mixtures of experts");
 }
 
 TEST_CASE("Every operator kind has a name and a class") {

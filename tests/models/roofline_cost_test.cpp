@@ -26,8 +26,7 @@ ShardedModel shard(const Setting& setting) {
 
 CompiledCost compile(const Setting& setting, const char* engine) {
   const Device device = find_device(setting.device, "");
-  return {shard(setting), find_engine(engine, ""), RooflineTimes(device, setting.tensor),
-          device.pcie_bandwidth};
+  return {shard(setting), find_engine(engine, ""), RooflineTimes(device), device.pcie_bandwidth};
 }
 
 double decode_ms(const CostModel& cost, std::int64_t decodes, std::int64_t context) {
@@ -146,7 +145,7 @@ TEST_CASE("no operator beats the roofline bound, and none gets cheaper by growin
   CHECK(rc::check([] {
     const Device& device =
         device_catalogue()[*rc::gen::inRange<std::size_t>(0, device_catalogue().size())];
-    const RooflineTimes times(device, *rc::gen::element<std::int64_t>(2, 3, 4, 8, 16));
+    const RooflineTimes times(device);
     Operator op = gemm(*rc::gen::inRange<std::int64_t>(1, 40'000),
                        *rc::gen::inRange<std::int64_t>(64, 70'000),
                        *rc::gen::inRange<std::int64_t>(64, 70'000));
@@ -162,7 +161,7 @@ TEST_CASE("no operator beats the roofline bound, and none gets cheaper by growin
 
 TEST_CASE("only a device with its own curve interpolates, and only in the measured range") {
   const auto evidence = [](const char* device, const Operator& op) {
-    return RooflineTimes(find_device(device, ""), 2).time(op).evidence;
+    return RooflineTimes(find_device(device, "")).time(op).evidence;
   };
   CHECK(evidence("h100", gemm(64, 4096, 4096)) == Evidence::interpolated);
   CHECK(evidence("a100", gemm(64, 4096, 4096)) == Evidence::interpolated);

@@ -79,7 +79,7 @@ class Fixture {
   std::filesystem::path path_;
   ShardedModel sharded_;
   Device device_ = find_device("h100", "");
-  RooflineTimes roofline_{device_, 1};
+  RooflineTimes roofline_{device_};
 };
 
 }  // namespace
