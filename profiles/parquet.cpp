@@ -31,6 +31,13 @@ const char* name_of(ParquetColumn::Type type) {
                                               : "texts";
 }
 
+/// Names stand in messages of one line.
+std::string printable(std::string name) {
+  for (char& c : name)
+    if (c < ' ' || c > '~') c = '?';
+  return name;
+}
+
 }  // namespace
 
 ParquetTable::ParquetTable(std::string where, std::size_t rows, std::vector<ParquetColumn> columns)
@@ -78,12 +85,12 @@ ParquetTable read_parquet(std::span<const std::uint8_t> bytes, const std::string
   for (std::size_t i = 0; i < footer.columns.size(); ++i) {
     const ParquetSchemaColumn& schema = footer.columns[i];
     for (const ParquetColumn& before : columns)
-      if (before.name == schema.name)
+      if (before.name == printable(schema.name))
         throw InputError(where,
                          "expected columns of different names, got two of one name; "
                          "the file is damaged");
     ParquetColumn column;
-    column.name = schema.name;
+    column.name = printable(schema.name);
     column.type = type_of(schema.physical);
     if (column.type == ParquetColumn::Type::text) column.words.emplace_back();
     allowance.reserve(footer.rows, schema, column);

@@ -12,168 +12,11 @@
 #include <string_view>
 #include <utility>
 
+#include "profiles/store_sql.h"
 #include "sim/check.h"
 
 namespace headroom {
 namespace {
-
-// "HDRP": tells a profile store from any other SQLite file.
-constexpr int kApplicationId = 0x48445250;
-
-// STRICT refuses texts in number columns; a NaN bound to SQLite becomes NULL, which NOT NULL
-// refuses; the upper bounds refuse infinities.
-constexpr const char* kSchema = R"sql(
-CREATE TABLE runs (
-  id INTEGER PRIMARY KEY,
-  device TEXT NOT NULL CHECK (device <> ''),
-  device_title TEXT NOT NULL,
-  driver TEXT NOT NULL,
-  library TEXT NOT NULL,
-  library_version TEXT NOT NULL,
-  tool TEXT NOT NULL CHECK (tool <> ''),
-  tool_version TEXT NOT NULL,
-  date TEXT NOT NULL,
-  source TEXT NOT NULL CHECK (source <> ''),
-  licence TEXT NOT NULL,
-  plan_hash TEXT NOT NULL,
-  sm_clock_mhz REAL NOT NULL CHECK (sm_clock_mhz >= 0 AND sm_clock_mhz < 1e6),
-  memory_clock_mhz REAL NOT NULL CHECK (memory_clock_mhz >= 0 AND memory_clock_mhz < 1e6),
-  power_limit_watts REAL NOT NULL CHECK (power_limit_watts >= 0 AND power_limit_watts < 1e6),
-  repeats INTEGER NOT NULL CHECK (repeats >= 0)
-) STRICT;
-CREATE INDEX runs_by_device ON runs (device);
-CREATE TABLE kernels (
-  run INTEGER NOT NULL REFERENCES runs (id),
-  op TEXT NOT NULL CHECK (op IN ('gemm', 'moe', 'decode_attention', 'prefill_attention',
-    'elementwise', 'all_reduce', 'all_gather', 'reduce_scatter', 'all_to_all', 'p2p')),
-  compute TEXT NOT NULL, stored TEXT NOT NULL,
-  m INTEGER NOT NULL CHECK (m >= 0), n INTEGER NOT NULL CHECK (n >= 0),
-  k INTEGER NOT NULL CHECK (k >= 0), batch INTEGER NOT NULL CHECK (batch >= 0),
-  heads INTEGER NOT NULL CHECK (heads >= 0), kv_heads INTEGER NOT NULL CHECK (kv_heads >= 0),
-  head_dim INTEGER NOT NULL CHECK (head_dim >= 0), chunk INTEGER NOT NULL CHECK (chunk >= 0),
-  cached INTEGER NOT NULL CHECK (cached >= 0), context INTEGER NOT NULL CHECK (context >= 0),
-  "window" INTEGER NOT NULL CHECK ("window" >= 0), experts INTEGER NOT NULL CHECK (experts >= 0),
-  topk INTEGER NOT NULL CHECK (topk >= 0), bytes INTEGER NOT NULL CHECK (bytes >= 0),
-  ranks INTEGER NOT NULL CHECK (ranks >= 0),
-  variant TEXT NOT NULL,
-  median_ns REAL NOT NULL CHECK (median_ns > 0 AND median_ns < 1e15),
-  min_ns REAL NOT NULL CHECK (min_ns >= 0 AND min_ns < 1e15),
-  mean_ns REAL NOT NULL CHECK (mean_ns >= 0 AND mean_ns < 1e15),
-  p90_ns REAL NOT NULL CHECK (p90_ns >= 0 AND p90_ns < 1e15),
-  stddev_ns REAL NOT NULL CHECK (stddev_ns >= 0 AND stddev_ns < 1e15),
-  PRIMARY KEY (run, op, compute, stored, m, n, k, batch, heads, kv_heads, head_dim, chunk, cached,
-    context, "window", experts, topk, bytes, ranks, variant)
-) STRICT, WITHOUT ROWID;
-)sql";
-
-constexpr const char* kRunColumns =
-    "device, device_title, driver, library, library_version, tool, tool_version, date, source, "
-    "licence, plan_hash, sm_clock_mhz, memory_clock_mhz, power_limit_watts, repeats";
-constexpr const char* kKernelColumns =
-    "op, compute, stored, m, n, k, batch, heads, kv_heads, head_dim, chunk, cached, context, "
-    "\"window\", experts, topk, bytes, ranks, variant, median_ns, min_ns, mean_ns, p90_ns, "
-    "stddev_ns";
-
-/// One prepared statement. Errors throw InputError with the store's path.
-class Statement {
- public:
-  Statement(sqlite3* db, const std::string& path, const std::string& sql) : db_(db), path_(path) {
-    if (sqlite3_prepare_v2(db, sql.c_str(), -1, &statement_, nullptr) != SQLITE_OK) fail();
-  }
-  ~Statement() { sqlite3_finalize(statement_); }
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-
-  Statement& text(const std::string& value) {
-    sqlite3_bind_text(statement_, ++bound_, value.c_str(), static_cast<int>(value.size()),
-                      SQLITE_TRANSIENT);
-    return *this;
-  }
-  Statement& integer(std::int64_t value) {
-    sqlite3_bind_int64(statement_, ++bound_, value);
-    return *this;
-  }
-  Statement& real(double value) {
-    sqlite3_bind_double(statement_, ++bound_, value);
-    return *this;
-  }
-  /// Ready to be bound and stepped again.
-  void reset() {
-    sqlite3_reset(statement_);
-    bound_ = 0;
-  }
-  /// Whether a row is there.
-  bool step() {
-    const int code = sqlite3_step(statement_);
-    if (code == SQLITE_ROW) {
-      column_ = 0;
-      return true;
-    }
-    if (code != SQLITE_DONE) fail();
-    return false;
-  }
-  std::string next_text() {
-    const auto* bytes = sqlite3_column_text(statement_, column_);
-    const int size = sqlite3_column_bytes(statement_, column_++);
-    return bytes == nullptr
-               ? std::string()
-               : std::string(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-  }
-  std::int64_t next_integer() { return sqlite3_column_int64(statement_, column_++); }
-  double next_real() { return sqlite3_column_double(statement_, column_++); }
-
- private:
-  [[noreturn]] void fail() const {
-    throw InputError(path_, std::string("expected a readable profile store, got: ") +
-                                sqlite3_errmsg(db_) + "; make it anew from its measurements");
-  }
-  sqlite3* db_;
-  const std::string& path_;
-  sqlite3_stmt* statement_ = nullptr;
-  int bound_ = 0;
-  int column_ = 0;
-};
-
-void bind_shape(Statement& to, const KernelShape& shape) {
-  to.text(shape.op).text(shape.compute).text(shape.stored);
-  for (const std::int64_t value :
-       {shape.m, shape.n, shape.k, shape.batch, shape.heads, shape.kv_heads, shape.head_dim,
-        shape.chunk, shape.cached, shape.context, shape.window, shape.experts, shape.topk,
-        shape.bytes, shape.ranks})
-    to.integer(value);
-  to.text(shape.variant);
-}
-
-KernelRow read_kernel(Statement& from) {
-  KernelRow row;
-  KernelShape& shape = row.shape;
-  shape.op = from.next_text();
-  shape.compute = from.next_text();
-  shape.stored = from.next_text();
-  for (std::int64_t* value :
-       {&shape.m, &shape.n, &shape.k, &shape.batch, &shape.heads, &shape.kv_heads, &shape.head_dim,
-        &shape.chunk, &shape.cached, &shape.context, &shape.window, &shape.experts, &shape.topk,
-        &shape.bytes, &shape.ranks})
-    *value = from.next_integer();
-  shape.variant = from.next_text();
-  KernelTimes& times = row.times;
-  for (double* value :
-       {&times.median_ns, &times.min_ns, &times.mean_ns, &times.p90_ns, &times.stddev_ns})
-    *value = from.next_real();
-  return row;
-}
-
-ProfileRun read_run(Statement& from) {
-  ProfileRun run;
-  for (std::string* value :
-       {&run.device, &run.device_title, &run.driver, &run.library, &run.library_version, &run.tool,
-        &run.tool_version, &run.date, &run.source, &run.licence, &run.plan_hash})
-    *value = from.next_text();
-  for (double* value : {&run.sm_clock_mhz, &run.memory_clock_mhz, &run.power_limit_watts})
-    *value = from.next_real();
-  run.repeats = from.next_integer();
-  return run;
-}
 
 /// 64-bit FNV-1a (Fowler, Noll, Vo). Each value is followed by its kind, so that neighbours cannot
 /// run together.
@@ -218,7 +61,8 @@ void hash_kernel(Fnv& hash, const KernelRow& row) {
 void hash_run(Fnv& hash, const ProfileRun& run) {
   for (const std::string* text :
        {&run.device, &run.device_title, &run.driver, &run.library, &run.library_version, &run.tool,
-        &run.tool_version, &run.date, &run.source, &run.licence, &run.plan_hash})
+        &run.tool_version, &run.date, &run.source, &run.licence, &run.plan_hash, &run.file_digest,
+        &run.notes})
     hash.add(*text);
   for (const double value : {run.sm_clock_mhz, run.memory_clock_mhz, run.power_limit_watts})
     hash.add(value);
@@ -276,8 +120,11 @@ void ProfileStore::Database::open(Mode mode) {
   const bool exists = std::filesystem::exists(path, ignored);
   if (!exists && mode == Mode::read_only)
     throw InputError(path, "expected a profile store, got no such file; check the path");
-  const int flags =
-      mode == Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  // A writer that was killed leaves a journal; only a connection that may write can undo with it.
+  const bool journal = std::filesystem::exists(path + "-journal", ignored);
+  const int flags = mode == Mode::read_only && !journal
+                        ? SQLITE_OPEN_READONLY
+                        : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   if (sqlite3_open_v2(path.c_str(), &handle, flags, nullptr) != SQLITE_OK)
     throw InputError(path, std::string("expected a profile store that can be opened, got: ") +
                                sqlite3_errmsg(handle) + "; check path and permissions");
@@ -291,12 +138,13 @@ void ProfileStore::Database::open(Mode mode) {
 
 void ProfileStore::Database::prepare_schema(Mode mode) {
   run("PRAGMA foreign_keys = ON");
+  run("PRAGMA cache_size = -65536");  // KiB; an import's transaction stays in memory
   const bool empty =
       number("SELECT count(*) FROM sqlite_schema") == 0 && number("PRAGMA application_id") == 0;
   if (empty && mode == Mode::read_write) {
     run("BEGIN IMMEDIATE");
     if (number("SELECT count(*) FROM sqlite_schema") == 0) {
-      run(kSchema);
+      run(kProfileSchema);
       run(("PRAGMA application_id = " + std::to_string(kApplicationId)).c_str());
       run(("PRAGMA user_version = " + std::to_string(kProfileSchemaVersion)).c_str());
     }
@@ -356,14 +204,14 @@ void ProfileStore::Transaction::commit() {
 std::int64_t ProfileStore::insert_run(const ProfileRun& run) {
   Statement statement(database_->handle, database_->path,
                       std::string("INSERT INTO runs (") + kRunColumns +
-                          ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                          ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   database_->insert(statement, "a run with device, tool and source", [&](Statement& to) {
     for (const std::string* value :
          {&run.device, &run.device_title, &run.driver, &run.library, &run.library_version,
           &run.tool, &run.tool_version, &run.date, &run.source, &run.licence, &run.plan_hash})
       to.text(*value);
     to.real(run.sm_clock_mhz).real(run.memory_clock_mhz).real(run.power_limit_watts);
-    to.integer(run.repeats);
+    to.integer(run.repeats).text(run.file_digest).text(run.notes);
   });
   return sqlite3_last_insert_rowid(database_->handle);
 }
@@ -404,21 +252,68 @@ std::vector<ProfileRun> ProfileStore::runs(const std::string& device) const {
   return list;
 }
 
+std::vector<StoredRun> ProfileStore::stored_runs() const {
+  Statement query(database_->handle, database_->path,
+                  std::string("SELECT ") + kRunColumns +
+                      ", id, (SELECT count(*) FROM kernels WHERE kernels.run = runs.id) FROM runs "
+                      "ORDER BY id");
+  std::vector<StoredRun> list;
+  while (query.step()) {
+    StoredRun stored;
+    stored.run = read_run(query);
+    stored.id = query.next_integer();
+    stored.kernels = query.next_integer();
+    list.push_back(std::move(stored));
+  }
+  return list;
+}
+
+bool ProfileStore::has_file(const ProfileRun& run) const {
+  Statement query(database_->handle, database_->path,
+                  "SELECT 1 FROM runs WHERE file_digest = ? AND file_digest <> '' AND device = ? "
+                  "AND library = ? AND library_version = ?");
+  query.text(run.file_digest).text(run.device).text(run.library).text(run.library_version);
+  return query.step();
+}
+
+void ProfileStore::each_kernel(std::int64_t run, const std::string& op,
+                               const std::function<void(const KernelRow&)>& visit) const {
+  Statement query(database_->handle, database_->path,
+                  std::string("SELECT ") + kKernelColumns + " FROM kernels WHERE run = ?" +
+                      (op.empty() ? "" : " AND op = ?") +
+                      " ORDER BY run, op, compute, stored, m, n, k, batch, heads, kv_heads, "
+                      "head_dim, chunk, cached, context, \"window\", experts, topk, bytes, ranks, "
+                      "variant");
+  query.integer(run);
+  if (!op.empty()) query.text(op);
+  while (query.step()) visit(read_kernel(query));
+}
+
 std::vector<KernelRow> ProfileStore::kernels(const std::string& device,
                                              const std::string& op) const {
-  Statement query(database_->handle, database_->path,
-                  std::string("SELECT ") + kKernelColumns +
-                      " FROM kernels JOIN runs ON runs.id = kernels.run WHERE runs.device = ? AND "
-                      "kernels.op = ? ORDER BY runs.id");
-  query.text(device).text(op);
-  std::map<KernelShape, KernelTimes> latest;
-  while (query.step()) {
-    const KernelRow row = read_kernel(query);
-    latest.insert_or_assign(row.shape, row.times);
-  }
+  return kernels(device, op, [](const ProfileRun&) { return true; });
+}
+
+std::vector<KernelRow> ProfileStore::kernels(
+    const std::string& device, const std::string& op,
+    const std::function<bool(const ProfileRun&)>& wanted) const {
   std::vector<KernelRow> list;
-  list.reserve(latest.size());
-  for (const auto& [shape, times] : latest) list.push_back({shape, times});
+  Statement query(
+      database_->handle, database_->path,
+      std::string("SELECT ") + kRunColumns + ", id FROM runs WHERE device = ? ORDER BY id");
+  query.text(device);
+  while (query.step()) {
+    const ProfileRun run = read_run(query);
+    if (!wanted(run)) continue;
+    each_kernel(query.next_integer(), op, [&](const KernelRow& row) { list.push_back(row); });
+  }
+  // Later runs first, so that of equal shapes the latest stays.
+  std::reverse(list.begin(), list.end());
+  std::stable_sort(list.begin(), list.end(),
+                   [](const KernelRow& a, const KernelRow& b) { return a.shape < b.shape; });
+  list.erase(std::unique(list.begin(), list.end(),
+                         [](const KernelRow& a, const KernelRow& b) { return a.shape == b.shape; }),
+             list.end());
   return list;
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,12 +34,24 @@ struct ProfileRun {
   double memory_clock_mhz = 0;
   double power_limit_watts = 0;
   std::int64_t repeats = 0;  ///< timed repetitions of each kernel
+  /// Of the imported file, empty where measured here. A file is imported once for each device,
+  /// library and version.
+  std::string file_digest;
+  std::string notes;  ///< what a reader of its numbers must know
+};
+
+struct StoredRun {
+  std::int64_t id = 0;
+  std::int64_t kernels = 0;
+  ProfileRun run{};
 };
 
 /// One kernel's shape. Columns that do not apply stay 0 (empty for texts).
 struct KernelShape {
-  /// gemm | moe | decode_attention | prefill_attention | elementwise | all_reduce | all_gather |
-  /// reduce_scatter | all_to_all | p2p
+  /// gemm | moe | decode_attention | prefill_attention | mixed_attention | encoder_attention |
+  /// mla_prefill | mla_decode | mla_prefill_module | mla_decode_module | mla_bmm | moe_dispatch |
+  /// moe_combine | quantize | elementwise | layer | all_reduce | all_gather | reduce_scatter |
+  /// all_to_all | p2p; profiles/README.md says which columns each uses
   std::string op{};
   std::string compute{};             ///< number format multiplied in: "bf16", "fp8", ...
   std::string stored{};              ///< format of weights, KV or message
@@ -49,10 +62,12 @@ struct KernelShape {
   std::int64_t cached = 0;                             ///< prefill attention: tokens before them
   std::int64_t context = 0;            ///< decode attention: keys a sequence, the new one included
   std::int64_t window = 0;             ///< sliding window, 0: full
-  std::int64_t experts = 0, topk = 0;  ///< moe, experts held by this GPU's group
+  std::int64_t experts = 0, topk = 0;  ///< moe: all routed experts; chosen for a token
   std::int64_t bytes = 0;  ///< collectives: message on one GPU; elementwise: bytes moved
-  std::int64_t ranks = 0;  ///< collectives
-  std::string variant{};   ///< "hot" or "cold" caches, "balanced", an algorithm; part of the key
+  std::int64_t ranks = 0;  ///< collectives; moe: GPUs that share the experts; layer: tensor degree
+  /// "hot" or "cold" caches, "balanced", an algorithm; part of the key. A file's second row of one
+  /// shape ends in "#2", its third in "#3".
+  std::string variant{};
   friend auto operator<=>(const KernelShape&, const KernelShape&) = default;
 };
 
@@ -106,6 +121,17 @@ class ProfileStore {
   /// run's row.
   [[nodiscard]] std::vector<KernelRow> kernels(const std::string& device,
                                                const std::string& op) const;
+  /// The same, of the runs that `wanted` accepts.
+  [[nodiscard]] std::vector<KernelRow> kernels(
+      const std::string& device, const std::string& op,
+      const std::function<bool(const ProfileRun&)>& wanted) const;
+  /// All runs, oldest first. Counts each run's kernels: one scan of the key.
+  [[nodiscard]] std::vector<StoredRun> stored_runs() const;
+  /// Whether the run's file was imported for its device, library and version.
+  [[nodiscard]] bool has_file(const ProfileRun& run) const;
+  /// Calls `visit` for each kernel of a run in the order of shapes; an empty op: of all ops.
+  void each_kernel(std::int64_t run, const std::string& op,
+                   const std::function<void(const KernelRow&)>& visit) const;
   /// FNV-1a of all runs and kernels in the order of their contents, 16 hex digits.
   [[nodiscard]] std::string digest() const;
 
