@@ -254,10 +254,11 @@ void print_cost(Page& page, const Summary& s) {
   }
   if (s.lower_bound) {
     const LowerBoundResult& bound = *s.lower_bound;
-    page.labelled("lower bound",
-                  fmt::format("a perfect system needs {} GPUs, this run used {} ({} times){}",
-                              bound.gpus, context.gpus, significant(bound.gpu_ratio, 3),
-                              bound.usd ? fmt::format("; {} USD", significant(*bound.usd)) : ""));
+    page.labelled(
+        "lower bound",
+        fmt::format("a perfect system needs {} GPU{}, this run used {} ({} times){}", bound.gpus,
+                    bound.gpus == 1 ? "" : "s", context.gpus, significant(bound.gpu_ratio, 3),
+                    bound.usd ? fmt::format("; {} USD", significant(*bound.usd)) : ""));
     page.labelled("", context.lower_bound->reason);
   }
 }

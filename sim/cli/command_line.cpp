@@ -148,13 +148,19 @@ std::pair<const CommandSpec*, std::size_t> named_command(const std::vector<std::
   return {nullptr, 0};
 }
 
+/// Whether commands such as "word info" exist.
+bool names_group(const std::string& word) {
+  const std::vector<std::string> names = command_names();
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return name.rfind(word + " ", 0) == 0; });
+}
+
+bool asks_for_help(const std::string& word) { return word == "--help" || word == "-h"; }
+
 [[noreturn]] void unknown_command(const std::vector<std::string>& words) {
   std::string written = words[0];
   const std::vector<std::string> names = command_names();
-  const bool group = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    return name.rfind(written + " ", 0) == 0;
-  });
-  if (group && words.size() > 1) written += " " + words[1];
+  if (names_group(written) && words.size() > 1) written += " " + words[1];
   const std::string nearest = nearest_name(written, names);
   throw InputError("headroom",
                    fmt::format("expected a command ({}), got {}; {}", fmt::join(names, ", "),
@@ -167,7 +173,8 @@ int dispatch(const std::vector<std::string>& words) {
   if (words.empty()) {
     throw InputError("headroom", "expected a command, got nothing; see `headroom --help`");
   }
-  if (words[0] == "--help" || words[0] == "-h") {
+  const bool group_help = words.size() == 2 && asks_for_help(words[1]) && names_group(words[0]);
+  if (asks_for_help(words[0]) || (group_help && find_command(words[0]) == nullptr)) {
     print(program_help());
     return kExitYes;
   }
@@ -177,7 +184,7 @@ int dispatch(const std::vector<std::string>& words) {
   if (command == nullptr) unknown_command(rest);
   rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(taken));
   for (std::string& word : rest) {
-    if (word == "-h") word = "--help";
+    if (asks_for_help(word)) word = "--help";
   }
   const Invocation call = parse_invocation(*command, rest);
   if (call.has("help")) {

@@ -6,6 +6,6 @@
 #include "sim/cli/terminal.h"
 
 int main(int count, char** words) {
-  headroom::ignore_closed_pipes();
+  headroom::ignore_write_signals();
   return headroom::run_program(std::vector<std::string>(words + 1, words + count));
 }

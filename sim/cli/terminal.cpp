@@ -68,6 +68,9 @@ void watch_interrupts() {
   std::signal(SIGINT, on_interrupt);
 }
 
-void ignore_closed_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+void ignore_write_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
 
 }  // namespace headroom

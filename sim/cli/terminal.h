@@ -23,7 +23,8 @@ void complain(std::string_view line);
 /// program.
 [[nodiscard]] const std::atomic<bool>& interrupted();
 void watch_interrupts();
-/// A closed pipe becomes an error code instead of a signal.
-void ignore_closed_pipes();
+/// A closed pipe and a file at its size limit become error codes instead of signals that end the
+/// program in the middle of a file.
+void ignore_write_signals();
 
 }  // namespace headroom

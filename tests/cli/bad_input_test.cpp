@@ -175,6 +175,8 @@ std::vector<Case> command_cases() {
       called("full disk for Markdown", "run s.json --quiet --markdown /dev/full", "/dev/full: "),
       called("full disk for requests", "run s.json --quiet --requests-csv /dev/full",
              "/dev/full: "),
+      called("file at its size limit",
+             "HEADROOM: ulimit -f 1; \"$HEADROOM\" run s.json --quiet --json r.json", "r.json: "),
       called("full disk for stdout", "HEADROOM: \"$HEADROOM\" run s.json --quiet > /dev/full",
              "standard output: "),
       called("no database in the scenario's place", "run s.json --db s.json", "s.json: "),

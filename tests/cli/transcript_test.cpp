@@ -132,6 +132,7 @@ TEST_CASE("help opens with two examples and names every command") {
     CHECK(own.out.rfind("Examples:\n", 0) == 0);
   }
   CHECK(folder.headroom("help run").out == folder.headroom("run --help").out);
+  CHECK(folder.headroom("trace --help").out == folder.headroom("--help").out);
 }
 
 TEST_CASE("the exit codes are documented") {

@@ -105,6 +105,21 @@ bool ends_with_registration(const SourceFile& file) {
          code.find_first_not_of(" \t};", at) == std::string::npos;
 }
 
+/// Property checks whose verdict nobody looks at: rc::check returns it and fails nothing itself.
+std::vector<std::string> unheeded_properties(const SourceFile& file) {
+  static const std::regex call(R"(\brc::check\s*\()");
+  static const std::regex heeded(R"(((CHECK|REQUIRE)\s*\(|=|\breturn\b)\s*rc::check\s*\()");
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < file.code.size(); ++i) {
+    const std::string before = i == 0 ? "" : file.code[i - 1];
+    if (std::regex_search(file.code[i], call) &&
+        !std::regex_search(before + " " + file.code[i], heeded)) {
+      found.push_back(file.at(i) + ": write CHECK(rc::check(...))");
+    }
+  }
+  return found;
+}
+
 bool is_registered(const std::string& name) {
   using namespace headroom;
   return PolicyRegistry<BatchPolicy>::instance().find(name) != nullptr ||
@@ -251,6 +266,20 @@ TEST_CASE("no source promises work to come") {
       if (std::regex_search(file.lines[i], word))
         found.push_back(file.at(i) + ": unfinished work is an issue, not a comment");
     }
+  }
+  INFO(joined(found));
+  CHECK(found.empty());
+}
+
+TEST_CASE("a property that fails fails its test: every verdict of RapidCheck is checked") {
+  CHECK(unheeded_properties(file_with("  rc::check([] {});")).size() == 1);
+  CHECK(unheeded_properties(file_with("  CHECK(rc::check([] {}));")).empty());
+  CHECK(unheeded_properties(file_with("  CHECK(\n      rc::check([] {}));")).empty());
+  CHECK(unheeded_properties(file_with("  const bool held = rc::check([] {});")).empty());
+
+  std::vector<std::string> found;
+  for (const SourceFile& file : headroom::laws::source_files(kRoot, {"tests"})) {
+    for (const std::string& line : unheeded_properties(file)) found.push_back(line);
   }
   INFO(joined(found));
   CHECK(found.empty());

@@ -116,7 +116,7 @@ std::vector<std::string> shared_tables() {
 }  // namespace
 
 TEST_CASE("what is written in any type, encoding, codec and page version is read back") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const auto rows = *rc::gen::inRange<std::size_t>(0, 120);
     std::vector<Column> columns;
     const auto count = *rc::gen::inRange<std::size_t>(1, 5);
@@ -129,7 +129,7 @@ TEST_CASE("what is written in any type, encoding, codec and page version is read
       for (std::size_t row = 0; row < rows; ++row)
         RC_ASSERT(read_at(table.columns()[i], row) ==
                   expected(columns[i].values[row], columns[i].physical));
-  });
+  }));
 }
 
 TEST_CASE("a file made byte by byte is read as the format's specification says") {
