@@ -1,0 +1,139 @@
+#include <utility>
+#include <vector>
+
+#include "tests/catch.h"
+#include "tests/toy_world.h"
+
+using namespace headroom;
+using namespace headroom::toy;
+
+namespace {
+
+/// Runs whatever is there, at once.
+class Everything final : public BatchPolicy {
+ public:
+  void next_batch(BatchPlan& plan) override {
+    while (plan.waiting_count() > 0) plan.admit(plan.waiting(0));
+    for (std::size_t i = 0; i < plan.running_count(); ++i) {
+      const RequestView request = plan.running(i);
+      if (plan.grow(request, request.missing())) plan.schedule(request, request.missing());
+    }
+  }
+};
+
+struct Seen {
+  std::int64_t requests;
+  std::int64_t prompt;
+  std::int64_t waiting;
+};
+
+/// Notes what it sees of the only replica.
+class Watching final : public RoutingPolicy {
+ public:
+  explicit Watching(std::vector<Seen>& seen) : seen_(seen) {}
+  [[nodiscard]] ReplicaId route(const RequestView& /*request*/, const ClusterView& cluster,
+                                RandomStream& /*random*/) override {
+    const ReplicaId only(0);
+    seen_.push_back({cluster.outstanding_requests(only),
+                     cluster.outstanding_prompt_tokens(only).value(),
+                     cluster.waiting_requests(only)});
+    return only;
+  }
+
+ private:
+  std::vector<Seen>& seen_;
+};
+
+/// Holds request 0 until `retry` and notes whom it is asked about.
+class Holding final : public AdmissionPolicy {
+ public:
+  Holding(Instant retry, std::vector<std::uint32_t>& asked) : retry_(retry), asked_(asked) {}
+  [[nodiscard]] AdmissionDecision admit(const RequestView& request,
+                                        const ClusterView& cluster) override {
+    asked_.push_back(request.id().index());
+    if (request.id().index() == 0 && cluster.now() < retry_)
+      return AdmissionDecision::hold_until(retry_);
+    return AdmissionDecision::accept();
+  }
+
+ private:
+  Instant retry_;
+  std::vector<std::uint32_t>& asked_;
+};
+
+/// One replica whose iterations last 1 ms.
+struct OneReplica {
+  explicit OneReplica(std::vector<RequestSpec> requests, ReplicaShape shape = {})
+      : source(std::move(requests)), setup(world(source)) {
+    setup.replicas.push_back(replica(std::make_unique<Everything>(), cost, shape));
+  }
+  ListSource source;
+  LineCost cost{LineCostTerms{}};
+  SimulationSetup setup;
+};
+
+}  // namespace
+
+TEST_CASE("a router sees what is on its way, and nothing of what has left") {
+  // 100 prompt tokens and one of output leave after one iteration of 1 ms; at 10 ms two more come.
+  OneReplica one({request(Duration(0), 100, 1), request(10 * kMillisecond, 7, 1),
+                  request(10 * kMillisecond, 5, 1)});
+  std::vector<Seen> seen;
+  one.setup.routing = std::make_unique<Watching>(seen);
+  const Metrics metrics = simulate(std::move(one.setup));
+  CHECK(metrics.finished == 3);
+  CHECK(metrics.end.ns() == (11 * kMillisecond).value());
+  REQUIRE(seen.size() == 3);
+  CHECK(seen[1].requests == 0);
+  CHECK(seen[1].prompt == 0);
+  CHECK(seen[2].requests == 1);
+  CHECK(seen[2].prompt == 7);
+  CHECK(seen[2].waiting == 1);
+}
+
+TEST_CASE("what happens at the time limit still happens, a nanosecond later nothing does") {
+  const Duration limit = 5 * kMillisecond;
+  OneReplica one({request(limit, 1, 1), request(limit + kNanosecond, 1, 1)});
+  one.setup.time_limit = Instant() + limit;
+  const Metrics metrics = simulate(std::move(one.setup));
+  CHECK(metrics.arrived == 1);
+  CHECK(metrics.finished == 0);
+  CHECK(metrics.live_at_end == 1);
+}
+
+TEST_CASE("who arrives goes before who is asked again in that instant") {
+  const Instant retry = Instant() + 2 * kMillisecond;
+  OneReplica one({request(Duration(0), 1, 1), request(2 * kMillisecond, 1, 1)});
+  std::vector<std::uint32_t> asked;
+  one.setup.admission = std::make_unique<Holding>(retry, asked);
+  CHECK(simulate(std::move(one.setup)).finished == 2);
+  CHECK(asked == std::vector<std::uint32_t>{0, 1, 0});
+}
+
+TEST_CASE("an answer ends where the model's length does, and is counted") {
+  // 90 + 30 tokens in a model of 100: 10 of output; a prompt of 100 leaves no room for any.
+  ReplicaShape shape;
+  shape.max_model_len = 100;
+  OneReplica one({request(Duration(0), 90, 30), request(Duration(0), 100, 1)}, shape);
+  Recorder recorder;
+  one.setup.sinks.push_back(&recorder);
+  const Metrics metrics = simulate(std::move(one.setup));
+  CHECK(metrics.truncated == 1);
+  REQUIRE(recorder.finished.size() == 1);
+  CHECK(recorder.finished[0].finish.ns() == (10 * kMillisecond).value());
+  REQUIRE(recorder.rejected.size() == 1);
+  CHECK(recorder.rejected[0].reason == RejectReason::prompt_too_long);
+}
+
+TEST_CASE("samples of a long run stay few and evenly apart") {
+  // Three hours at one sample a second: 2,048 are reached twice and a little, so they end 8 s
+  // apart.
+  OneReplica one({request(Duration(0), 1, 1), request(3 * kHour, 1, 1)});
+  const Metrics metrics = simulate(std::move(one.setup));
+  CHECK(metrics.sample_interval == 8 * kSecond);
+  REQUIRE(metrics.samples.size() > 1024);
+  CHECK(metrics.samples.size() <= 2048);
+  for (std::size_t i = 1; i < metrics.samples.size(); ++i) {
+    REQUIRE(metrics.samples[i].time - metrics.samples[i - 1].time == 8 * kSecond);
+  }
+}
