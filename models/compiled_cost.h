@@ -7,10 +7,10 @@
 // cached). Everything is integer fixed point.
 //
 // Law: for decodes only, price equals its decode line; time never falls with more tokens or more
-// context; the ledger's amounts sum to the price; `charge_decodes` equals repeated `charge`. Cost:
-// O(1) a call plus O(chunks), no allocation; 1 to 3 MB of tables. Pipeline stages are taken equal
-// to the slowest, which holds the LM head: throughput is right, latency a little high. Not here:
-// the tables' workings (models/cost_tables.h), where an operator's time comes from
+// context; the ledger's amounts sum to the price; `charge_decodes` equals repeated `charge`.
+// Cost: O(1) a call plus O(chunks), no allocation; 1 to 3 MB of tables. Pipeline stages are taken
+// equal to the slowest, which holds the LM head: throughput is right, latency a little high.
+// Not here: the tables' workings (models/cost_tables.h), where an operator's time comes from
 // (models/operator_cost.h and its implementations).
 #pragma once
 

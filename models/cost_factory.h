@@ -1,8 +1,8 @@
 // The one way from words to a cost model: "roofline", "table:PATH" or "linear:NAME".
 //
-// Law: the same arguments give the same tables, bit for bit. Cost: 5 to 50 ms and a few MB a call;
-// replicas of one kind share the result. Not here: the models themselves (roofline_cost.h,
-// table_cost.h, linear_cost.h).
+// Law: the same arguments give the same tables, bit for bit.
+// Cost: 5 to 50 ms and a few MB a call; replicas of one kind share the result.
+// Not here: the models themselves (roofline_cost.h, table_cost.h, linear_cost.h).
 #pragma once
 
 #include <array>

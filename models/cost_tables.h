@@ -1,8 +1,9 @@
 // The flat tables a compiled cost consists of: integer fixed point, read in O(1).
 //
 // Law: a table's value never falls with growing count, context, chunk or cached prefix; amounts
-// booked to a ledger sum to the value. Cost: one or two cache lines a look-up, no division, no
-// allocation. Not here: what the tables hold (models/compiled_cost.cpp).
+// booked to a ledger sum to the value.
+// Cost: one or two cache lines a look-up, no division, no allocation.
+// Not here: what the tables hold (models/compiled_cost.cpp).
 #pragma once
 
 #include <algorithm>

@@ -8,8 +8,9 @@
 // `simdistserve`), so that its results can be compared with ours.
 //
 // Law: decode lines and prices round the same fixed-point sum to the nearest nanosecond, so a price
-// equals its line. Cost: O(1) a decode batch, O(chunks) a prefill. Not here: any other model,
-// device or precision than the table's.
+// equals its line.
+// Cost: O(1) a decode batch, O(chunks) a prefill.
+// Not here: any other model, device or precision than the table's.
 #pragma once
 
 #include <cstdint>

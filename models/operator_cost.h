@@ -1,9 +1,9 @@
 // What one operator costs on one device: the line between kernel times and the tables compiled from
 // them.
 //
-// Law: times are positive and finite, and `launch` never exceeds `seconds`. Cost: used while
-// compiling only, never in a simulation. Not here: how operators make an iteration
-// (models/compiled_cost.h).
+// Law: times are positive and finite, and `launch` never exceeds `seconds`.
+// Cost: used while compiling only, never in a simulation.
+// Not here: how operators make an iteration (models/compiled_cost.h).
 #pragma once
 
 #include "models/operators.h"

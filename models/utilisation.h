@@ -5,8 +5,9 @@
 // the powers tried). Compute time is FLOPs over (compute share x dense peak), memory time bytes
 // over (memory share x data-sheet bandwidth).
 //
-// Law: shares are in (0, 1.05], times positive. Cost: plain data. Not here: the formulas
-// (models/roofline_cost.cpp), single measured points (profiles/).
+// Law: shares are in (0, 1.05], times positive.
+// Cost: plain data.
+// Not here: the formulas (models/roofline_cost.cpp), single measured points (profiles/).
 #pragma once
 
 #include <array>

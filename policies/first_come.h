@@ -1,6 +1,7 @@
 // What policies that serve their queue strictly in order have in common.
 //
-// Law: what is dropped could not run even on an empty replica. Cost: O(1).
+// Law: what is dropped could not run even on an empty replica.
+// Cost: O(1).
 // Not here: the order itself; policies take waiting(0) or stop.
 #pragma once
 

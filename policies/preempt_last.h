@@ -1,7 +1,8 @@
 // Making room the way vLLM and Sarathi-Serve do: the request admitted last gives way.
 //
-// Law: a request that is scheduled or in flight is never the victim. Cost: O(running) a preemption,
-// which is rare. Not here: when to preempt; that is each policy's own rule.
+// Law: a request that is scheduled or in flight is never the victim.
+// Cost: O(running) a preemption, which is rare.
+// Not here: when to preempt; that is each policy's own rule.
 #pragma once
 
 #include <cstddef>

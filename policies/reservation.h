@@ -1,8 +1,9 @@
 // KV reserved once, at admission, for a request's whole life: what schedulers without paging do.
 //
 // Source of the three variants: Kwon et al., "Efficient Memory Management for Large Language Model
-// Serving with PagedAttention", SOSP 2023, section 6.1 (its Orca baselines). Law: for one request,
-// oracle <= pow2 <= max, as long as predictions hold. Cost: O(1).
+// Serving with PagedAttention", SOSP 2023, section 6.1 (its Orca baselines).
+// Law: for one request, oracle <= pow2 <= max, as long as predictions hold.
+// Cost: O(1).
 #pragma once
 
 #include <algorithm>

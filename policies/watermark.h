@@ -1,7 +1,8 @@
 // Blocks that an admission must leave free, so that running requests can grow for a while before
 // one must be preempted.
 //
-// Source: vLLM's v0 block manager: int(watermark * blocks), watermark 0.01. Cost: O(1).
+// Source: vLLM's v0 block manager: int(watermark * blocks), watermark 0.01.
+// Cost: O(1).
 #pragma once
 
 #include "sim/policy.h"

@@ -3,9 +3,10 @@
 // Method: MSER-5 cuts the warm-up (White, Cobb and Spratt, "A comparison of five steady-state
 // truncation heuristics for simulation", Simulation 2000); the rest is split into 40 batches, or 20
 // where the means of 40 are still correlated; Student's t over the batch means, widened by their
-// correlation where even 20 have one. Law: never s/sqrt(n) over single requests, which neighbours
-// make too narrow. Cost: O(n), 16 bytes for every five values. Not a statement about model error:
-// it covers workload variation only.
+// correlation where even 20 have one.
+// Law: never s/sqrt(n) over single requests, which neighbours make too narrow.
+// Cost: O(n), 16 bytes for every five values. Not a statement about model error: it covers workload
+// variation only.
 #pragma once
 
 #include <cstdint>

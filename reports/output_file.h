@@ -1,7 +1,7 @@
 // One result file: complete under its name, or not there at all.
 //
-// Bytes go to a temporary file beside the target; `commit` flushes, fsyncs and renames it. Law:
-// without a successful `commit` the target is as it was and no partial file is left. "-" is
+// Bytes go to a temporary file beside the target; `commit` flushes, fsyncs and renames it.
+// Law: without a successful `commit` the target is as it was and no partial file is left. "-" is
 // standard output; a target that exists and is no regular file (a pipe, a device) is written in
 // place, for renaming over it would destroy it. Errors: InputError naming the path, for everything
 // the system refuses (no such folder, not writable, disk full).

@@ -1,9 +1,10 @@
 // One line on stderr that says how far a long simulation is.
 //
 // A MetricsSink that looks on. On a terminal the line appears after one second and is rewritten in
-// place; elsewhere a full line is printed every 30 s; with Progress::Where::nowhere, never. Law: it
-// writes to stderr only and changes nothing in the simulation: this is the one place that looks at
-// the wall clock. Cost: one clock reading per 64 finished requests.
+// place; elsewhere a full line is printed every 30 s; with Progress::Where::nowhere, never.
+// Law: it writes to stderr only and changes nothing in the simulation: this is the one place that
+// looks at the wall clock.
+// Cost: one clock reading per 64 finished requests.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,8 @@
 //
 // Law: quantiles are nearest-rank (the ceil(q*n)-th smallest), hence values that occurred; p50 <=
 // p90 <= p95 <= p99 <= max. From a column they are exact; from a LogHistogram off by less than 1
-// part in 1024. Cost: O(n) by selection, no sort, no copy: the column is reordered in place.
+// part in 1024.
+// Cost: O(n) by selection, no sort, no copy: the column is reordered in place.
 #pragma once
 
 #include <cstdint>

@@ -2,8 +2,9 @@
 //
 // Law: every arrived request that left the system has exactly one line, in the order in which they
 // left; times are exact decimals of the integer nanoseconds, so that the file holds all that the
-// simulation knew. Cost: no memory that grows with the run. Columns: kRequestsCsvHeader; empty
-// where a request has no such figure.
+// simulation knew.
+// Cost: no memory that grows with the run. Columns: kRequestsCsvHeader; empty where a request has
+// no such figure.
 #pragma once
 
 #include <string>

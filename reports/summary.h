@@ -5,8 +5,9 @@
 // Laws: quantiles ascend; goodput <= request throughput; joint attainment <= each separate one;
 // shares of one table sum to 1; rejected and unfinished requests miss the SLO. Rates are over the
 // span: first arrival to last finish (to the end of the run where a time limit left requests
-// unfinished). Cost: O(requests), 8 bytes a request at a time. Not here: files, formatting,
-// comparison of runs.
+// unfinished).
+// Cost: O(requests), 8 bytes a request at a time.
+// Not here: files, formatting, comparison of runs.
 #pragma once
 
 #include <array>
@@ -41,8 +42,8 @@ struct PerfectSystem {
 struct ReportContext {
   std::string scenario;         ///< name
   std::string scenario_digest;  ///< hex
-  std::string
-      cost_digest;  ///< of the prices (sim/cost_digest.h), then of the profile store, if any
+  /// Of the prices (sim/cost_digest.h), then of the profile store, if any.
+  std::string cost_digest;
   std::uint64_t seed = 0;
   std::string tool_version;
   std::string model;

@@ -2,8 +2,8 @@
 //
 // Law: what comes out holds no control character and no broken UTF-8, so a scenario's name can
 // neither move the cursor nor break a table. Width counts columns: wide East Asian characters and
-// everything beyond as two, so that a line is never longer than promised. Not here: colour,
-// numbers.
+// everything beyond as two, so that a line is never longer than promised.
+// Not here: colour, numbers.
 #pragma once
 
 #include <cstddef>

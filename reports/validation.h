@@ -1,9 +1,11 @@
 // How far predictions are from measured serving points: errors, their statistics, their tables.
 //
-// An error is predicted / measured - 1. Laws: every point is counted once, as scored, doubtful or
-// unpredicted; medians and p90 are nearest-rank, hence values that occurred; which points
-// calibration may look at follows from what ran alone, so repeats of one configuration stay on one
-// side. Cost: O(points log points). Not here: how predictions are made (sim/cli/validate_run.h).
+// An error is predicted / measured - 1.
+// Laws: every point is counted once, as scored, doubtful or unpredicted; medians and p90 are
+// nearest-rank, hence values that occurred; which points calibration may look at follows from what
+// ran alone, so repeats of one configuration stay on one side.
+// Cost: O(points log points).
+// Not here: how predictions are made (sim/cli/validate_run.h).
 #pragma once
 
 #include <array>

@@ -2,7 +2,8 @@
 //
 // Law: nothing illegal can be planned. Each call checks its requirements; a broken one stops the
 // run naming the policy. What a call changes (blocks taken, queue order) is visible to the next
-// call of the same decision. Cost: O(1) a call except where stated; no allocation once warm.
+// call of the same decision.
+// Cost: O(1) a call except where stated; no allocation once warm.
 #pragma once
 
 #include <cstdint>

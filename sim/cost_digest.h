@@ -2,8 +2,8 @@
 //
 // Law: two models with the same prices at the probed shapes have the same digest; any change of
 // tables, constants, profile data or code that moves one of those prices changes it. Reports carry
-// it, so that a comparison can tell a change of costs from a change of policy. Cost: some 400
-// prices, well under a millisecond.
+// it, so that a comparison can tell a change of costs from a change of policy.
+// Cost: some 400 prices, well under a millisecond.
 #pragma once
 
 #include <cstdint>

@@ -33,8 +33,8 @@ struct PrefillChunk {
 /// All that the price of an iteration depends on.
 struct BatchShape {
   std::int64_t decodes = 0;  ///< requests that compute exactly one token on top of cached KV
-  std::int64_t decode_context =
-      0;  ///< sum over decodes of the context length, the new token included
+  /// Sum over decodes of the context length, the new token included.
+  std::int64_t decode_context = 0;
   std::int64_t padded_decodes = 0;  ///< further rows computed without use (static batching, holes)
   std::span<const PrefillChunk> prefills{};
   Bytes host_transfer{0};  ///< KV swapped to or from host memory before the iteration starts

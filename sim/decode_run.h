@@ -1,8 +1,9 @@
 // Arithmetic of a run of equal decode iterations.
 //
 // Between two changes of a batch, iteration i of n decodes lasts d_i = floor((first + i * step) /
-// 2^20) ns: a line of the cost model (DecodeLine) read at contexts S, S + n, S + 2n, ... Law: every
-// result equals the loop over single iterations, to the nanosecond. Cost: O(log) a sum.
+// 2^20) ns: a line of the cost model (DecodeLine) read at contexts S, S + n, S + 2n, ...
+// Law: every result equals the loop over single iterations, to the nanosecond.
+// Cost: O(log) a sum.
 #pragma once
 
 #include <cstdint>

@@ -3,8 +3,9 @@
 // Law: events leave in order of (time, phase, subject, sequence number of insertion). The subject
 // comes before the sequence so that simultaneous events of different replicas keep their order when
 // runs of iterations are compressed and fewer events are inserted. The clock never goes back:
-// inserting before the last popped time is a bug. Cost: a binary heap in one vector, O(log n) with
-// n about the number of replicas; no allocation once warm.
+// inserting before the last popped time is a bug.
+// Cost: a binary heap in one vector, O(log n) with n about the number of replicas; no allocation
+// once warm.
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // A log-linear histogram of non-negative 64-bit values.
 //
 // Law: a value and the representative of its bin differ by less than 1 part in 1024 of the value;
-// values below 1024 are exact. Merging two histograms equals filling one. Cost: O(1) an add; 8
-// bytes a bin, bins grow on demand.
+// values below 1024 are exact. Merging two histograms equals filling one.
+// Cost: O(1) an add; 8 bytes a bin, bins grow on demand.
 #pragma once
 
 #include <bit>

@@ -2,11 +2,12 @@
 //
 // Law: one code path, three results. Where a document is read, each call checks and stores a member
 // and notes value and source (`headroom run --explain-config`, the scenario's digest); where none
-// is, the same calls build the JSON Schema
-// (`headroom schema`). So neither can disagree with what is accepted.
+// is, the same calls build the JSON Schema (`headroom schema`). So neither can disagree with what
+// is accepted.
 // Law: every mistake is one InputError `file: /json/pointer: expected X, got Y; remedy`; a key
-// nobody asked for is one. Cost: linear in keys times fields of an object. Not here: what scenarios
-// hold (sim/scenario_reader.cpp).
+// nobody asked for is one.
+// Cost: linear in keys times fields of an object.
+// Not here: what scenarios hold (sim/scenario_reader.cpp).
 #pragma once
 
 #include <cstdint>

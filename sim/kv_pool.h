@@ -1,8 +1,8 @@
 // KV blocks of one replica: how many exist, how many are free, on the device and in host memory.
 //
 // Law: free + held by requests == total, always, on both sides.
-// Cost: two integer operations. Not here: which blocks hold which prefix (a cache policy's
-// business).
+// Cost: two integer operations.
+// Not here: which blocks hold which prefix (a cache policy's business).
 #pragma once
 
 #include "sim/check.h"

@@ -1,9 +1,10 @@
 // log, exp and pow whose bits do not depend on the CPU.
 //
 // glibc selects variants of these by CPU at run time and their last bits differ; a simulation
-// therefore uses these. Law: results depend on the argument's bits only (compiled with
-// -ffp-contract=off). Error: at most 2 ulp for log and exp over their whole range, 1e-13 relative
-// for pow with results in [1e-300, 1e300].
+// therefore uses these.
+// Law: results depend on the argument's bits only (compiled with -ffp-contract=off). Error: at most
+// 2 ulp for log and exp over their whole range, 1e-13 relative for pow with results in [1e-300,
+// 1e300].
 #pragma once
 
 namespace headroom {

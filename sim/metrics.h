@@ -128,10 +128,10 @@ struct Metrics {
   std::vector<ClusterSample> samples;  ///< evenly spaced; spacing doubles when there are too many
   Duration sample_interval{0};
   CostLedger ledger;
-  std::uint64_t events =
-      0;  ///< handled; depends on the compression of runs, so reports leave it out
-  std::uint64_t decision_digest =
-      0;  ///< over every admission, token milestone, preemption, finish with its time
+  /// Handled; depends on the compression of runs, so reports leave it out.
+  std::uint64_t events = 0;
+  /// Over every admission, token milestone, preemption, finish with its time.
+  std::uint64_t decision_digest = 0;
 
   [[nodiscard]] std::uint64_t total_rejected() const {
     std::uint64_t sum = 0;

@@ -2,16 +2,16 @@
 //
 // A flow holds its links while its bytes drain, then lands after the latency of its path: alone it
 // takes bytes / bandwidth + latency. Whenever a flow starts or drains, all rates are found anew by
-// progressive filling (Bertsekas and Gallager, Data Networks, 1992, section 6.5.2). Laws: no link
-// carries more than its capacity. Each draining flow crosses a link on which no flow is faster and
-// whose idle capacity is below one rate unit per flow. Every byte is counted once on every link
-// that its flow crosses. Same calls, same instants. Rounding: bytes and rates are integers, 2^-32
-// byte and 2^-32 byte per nanosecond (0.23 B/s); capacities and shares are rounded down. A flow
-// drains at the first whole nanosecond by which all of its bytes are through; what its last
-// nanosecond could have carried beyond is left idle.
+// progressive filling (Bertsekas and Gallager, Data Networks, 1992, section 6.5.2).
+// Laws: no link carries more than its capacity. Each draining flow crosses a link on which no flow
+// is faster and whose idle capacity is below one rate unit per flow. Every byte is counted once on
+// every link that its flow crosses. Same calls, same instants. Rounding: bytes and rates are
+// integers, 2^-32 byte and 2^-32 byte per nanosecond (0.23 B/s); capacities and shares are rounded
+// down. A flow drains at the first whole nanosecond by which all of its bytes are through; what its
+// last nanosecond could have carried beyond is left idle.
 // Cost: a change of rates is O(rounds * (links in use + flows * path length)), at most one round a
-// link in use; none for calls in between. No allocation once warm. Not here: the route
-// (sim/topology.h), packets, congestion control, retransmission.
+// link in use; none for calls in between. No allocation once warm.
+// Not here: the route (sim/topology.h), packets, congestion control, retransmission.
 #pragma once
 
 #include <cstdint>

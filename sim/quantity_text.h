@@ -3,10 +3,10 @@
 // Law: a text is one non-negative decimal number and one unit that the kind knows; the space
 // between them is optional, nothing else is. NaN, infinities, negatives, a missing or unknown unit,
 // amounts out of range, and amounts above 0 that round to 0 are refused with InputError, whose
-// message names the accepted units and the nearest one. Law: parsing what `to_text` printed gives
-// the same value back. Durations and bytes with up to 19 digits are computed in integers: exact,
-// else rounded to nearest, halves up. Cost: load time only. No locale, no errno. Memory is bounded
-// by the length of the text.
+// message names the accepted units and the nearest one.
+// Law: parsing what `to_text` printed gives the same value back. Durations and bytes with up to 19
+// digits are computed in integers: exact, else rounded to nearest, halves up.
+// Cost: load time only. No locale, no errno. Memory is bounded by the length of the text.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,10 @@
 // Named random streams and our own distributions.
 //
 // Law: a stream is a function of (seed, purpose, entity) alone; drawing from one never shifts
-// another. Values use only
-// + - * / sqrt and our own log/exp/pow (sim/math.h), so the same bytes come out on every CPU and
-// compiler. Generator: xoshiro256++ seeded through splitmix64 (Blackman and Vigna, 2019; public
-// domain algorithms). Not here: std::*_distribution, whose results differ between standard
-// libraries.
+// another. Values use only + - * / sqrt and our own log/exp/pow (sim/math.h), so the same bytes
+// come out on every CPU and compiler. Generator: xoshiro256++ seeded through splitmix64 (Blackman
+// and Vigna, 2019; public domain algorithms).
+// Not here: std::*_distribution, whose results differ between standard libraries.
 #pragma once
 
 #include <array>

@@ -3,10 +3,11 @@
 // An iteration starts when the replica is free and something may run: the batch policy plans it,
 // the cost model prices it, one event ends it. Runs of equal decode iterations are one event; an
 // arrival cuts the run at the next iteration boundary, exactly where the plain path would look at
-// its queue again. Laws: KV blocks conserved; a request is in at most one batch; a replica with
-// work always has an event pending; the compressed path gives the same bytes as the plain one
-// (tests/laws/fast_path_test.cpp). Cost: O(requests in the batch) a run of iterations, no
-// allocation once warm.
+// its queue again.
+// Laws: KV blocks conserved; a request is in at most one batch; a replica with work always has an
+// event pending; the compressed path gives the same bytes as the plain one
+// (tests/laws/fast_path_test.cpp).
+// Cost: O(requests in the batch) a run of iterations, no allocation once warm.
 #pragma once
 
 #include <cstdint>
@@ -156,8 +157,8 @@ class Replica final : public ReplicaEngine {
   std::uint32_t next_generation_ = 0;
   bool decision_requested_ = false;
   bool running_changed_ = false;  ///< some entry of running_ left
-  bool plan_changed_something_ =
-      false;  ///< a plan without a batch still preempted, dropped or swapped
+  /// A plan without a batch still preempted, dropped or swapped.
+  bool plan_changed_something_ = false;
   Bytes plan_swapped_{0};
   Duration stall_clock_{0};
   Instant busy_since_;

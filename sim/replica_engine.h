@@ -1,8 +1,8 @@
 // What the simulation asks of a replica, whatever happens inside.
 //
 // Two kinds exist: `Replica` (sim/replica.h), iteration-level batching under a batch policy, and
-// `StageQueues` (sim/stage_queues.h), FIFO queues before each pipeline stage. Cost: one virtual
-// call an event, none a token.
+// `StageQueues` (sim/stage_queues.h), FIFO queues before each pipeline stage.
+// Cost: one virtual call an event, none a token.
 #pragma once
 
 #include <cstddef>

@@ -83,8 +83,8 @@ struct WorkloadSpec {
   std::string format = "auto";
   double rate_scale = 1;    ///< arrivals come this many times faster
   std::uint64_t limit = 0;  ///< at most so many requests; 0: all
-  std::optional<Duration> window_start{},
-      window_end{};  ///< only arrivals in [start, end), measured from the first
+  /// Only arrivals in [start, end), measured from the first.
+  std::optional<Duration> window_start{}, window_end{};
 
   /// Generator by name instead of `arrivals`, `prompt` and `output`: w-lcg, w-lcg-512-64,
   /// burstgpt-like; empty: none.

@@ -2,8 +2,9 @@
 //
 // Law: any bytes give either a tree within the bounds below or one InputError with
 // file:line:column; object members keep the order of the text and are unique. Numbers keep their
-// digits, so nothing is lost before a field says what it wants. Cost: linear in the text. Not here:
-// what a key means (sim/json_cursor.h).
+// digits, so nothing is lost before a field says what it wants.
+// Cost: linear in the text.
+// Not here: what a key means (sim/json_cursor.h).
 #pragma once
 
 #include <cstddef>

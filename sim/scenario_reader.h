@@ -1,9 +1,11 @@
 // From text to `Scenario`: one JSON file (comments allowed), overrides on top, every value checked.
 //
 // Law: any bytes give a scenario within its bounds or exactly one InputError naming place,
-// expectation, finding, remedy. Law: the digest depends on the effective values alone, not on their
-// order, layout, comments or who set them. Cost: load time only. Not here: whether models, devices,
-// engines and traces exist (sim/cli/assemble.h).
+// expectation, finding, remedy.
+// Law: the digest depends on the effective values alone, not on their order, layout, comments or
+// who set them.
+// Cost: load time only.
+// Not here: whether models, devices, engines and traces exist (sim/cli/assemble.h).
 #pragma once
 
 #include <cstdint>
@@ -24,8 +26,8 @@ enum class OverrideForm : std::uint8_t {
 
 /// `path=value` from outside the file. `path=null` takes the key out.
 struct ScenarioOverride {
-  std::string
-      path;  ///< dotted; lists by index, by "name", or "*" for all; a list of one may be skipped
+  /// Dotted; lists by index, by "name", or "*" for all; a list of one may be skipped.
+  std::string path;
   std::string value;
   ValueSource source = ValueSource::command_line;
   std::string origin;  ///< named in errors, e.g. "--seed"

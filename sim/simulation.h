@@ -43,12 +43,12 @@ struct SimulationSetup {
   std::vector<MetricsSink*> sinks{};  ///< outlive the run
   PredictorSetup predictor{};
   std::uint64_t seed = 1;
-  std::optional<Instant>
-      time_limit{};  ///< the run ends here at the latest; later events do not happen
+  /// The run ends here at the latest; later events do not happen.
+  std::optional<Instant> time_limit{};
   RunCompression compression = RunCompression::on;
   Tokens extra_output{0};  ///< further decode iterations a request (a simdistserve quirk)
-  Duration sample_interval =
-      kSecond;  ///< first spacing of time series; doubles beyond 2,048 samples
+  /// First spacing of time series; doubles beyond 2,048 samples.
+  Duration sample_interval = kSecond;
   const std::atomic<bool>* stop = nullptr;  ///< when it turns true, the run ends early
 };
 

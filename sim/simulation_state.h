@@ -35,8 +35,8 @@ struct SimulationState {
   std::vector<MetricsSink*> sinks;
   RequestSource* source = nullptr;
   Phase phase = Phase::arrival;  ///< of the event being handled
-  std::vector<ReplicaId>
-      ready;  ///< replicas to ask for a decision once this instant's events are in
+  /// Replicas to ask for a decision once this instant's events are in.
+  std::vector<ReplicaId> ready;
 
   [[nodiscard]] Instant now() const { return queue.now(); }
 

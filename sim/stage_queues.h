@@ -6,8 +6,8 @@
 // within a token budget, so batches may merge on the way. There is no KV accounting. With one stage
 // this is the same system as `Replica` under the policy `simdistserve`
 // (tests/oracle/simdistserve_test.cpp holds both to the same published runs).
-// Law: a request is in one queue or one step. Cost: O(requests in the step) an event; no
-// compression of runs.
+// Law: a request is in one queue or one step.
+// Cost: O(requests in the step) an event; no compression of runs.
 #pragma once
 
 #include <deque>
@@ -20,11 +20,11 @@
 namespace headroom {
 
 struct StageQueuesSetup {
-  std::vector<const CostModel*>
-      stages;  ///< cost of a step on each pipeline stage; outlive the simulation
+  /// Cost of a step on each pipeline stage; outlive the simulation.
+  std::vector<const CostModel*> stages;
   Tokens prefill_capacity{66'144};  ///< prompt tokens of one prefill step at most
-  Tokens decode_budget{
-      50'000};  ///< sum of contexts, new tokens included, of one decode step at most
+  /// Sum of contexts, new tokens included, of one decode step at most.
+  Tokens decode_budget{50'000};
 };
 
 class StageQueues final : public ReplicaEngine {

@@ -1,12 +1,13 @@
 // What is wired to what: devices, hosts and switches, and the links between them.
 //
 // Law: every connection is a pair of directed links, one a direction, each with the full bandwidth;
-// link 2i and 2i+1 are the two directions of one connection. Law: a route takes the fewest links,
-// then the least latency, then the smallest link ids in order from its start, so it is the same on
-// every run. Only switches and hosts pass traffic on: a device forwards nothing, which is how
-// NVLink without NVSwitch behaves. Cost: `route` and `bottleneck` search the graph, O((V + E) log
-// V) a destination; callers keep what they ask often. Not here: who shares a link at which time
-// (sim/network.h).
+// link 2i and 2i+1 are the two directions of one connection.
+// Law: a route takes the fewest links, then the least latency, then the smallest link ids in order
+// from its start, so it is the same on every run. Only switches and hosts pass traffic on: a device
+// forwards nothing, which is how NVLink without NVSwitch behaves.
+// Cost: `route` and `bottleneck` search the graph, O((V + E) log V) a destination; callers keep
+// what they ask often.
+// Not here: who shares a link at which time (sim/network.h).
 #pragma once
 
 #include <cstdint>
@@ -123,8 +124,8 @@ struct ClusterShape {
   LinkSpec fabric_link{};         ///< NVLink, a direction, per device; unused with NodeFabric::pcie
   LinkSpec pcie{};                ///< a device's PCIe link, a direction
   std::optional<LinkSpec> nic{};  ///< a node's network card, a direction; nothing: nodes are apart
-  std::optional<LinkSpec>
-      spine_port{};  ///< between a node's card and the spine; nothing: the card is the limit
+  /// Between a node's card and the spine; nothing: the card is the limit.
+  std::optional<LinkSpec> spine_port{};
 };
 
 /// Devices are numbered node by node. The kinds of the given links are set by their place. Throws

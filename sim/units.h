@@ -2,7 +2,8 @@
 //
 // Law: quantities of different kinds never mix; adding two instants, or bytes to tokens, does not
 // compile (tests/compile_fail). All operations are constexpr and cost what the bare integer or
-// double costs. Not here: text parsing ("200 ms"), which belongs to sim/quantity_text.h.
+// double costs.
+// Not here: text parsing ("200 ms"), which belongs to sim/quantity_text.h.
 #pragma once
 
 #include <compare>

@@ -1,7 +1,8 @@
 // When the requests of an open loop arrive: a renewal process on integer nanoseconds.
 //
 // Law: the first arrival is at 0, gaps are independent, times never go back; constant gaps do not
-// drift (the i-th arrival is the rounded i / rate). Cost: 2 to 150 ns an arrival.
+// drift (the i-th arrival is the rounded i / rate).
+// Cost: 2 to 150 ns an arrival.
 #pragma once
 
 #include <cstdint>

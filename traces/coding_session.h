@@ -3,8 +3,9 @@
 //
 // Law: one session is one trace, in order of time; a bundle's sessions share no clock, so its rows
 // have no offsets and come session by session. Block ids mean something inside one session only:
-// they are chained with its name. Cost: one session in memory at a time. Format: kv-cache-tester's
-// conversation files (block size 64).
+// they are chained with its name.
+// Cost: one session in memory at a time. Format: kv-cache-tester's conversation files (block size
+// 64).
 #pragma once
 
 #include <memory>

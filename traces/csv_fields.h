@@ -1,7 +1,7 @@
 // The fields of one CSV line (RFC 4180 without line breaks inside quotes).
 //
-// Law: joining the fields with commas gives the line back, quotes aside. Cost: O(length), no
-// allocation but for fields that hold doubled quotes.
+// Law: joining the fields with commas gives the line back, quotes aside.
+// Cost: O(length), no allocation but for fields that hold doubled quotes.
 #pragma once
 
 #include <deque>

@@ -1,7 +1,8 @@
 // Numbers and times of traces, read exactly.
 //
 // Law: the answer is the integer nearest to the text's value times 10^scale, halves up, whatever
-// its length: no value passes through a double. Cost: O(length); no allocation.
+// its length: no value passes through a double.
+// Cost: O(length); no allocation.
 #pragma once
 
 #include <cstdint>

@@ -4,8 +4,9 @@
 // Laws: the i-th request's lengths do not depend on scheduling; a closed loop has at most `clients`
 // requests outstanding; the next turn of a session, and the next request of a client, arrives
 // exactly when the last one left plus think time. A rejected request counts as left: its client or
-// session goes on. Cost: constant memory for the open loop, O(clients), O(live sessions). Build
-// them with make_source.h.
+// session goes on.
+// Cost: constant memory for the open loop, O(clients), O(live sessions). Build them with
+// make_source.h.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Lengths of one request after another, drawn or read, whatever decides when they arrive.
 //
 // Law: the i-th answer is a function of (workload, seed) alone: it does not depend on arrivals or
-// scheduling. Cost: 30 to 150 ns a drawn request; a shared prefix adds no work, its hashes are a
-// table.
+// scheduling.
+// Cost: 30 to 150 ns a drawn request; a shared prefix adds no work, its hashes are a table.
 #pragma once
 
 #include <array>

@@ -1,8 +1,9 @@
 // The lines of a file, of standard input, or of either compressed with zstd.
 //
 // Law: memory is bounded by `max_line_bytes` plus a fixed window, whatever the input; any bytes are
-// accepted and every failure is an InputError that names the place. Cost: one memchr a line; no
-// allocation once warm. Not here: what a line means.
+// accepted and every failure is an InputError that names the place.
+// Cost: one memchr a line; no allocation once warm.
+// Not here: what a line means.
 #pragma once
 
 #include <cstdint>

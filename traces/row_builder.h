@@ -1,7 +1,7 @@
 // What readers of all formats share: from the fields of a record to a checked row.
 //
-// Law: see trace_reader.h; every failure names the field's place. Not here: how a record is split
-// into fields.
+// Law: see trace_reader.h; every failure names the field's place.
+// Not here: how a record is split into fields.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,8 @@
 // Rows of formats that do not come in order of time: kept whole, then sorted.
 //
 // Law: rows leave in order of (time, order of arrival in the file). Memory is bounded by
-// kMaxSortedRows and kMaxStoredHashes. Not here: formats that are sorted already, which stream.
+// kMaxSortedRows and kMaxStoredHashes.
+// Not here: formats that are sorted already, which stream.
 #pragma once
 
 #include <cstdint>

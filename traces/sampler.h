@@ -1,8 +1,8 @@
 // Draws from a DistributionSpec, with all that does not change computed once.
 //
 // Law: a draw uses its stream only, and our own log/exp/pow: same stream, same bytes. Values are
-// clamped to [least, most], not redrawn: probability beyond a bound sits on it. Cost: 5 to 60 ns a
-// draw, one switch, no allocation.
+// clamped to [least, most], not redrawn: probability beyond a bound sits on it.
+// Cost: 5 to 60 ns a draw, one switch, no allocation.
 #pragma once
 
 #include <optional>
@@ -34,8 +34,8 @@ class Sampler {
   [[nodiscard]] double raw(RandomStream& random) const;
 
   DistributionSpec::Kind kind_;
-  double a_ = 0,
-         b_ = 0;  ///< parameters of the law: mean; shape and scale; mu and sigma; minimum and index
+  /// Parameters of the law: mean; shape and scale; mu and sigma; minimum and index.
+  double a_ = 0, b_ = 0;
   double least_ = 0, most_ = 0;
   std::optional<EmpiricalTable> table_;
 };

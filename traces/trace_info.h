@@ -2,7 +2,8 @@
 //
 // Law: counts and sums are exact; percentiles are those of LogHistogram (within 1 part in 1024).
 // Cost: constant memory but for the sets of sessions and prefix blocks seen (8 bytes a block, at
-// most kMaxInfoBlocks). Not here: what a system would do with the trace.
+// most kMaxInfoBlocks).
+// Not here: what a system would do with the trace.
 #pragma once
 
 #include <cstdint>

@@ -2,10 +2,10 @@
 //
 // Law: rows come in order of time, the first at offset 0; times are exact nanoseconds; every row
 // asks for 1 to kMaxRequestTokens tokens each way. What a file says beyond that is an InputError
-// with file:line:column. Cost: constant memory for every format but those marked `whole` (agent
-// recordings, whose rows are not in order of time: they are read whole, within kMaxSortedRows).
-// About 0.1 us a CSV row. Not here: what happens when a row arrives (sim/), or statistics of a
-// trace (trace_info.h).
+// with file:line:column.
+// Cost: constant memory for every format but those marked `whole` (agent recordings, whose rows are
+// not in order of time: they are read whole, within kMaxSortedRows). About 0.1 us a CSV row.
+// Not here: what happens when a row arrives (sim/), or statistics of a trace (trace_info.h).
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,8 @@
 //
 // Law: with start the window's start, a row at offset x arrives at (x - start) / rate_scale,
 // rounded to the nearest nanosecond, halves up, computed exactly; so order is kept, and scale 1
-// changes nothing. Cost: one row ahead in memory.
+// changes nothing.
+// Cost: one row ahead in memory.
 #pragma once
 
 #include <array>

@@ -5,7 +5,8 @@
 // (arrival), up (prompt), uo (output) in this order; t_0 = 0, t_i = t_{i-1} - ln(1 - ua) / rate;
 // lengths are the truncated values of piecewise linear quantile functions close to ShareGPT as
 // DistServe used it (means 750 and 196; DistServe, OSDI 2024, figure 7); prompt + output <= 2047.
-// The 512/64 variant draws ua only. Cost: 20 ns a request.
+// The 512/64 variant draws ua only.
+// Cost: 20 ns a request.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 // From a scenario to a running simulation and its report: the one place that joins all folders.
 //
 // Law: a scenario that cannot be is an InputError with its place; one whose model does not fit is
-// an answer
-// (`RunResult::does_not_fit`). Same scenario, same result, to the byte. Cost: compiling costs takes
-// about 0.1 s a group. Not here: files and options (sim/cli/run.cpp), what policies decide.
+// an answer (`RunResult::does_not_fit`). Same scenario, same result, to the byte.
+// Cost: compiling costs takes about 0.1 s a group.
+// Not here: files and options (sim/cli/run.cpp), what policies decide.
 #pragma once
 
 #include <atomic>

@@ -1,8 +1,8 @@
 // Every command and option of the command line, as data.
 //
 // Law: this table is the only list of them. The parser, `--help`, completion, the man page and the
-// nearest-name answers read it, so they cannot disagree. Not here: what a command does (one file
-// each).
+// nearest-name answers read it, so they cannot disagree.
+// Not here: what a command does (one file each).
 #pragma once
 
 #include <cstddef>

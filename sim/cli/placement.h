@@ -1,8 +1,8 @@
 // Which devices a replica gets, and how fast they reach each other.
 //
 // Law: no device is used twice. A tensor-parallel group stays inside a node where it fits; where it
-// must span nodes, the slowest link between two of its devices counts. Not here: which node is best
-// (PlacementPolicy, later).
+// must span nodes, the slowest link between two of its devices counts.
+// Not here: which node is best (PlacementPolicy, later).
 #pragma once
 
 #include <string>

@@ -1,7 +1,8 @@
 // What a run's report needs beside Metrics, gathered while it runs.
 //
-// Law: looks on, changes nothing. Cost: O(1) a request and a run of iterations; where prompts share
-// prefixes, 8 bytes a distinct block up to kMostBlocks and 4 bytes a request.
+// Law: looks on, changes nothing.
+// Cost: O(1) a request and a run of iterations; where prompts share prefixes, 8 bytes a distinct
+// block up to kMostBlocks and 4 bytes a request.
 #pragma once
 
 #include <cstdint>

@@ -2,8 +2,8 @@
 // order.
 //
 // Law: the results do not depend on the number of threads. Points that share model, device, split,
-// formats and engine share one compiled cost model. Cost: 20 to 100 ms a distinct deployment, 1 to
-// 50 ms a point.
+// formats and engine share one compiled cost model.
+// Cost: 20 to 100 ms a distinct deployment, 1 to 50 ms a point.
 #pragma once
 
 #include <atomic>

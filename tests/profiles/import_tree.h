@@ -1,4 +1,5 @@
-// A folder of its own for one test, and small tables to import from it. Law: removed at the end.
+// A folder of its own for one test, and small tables to import from it.
+// Law: removed at the end.
 #pragma once
 
 #include <unistd.h>

@@ -1,6 +1,7 @@
 // Writes small flat Parquet files for tests: every encoding, codec and page version that the reader
-// knows, so that what goes in can be compared with what comes out. Law: written from the format's
-// specification, sharing no code with the reader. Not here: large files, nesting.
+// knows, so that what goes in can be compared with what comes out.
+// Law: written from the format's specification, sharing no code with the reader.
+// Not here: large files, nesting.
 #pragma once
 
 #include <snappy-c.h>
