@@ -37,6 +37,8 @@ std::int64_t OctaveGrid::shift(std::int64_t x) const {
 std::int64_t OctaveGrid::start(std::int64_t index) const {
   const std::int64_t octave = index >> bits_;
   if (octave < 2) return index;
+  // A grid has fewer than 64 octaves.
+  // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult)
   return (index - ((octave - 1) << bits_)) << (octave - 1);
 }
 

@@ -205,7 +205,8 @@ MemoryFit fit_memory(const ShardedModel& sharded, const Device& device,
 
 Tokens distserve_kv_tokens(const Architecture& model, const Parallelism& parallel, Bytes memory) {
   const double hidden = static_cast<double>(model.hidden);
-  const double layers = static_cast<double>(model.layers / parallel.pipeline);
+  const std::int64_t stage_layers = model.layers / parallel.pipeline;
+  const auto layers = static_cast<double>(stage_layers);
   const double tensor = static_cast<double>(parallel.tensor);
   const double parameters = static_cast<double>(model.vocab) * hidden + 2048 * hidden +
                             layers * (12 * hidden * hidden / tensor + 5 * hidden);
