@@ -60,8 +60,8 @@ void LoadWork::add(Tokens prompt, Tokens output, Tokens shared) {
   expert_ += expert_per_token_ * computed;
   activation_ += router_per_token_ * computed;
   // Latent attention in its plain form: the absorbed one of decodes does more.
-  activation_ += Flops(real(model_.heads * model_.operations_per_key()) *
-                       key_layers(model_, first, last));
+  activation_ +=
+      Flops(real(model_.heads * model_.operations_per_key()) * key_layers(model_, first, last));
   activation_ += lm_head_flops(model_) * output.as_double();
   // Decode passes stand at positions prompt + 1 ... last. Of each layer's keys those of the shared
   // prefix may be read once for many requests, so they count for nothing; a window may have left
