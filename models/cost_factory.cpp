@@ -28,10 +28,18 @@ MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) 
   return made;
 }
 
+/// Whose kernels an engine runs, by its name and the names it is based on.
+std::string library_of(const EngineDescription& engine) {
+  const std::string text = engine.name + " " + engine.source;
+  if (text.find("tensorrt-llm") != std::string::npos) return "trtllm";
+  if (text.find("sglang") != std::string::npos) return "sglang";
+  return "vllm";
+}
+
 MadeCost table_cost(const CostRequest& request, const ShardedModel& sharded,
                     const std::string& path) {
   const ProfileStore store(path, ProfileStore::Mode::read_only);
-  const TableTimes times(store, sharded, request.device, request.where);
+  const TableTimes times(store, request.device, request.where, library_of(request.engine));
   MadeCost made;
   made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
                                                        request.device.pcie_bandwidth));

@@ -177,34 +177,6 @@ void add_dense_ffn(const ShardedModel& sharded, std::int64_t tokens, std::int64_
   list.push_back(gemm(sharded, OperatorKind::down_gemm, weights, tokens, model.hidden, inner));
 }
 
-// All that happens to a token between router and residual, on the experts of one GPU. Experts are
-// equally likely, so a GPU has its share of the token-expert pairs and of the experts touched.
-Operator fused_experts(const ShardedModel& sharded, std::int64_t tokens) {
-  const Architecture& model = sharded.model;
-  const std::int64_t width = sharded.expert_width_per_gpu();
-  const double matrices = model.gated_ffn ? 3 : 2;
-  const double ranks = real(sharded.parallel.expert);
-  const double pairs = real(tokens * model.experts_per_token) / ranks;
-  Operator op;
-  op.kind = OperatorKind::moe_experts;
-  op.m = tokens;
-  op.n = model.hidden;
-  op.k = width;
-  op.experts = model.experts;
-  op.topk = model.experts_per_token;
-  op.ranks = sharded.parallel.expert;
-  op.stored = sharded.precision.experts;
-  op.compute = compute_type(op.stored, sharded.precision.activations);
-  op.groups = expected_experts_touched(model, tokens) / ranks;
-  op.flops = Flops(2 * matrices * pairs * real(model.hidden) * real(width));
-  op.weight_bytes =
-      rounded(op.groups * matrices * real(model.hidden * width) * bits_per_weight(op.stored) / 8);
-  // Inputs and outputs of both matrix products.
-  op.activation_bytes = rounded(pairs * (matrices * real(width) + 2 * real(model.hidden)) *
-                                bits_per_weight(sharded.precision.activations) / 8);
-  return op;
-}
-
 void add_experts(const ShardedModel& sharded, std::int64_t tokens, std::vector<Operator>& list) {
   const Architecture& model = sharded.model;
   const std::int64_t local = sharded.local(tokens);
@@ -386,6 +358,34 @@ std::vector<Operator> layer_token_operators(const ShardedModel& sharded, std::in
   }
   if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, local));
   return list;
+}
+
+// All that happens to a token between router and residual, on the experts of one GPU. Experts are
+// equally likely, so a GPU has its share of the token-expert pairs and of the experts touched.
+Operator fused_experts(const ShardedModel& sharded, std::int64_t tokens) {
+  const Architecture& model = sharded.model;
+  const std::int64_t width = sharded.expert_width_per_gpu();
+  const double matrices = model.gated_ffn ? 3 : 2;
+  const double ranks = real(sharded.parallel.expert);
+  const double pairs = real(tokens * model.experts_per_token) / ranks;
+  Operator op;
+  op.kind = OperatorKind::moe_experts;
+  op.m = tokens;
+  op.n = model.hidden;
+  op.k = width;
+  op.experts = model.experts;
+  op.topk = model.experts_per_token;
+  op.ranks = sharded.parallel.expert;
+  op.stored = sharded.precision.experts;
+  op.compute = compute_type(op.stored, sharded.precision.activations);
+  op.groups = expected_experts_touched(model, tokens) / ranks;
+  op.flops = Flops(2 * matrices * pairs * real(model.hidden) * real(width));
+  op.weight_bytes =
+      rounded(op.groups * matrices * real(model.hidden * width) * bits_per_weight(op.stored) / 8);
+  // Inputs and outputs of both matrix products.
+  op.activation_bytes = rounded(pairs * (matrices * real(width) + 2 * real(model.hidden)) *
+                                bits_per_weight(sharded.precision.activations) / 8);
+  return op;
 }
 
 double causal_scores(std::int64_t tokens, std::int64_t cached, std::int64_t window) {

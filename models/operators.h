@@ -139,6 +139,8 @@ enum class LayerKind : std::uint8_t { dense, experts };
 [[nodiscard]] std::vector<Operator> layer_token_operators(const ShardedModel& sharded,
                                                           std::int64_t tokens,
                                                           LayerKind kind = LayerKind::experts);
+/// The fused experts of one layer on one GPU, for `tokens` tokens of all GPUs.
+[[nodiscard]] Operator fused_experts(const ShardedModel& sharded, std::int64_t tokens);
 /// Attention of `decodes` requests whose contexts, the new token included, sum to `context`.
 /// Windowed: keys are min(context, decodes x window), exact where all contexts are on one side of
 /// the window, else an upper bound. Latent attention works on the latent vectors (absorbed form).

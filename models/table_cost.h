@@ -1,21 +1,23 @@
-// Operator times from a profile store, the roofline carrying them to shapes nobody measured.
+// Operator times from a store of measured kernels, the roofline carrying them to shapes nobody
+// measured.
 //
 // An exact grid point answers as measured. Elsewhere the answer is the roofline time (with its
-// utilisation curves) times a correction: measured over roofline time, interpolated linearly in the
-// logarithm of the size between neighbours of a site and blended by inverse distance over the four
-// nearest sites. A site is all that a shape holds besides its size (GEMM: n and k; attention:
-// heads, batch, cached tokens). Corrections vary slowly where times do not. Beyond the measured
-// sizes, or more than an octave from any site, the nearest correction is held and the answer counts
-// as extrapolated; without a kernel of the kind the roofline answers alone.
+// utilisation curves) times a correction, measured over roofline time, interpolated between the
+// measured neighbours (models/kernel_grid.h). Beyond the measured sizes, or more than an octave from
+// any site, the nearest correction is held and the answer counts as extrapolated; without a kernel
+// of the kind the roofline answers alone.
 //
-// Law: a measured grid point is returned exactly; every time is positive and finite. Cost: loads
-// the device's rows once; O(sites + log sizes) an operator, while compiling only. Not thread-safe:
-// one object for one compilation. Not here: the store (profiles/store.h), the tables compiled from
-// the answers (models/compiled_cost.h).
+// Law: a measured grid point is returned exactly; every time is positive and finite.
+// Cost: reads the device's rows once; O(log points) an operator, while compiling only.
+// Not here: the store (profiles/store.h), the tables compiled from the answers
+// (models/compiled_cost.h).
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include "models/kernel_grid.h"
+#include "models/kernel_place.h"
 #include "models/operators.h"
 #include "models/roofline_cost.h"
 #include "profiles/store.h"
@@ -24,18 +26,21 @@ namespace headroom {
 
 class TableTimes final : public OperatorTimes {
  public:
-  /// Reads all kernels of `device` from the store. `where` names the store in errors. Throws
-  /// InputError when it has none for the device, naming the devices it has.
-  TableTimes(const ProfileStore& store, const ShardedModel& sharded, const Device& device,
-             const std::string& where);
-  ~TableTimes() override;
+  /// Reads all kernels of `device` from the store, or those of one library ("vllm", "trtllm",
+  /// "sglang"; empty: all). `where` names the store in errors. Throws InputError when it has none
+  /// for the device, naming the devices it has.
+  TableTimes(const ProfileStore& store, const Device& device, const std::string& where,
+             const std::string& library = {});
+  /// On a grid that outlives it. `best`: what an exact answer counts as.
+  TableTimes(const KernelGrid& grid, const Device& device, Evidence best);
 
   [[nodiscard]] OperatorTime time(const Operator& op) const override;
 
  private:
-  struct Index;
-  std::unique_ptr<Index> index_;
+  std::unique_ptr<const KernelGrid> own_;
+  const KernelGrid* grid_ = nullptr;
   RooflineTimes roofline_;
+  Evidence best_ = Evidence::measured;
 };
 
 }  // namespace headroom

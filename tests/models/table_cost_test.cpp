@@ -33,7 +33,7 @@ class Fixture {
   [[nodiscard]] const Device& device() const { return device_; }
   [[nodiscard]] const RooflineTimes& roofline() const { return roofline_; }
   [[nodiscard]] TableTimes table() const {
-    return {ProfileStore(path(), ProfileStore::Mode::read_only), sharded_, device_, path()};
+    return {ProfileStore(path(), ProfileStore::Mode::read_only), device_, path()};
   }
   /// The named GEMM of a layer at `tokens`.
   [[nodiscard]] Operator gemm(OperatorKind kind, std::int64_t tokens) const {
@@ -135,8 +135,8 @@ TEST_CASE("a kind of kernel that nobody measured is the roofline's") {
 TEST_CASE("a store without the device is refused with the devices it has") {
   const Fixture fixture;
   CHECK_THROWS_WITH(
-      TableTimes(ProfileStore(fixture.path(), ProfileStore::Mode::read_only), fixture.sharded(),
-                 find_device("l4", ""), "store.db"),
+      TableTimes(ProfileStore(fixture.path(), ProfileStore::Mode::read_only), find_device("l4", ""),
+                 "store.db"),
       Catch::StartsWith("store.db: ") && Catch::Contains("of l4") && Catch::Contains("h100-sxm"));
 }
 

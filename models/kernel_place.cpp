@@ -1,0 +1,347 @@
+#include "models/kernel_place.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <map>
+
+namespace headroom {
+namespace {
+
+double real(std::int64_t value) { return static_cast<double>(value); }
+double least_one(std::int64_t value) { return real(std::max<std::int64_t>(value, 1)); }
+
+/// fp16 and bf16 kernels of one shape take the same time (same tensor-core rate).
+std::string plain(const std::string& name) { return name == "fp16" ? "bf16" : name; }
+
+struct Formats {
+  DataType compute = DataType::bf16, stored = DataType::bf16;
+};
+
+/// What a row's words mean to a model; empty for kernels that no model runs.
+std::optional<Formats> formats_of(const std::string& compute, const std::string& stored) {
+  if (compute == "bf16" && stored == "int8") return Formats{DataType::bf16, DataType::int8_wo};
+  if (compute == "mxfp8" && stored == "mxfp4")
+    return Formats{DataType::fp8_static, DataType::mxfp4_fp8};
+  if (compute == "mxfp4" || compute == "sq") return std::nullopt;
+  Formats formats;
+  bool known_compute = false, known_stored = false;
+  for (int i = 0; i < kDataTypes; ++i) {
+    const auto type = static_cast<DataType>(i);
+    if (compute == to_string(type)) formats.compute = type, known_compute = true;
+    if (stored == to_string(type)) formats.stored = type, known_stored = true;
+  }
+  if (!known_compute || !known_stored) return std::nullopt;
+  return formats;
+}
+
+bool is_attention(const std::string& op) {
+  return op == "decode_attention" || op == "prefill_attention" || op == "mla_decode" ||
+         op == "mla_prefill";
+}
+
+/// The store's words for a weight format, and those of formats that may stand in for it.
+std::vector<KernelFamily> weight_families(const std::string& op, const Operator& of) {
+  std::vector<KernelFamily> list;
+  const auto both = [&](const char* name) { list.push_back({op, name, name}); };
+  switch (of.stored) {
+    case DataType::fp8_static:
+      both("fp8_static");
+      both("fp8");
+      both("fp8_block");
+      break;
+    case DataType::fp8:
+      both("fp8");
+      both("fp8_block");
+      break;
+    case DataType::fp8_block:
+      both("fp8_block");
+      both("fp8");
+      break;
+    case DataType::nvfp4:
+      both("nvfp4");
+      break;
+    case DataType::int8:
+      both("int8");
+      both("fp8");
+      break;
+    case DataType::int8_wo:
+      list.push_back({op, "bf16", "int8"});
+      break;
+    case DataType::mxfp4_fp8:
+      list.push_back({op, "mxfp8", "mxfp4"});
+      list.push_back({op, "bf16", "mxfp4"});
+      break;
+    case DataType::int4:
+    case DataType::mxfp4:
+      list.push_back({op, "bf16", to_string(of.stored)});
+      break;
+    default:
+      both("bf16");
+  }
+  return list;
+}
+
+std::vector<KernelFamily> attention_families(const std::string& op, const Operator& of) {
+  if (of.stored == DataType::fp8 || of.stored == DataType::int8)
+    return {{op, "bf16", "fp8"}, {op, "fp8", "fp8"}, {op, "fp8_block", "fp8"}};
+  return {{op, "bf16", "bf16"}};
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+/// Lower is preferred.
+int rank_of(const KernelShape& shape) {
+  if (shape.variant.starts_with("power_law_1.2")) return 0;
+  if (shape.variant.starts_with("power_law")) return 1;
+  if (shape.variant.find("eager") != std::string::npos) return 3;
+  return 2;
+}
+
+double median(std::vector<double>& values, double share) {
+  if (values.empty()) return 0;
+  const auto at =
+      static_cast<std::ptrdiff_t>(share * real(static_cast<std::int64_t>(values.size() - 1)));
+  std::nth_element(values.begin(), values.begin() + at, values.end());
+  return values[static_cast<std::size_t>(at)];
+}
+
+}  // namespace
+
+std::optional<KernelPlace> place_of(const KernelShape& shape) {
+  KernelPlace place;
+  place.family = {shape.op, plain(shape.compute), plain(shape.stored)};
+  if (shape.op == "gemm") {
+    place.at = {real(shape.n), real(shape.k), real(shape.m)};
+  } else if (shape.op == "moe") {
+    if (shape.variant.starts_with("wideep")) return std::nullopt;
+    place.group = {shape.n, shape.experts, shape.topk};
+    place.at = {real(shape.k), least_one(shape.ranks), real(shape.m)};
+  } else if (shape.op == "decode_attention" || shape.op == "prefill_attention") {
+    if (shape.cached > 0 || shape.kv_heads == 0) return std::nullopt;
+    place.group = {shape.heads / shape.kv_heads, shape.head_dim, shape.window};
+    place.at = {real(shape.kv_heads), real(shape.batch),
+                real(shape.op == "decode_attention" ? shape.context : shape.chunk)};
+  } else if (shape.op == "mla_decode" || shape.op == "mla_prefill") {
+    if (shape.cached > 0) return std::nullopt;
+    place.at = {least_one(shape.heads), real(shape.batch),
+                real(shape.op == "mla_decode" ? shape.context : shape.chunk)};
+  } else if (shape.op == "all_reduce" || shape.op == "all_gather" || shape.op == "reduce_scatter") {
+    place.group = {shape.ranks, 0, 0};
+    place.at = {1, 1, real(shape.bytes)};
+  } else {
+    return std::nullopt;
+  }
+  for (const double at : place.at)
+    if (!(at > 0)) return std::nullopt;
+  return place;
+}
+
+std::optional<OperatorPlace> place_of(const Operator& op) {
+  OperatorPlace found;
+  KernelPlace& place = found.place;
+  switch (op.kind) {
+    case OperatorKind::qkv_gemm:
+    case OperatorKind::latent_gemm:
+    case OperatorKind::out_gemm:
+    case OperatorKind::gate_up_gemm:
+    case OperatorKind::down_gemm:
+    case OperatorKind::router:
+    case OperatorKind::lm_head:
+      place.at = {real(op.n), real(op.k), real(op.m)};
+      found.families = weight_families("gemm", op);
+      break;
+    case OperatorKind::moe_experts:
+      place.group = {op.n, op.experts, op.topk};
+      place.at = {real(op.k), least_one(op.ranks), real(op.m)};
+      found.families = weight_families("moe", op);
+      break;
+    case OperatorKind::decode_attention:
+    case OperatorKind::prefill_attention: {
+      const bool decode = op.kind == OperatorKind::decode_attention;
+      const bool latent = op.value_dim > 0 && op.value_dim != op.k;
+      if (!latent)
+        place.group = {op.heads / std::max<std::int64_t>(op.kv_heads, 1), op.k, op.window};
+      // The mean context of a decode batch need not be whole.
+      place.at = {real(latent ? op.heads : op.kv_heads), decode ? real(op.m) : 1,
+                  decode ? real(op.context) / least_one(op.m) : real(op.m)};
+      const std::string suffix = decode ? "decode" : "prefill";
+      found.families = attention_families(latent ? "mla_" + suffix : suffix + "_attention", op);
+      break;
+    }
+    case OperatorKind::all_reduce:
+    case OperatorKind::all_gather:
+    case OperatorKind::reduce_scatter:
+      place.group = {op.ranks, 0, 0};
+      place.at = {1, 1, std::max(op.message.as_double(), 1.0)};
+      found.families = {{to_string(op.kind), "bf16", "bf16"}};
+      break;
+    default:
+      return std::nullopt;
+  }
+  return found;
+}
+
+Operator measured_operator(const KernelShape& shape) {
+  Operator op;
+  const Formats formats = formats_of(plain(shape.compute), plain(shape.stored)).value_or(Formats{});
+  op.compute = formats.compute;
+  op.stored = formats.stored;
+  const auto activations = [](double elements) {
+    return Bytes(static_cast<std::int64_t>(2 * elements));
+  };
+  if (shape.op == "gemm") {
+    op.kind = OperatorKind::qkv_gemm;
+    op.m = shape.m;
+    op.n = shape.n;
+    op.k = shape.k;
+    op.flops = Flops(2.0 * real(op.m) * real(op.n) * real(op.k));
+    op.weight_bytes = storage_bytes(op.stored, op.n * op.k);
+    op.activation_bytes = activations(real(op.m) * real(op.n + op.k));
+    return op;
+  }
+  if (shape.op == "moe") {
+    ShardedModel sharded;
+    sharded.model.experts = shape.experts;
+    sharded.model.experts_per_token = shape.topk;
+    sharded.model.hidden = shape.n;
+    // Only the width on one GPU counts: as if its columns were not split.
+    sharded.parallel.expert = sharded.parallel.tensor = std::max<std::int64_t>(shape.ranks, 1);
+    sharded.model.expert_ffn_hidden = shape.k;
+    sharded.precision.experts = op.stored;
+    return fused_experts(sharded, shape.m);
+  }
+  if (!is_attention(shape.op)) {
+    op.kind = shape.op == "all_reduce"   ? OperatorKind::all_reduce
+              : shape.op == "all_gather" ? OperatorKind::all_gather
+                                         : OperatorKind::reduce_scatter;
+    op.ranks = shape.ranks;
+    op.message = Bytes(shape.bytes);
+    const double passes = op.kind == OperatorKind::all_reduce ? 2 : 1;
+    const double share = (least_one(shape.ranks) - 1) / least_one(shape.ranks);
+    op.wire_bytes = Bytes(static_cast<std::int64_t>(std::ceil(real(shape.bytes) * passes * share)));
+    return op;
+  }
+  const bool latent = shape.op.starts_with("mla_");
+  const bool decode = shape.op.ends_with("decode") || shape.op == "decode_attention";
+  op.kind = decode ? OperatorKind::decode_attention : OperatorKind::prefill_attention;
+  op.heads = shape.heads;
+  op.window = shape.window;
+  // DeepSeek-V3's widths, the only ones measured.
+  op.k = latent ? (decode ? 576 : 192) : shape.head_dim;
+  op.value_dim = latent ? (decode ? 512 : 128) : shape.head_dim;
+  op.kv_heads = latent ? (decode ? 1 : shape.heads) : shape.kv_heads;
+  const std::int64_t stored = latent && decode ? op.k : op.kv_heads * (op.k + op.value_dim);
+  const std::int64_t window = shape.window > 0 ? shape.window : shape.context + shape.chunk;
+  op.m = decode ? shape.batch : shape.batch * shape.chunk;
+  op.context = shape.batch * (decode ? std::min(shape.context, window) : shape.chunk);
+  const double scores =
+      decode ? real(op.context) : real(shape.batch) * causal_scores(shape.chunk, 0, shape.window);
+  op.flops = Flops(2.0 * real(op.heads * (op.k + op.value_dim)) * scores);
+  op.weight_bytes = storage_bytes(op.stored, op.context * stored);
+  op.activation_bytes = activations(real(op.m) * real(op.heads * (op.k + op.value_dim)));
+  return op;
+}
+
+namespace {
+
+/// Adds the rows of some runs to a grid.
+class GridReader {
+ public:
+  GridReader(const ProfileStore& store, const Device& device, KernelGrid& grid)
+      : store_(store), device_(device.name), roofline_(device), grid_(grid) {}
+
+  void read(const std::function<bool(const ProfileRun&)>& wanted, int rank) {
+    scale_ns_.clear();
+    for (const KernelRow& row : store_.kernels(device_, "quantize", wanted))
+      if (row.shape.variant.starts_with("compute_scale"))
+        scale_ns_[{row.shape.m, row.shape.k}] = row.times.median_ns;
+    for (const char* op : {"gemm", "moe", "decode_attention", "prefill_attention", "mla_decode",
+                           "mla_prefill", "all_reduce", "all_gather", "reduce_scatter"})
+      for (const KernelRow& row : store_.kernels(device_, op, wanted)) add(row, rank);
+  }
+
+ private:
+  void add(const KernelRow& row, int rank) {
+    std::optional<KernelPlace> place = place_of(row.shape);
+    if (!place || !formats_of(place->family.compute, place->family.stored)) return;
+    const double carried = roofline_.time(measured_operator(row.shape)).seconds * 1e9;
+    rank += rank_of(row.shape);
+    grid_.add(*place, row.times.median_ns / carried, rank);
+    if (row.shape.op != "gemm" || row.shape.compute != "fp8") return;
+    const auto scale = scale_ns_.find({row.shape.m, row.shape.k});
+    if (scale == scale_ns_.end()) return;
+    // The rest is at least half: scales are found in a pass over the input alone.
+    const double rest = std::max(row.times.median_ns - scale->second, row.times.median_ns / 2);
+    place->family.compute = place->family.stored = "fp8_static";
+    grid_.add(*place, rest / carried, rank);
+  }
+
+  const ProfileStore& store_;
+  std::string device_;
+  RooflineTimes roofline_;
+  KernelGrid& grid_;
+  std::map<std::pair<std::int64_t, std::int64_t>, double> scale_ns_;
+};
+
+/// Measured by something else than a serving library's own tables.
+bool is_general(const ProfileRun& run) { return lower(run.library) == "nccl"; }
+
+bool is_library(const ProfileRun& run, const std::string& wanted) {
+  const std::string name = lower(run.library), library = lower(wanted);
+  if (library == "trtllm" || library.starts_with("tensorrt"))
+    return name.starts_with("tensorrt") || name == "trtllm";
+  return name == library;
+}
+
+}  // namespace
+
+KernelGrid read_grid(const ProfileStore& store, const Device& device, const std::string& library) {
+  constexpr int kBehind = 10;
+  KernelGrid grid;
+  GridReader reader(store, device, grid);
+  reader.read(
+      [&](const ProfileRun& run) {
+        return library.empty() ? !is_general(run) : is_library(run, library);
+      },
+      0);
+  // A library's own collectives come first. Versions with a leading underscore name a topology, not
+  // a release (Vidur).
+  const auto general = [](const ProfileRun& run) {
+    return is_general(run) && !run.library_version.starts_with("_");
+  };
+  reader.read(general, kBehind);
+  grid.finish();
+  return grid;
+}
+
+std::vector<CrossValidation> cross_validate(const KernelGrid& grid) {
+  struct Errors {
+    std::vector<double> points{}, sites{};
+  };
+  std::map<KernelFamily, Errors> all;
+  grid.each([&](const KernelPlace& place, double ratio) {
+    Errors& errors = all[place.family];
+    const GridAnswer point = grid.at(place, LeaveOut::point);
+    if (point.found) errors.points.push_back(std::fabs(point.ratio / ratio - 1));
+    const GridAnswer site = grid.at(place, LeaveOut::site);
+    if (site.found) errors.sites.push_back(std::fabs(site.ratio / ratio - 1));
+  });
+  std::vector<CrossValidation> list;
+  for (auto& [family, errors] : all) {
+    CrossValidation one;
+    one.family = family;
+    one.points = static_cast<std::int64_t>(errors.points.size());
+    one.point_median = median(errors.points, 0.5);
+    one.point_p90 = median(errors.points, 0.9);
+    one.site_median = median(errors.sites, 0.5);
+    one.site_p90 = median(errors.sites, 0.9);
+    list.push_back(one);
+  }
+  return list;
+}
+
+}  // namespace headroom

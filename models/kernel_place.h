@@ -1,0 +1,46 @@
+// From operators and measured kernels to places on a grid of corrections, and what carries them.
+//
+// Law: an operator that a model makes and the row measured of it lie at the same place and have the
+// same carrier.
+// Cost: O(1).
+// Not here: the grid (models/kernel_grid.h).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/kernel_grid.h"
+#include "models/roofline_cost.h"
+#include "profiles/store.h"
+
+namespace headroom {
+
+/// Of a measured row; empty for what no model's operator corresponds to.
+[[nodiscard]] std::optional<KernelPlace> place_of(const KernelShape& shape);
+/// Of an operator, with its families from its own to those that may stand in for it; empty where
+/// the roofline alone answers (element-wise work, hand-offs).
+struct OperatorPlace {
+  KernelPlace place{};
+  std::vector<KernelFamily> families{};
+};
+[[nodiscard]] std::optional<OperatorPlace> place_of(const Operator& op);
+/// The operator that a model would make of a measured row.
+[[nodiscard]] Operator measured_operator(const KernelShape& shape);
+
+/// Corrections of a device's rows: of all, or of one library's ("vllm", "trtllm", "sglang") and
+/// NCCL's. Dynamic fp8 GEMMs count a second time, without the time to find scales, as fp8_static.
+/// Of routing distributions the most skewed counts, of collectives the captured ones.
+[[nodiscard]] KernelGrid read_grid(const ProfileStore& store, const Device& device,
+                                   const std::string& library);
+
+/// How well the grid answers for points it is not shown.
+struct CrossValidation {
+  KernelFamily family{};
+  std::int64_t points = 0;
+  double point_median = 0, point_p90 = 0;  ///< one point left out; absolute relative errors
+  double site_median = 0, site_p90 = 0;    ///< the point's whole site left out
+};
+[[nodiscard]] std::vector<CrossValidation> cross_validate(const KernelGrid& grid);
+
+}  // namespace headroom
