@@ -3,9 +3,9 @@
 //
 // An exact grid point answers as measured. Elsewhere the answer is the roofline time (with its
 // utilisation curves) times a correction, measured over roofline time, interpolated between the
-// measured neighbours (models/kernel_grid.h). Beyond the measured sizes, or more than an octave from
-// any site, the nearest correction is held and the answer counts as extrapolated; without a kernel
-// of the kind the roofline answers alone.
+// measured neighbours (models/kernel_grid.h). Beyond the measured sizes, or more than an octave
+// from any site, the nearest correction is held and the answer counts as extrapolated; without a
+// kernel of the kind the roofline answers alone.
 //
 // Law: a measured grid point is returned exactly; every time is positive and finite.
 // Cost: reads the device's rows once; O(log points) an operator, while compiling only.
