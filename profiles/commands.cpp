@@ -173,13 +173,13 @@ void print_ratios(const std::string& op, std::vector<double> ratios, const TextS
 
 }  // namespace
 
-int profile_import(const std::string& path, const std::vector<std::string>& paths,
+int profile_import(const std::string& store, const std::vector<std::string>& paths,
                    const ImportOptions& options, const TextSink& sink) {
-  ProfileStore store(path, Mode::read_write);
+  ProfileStore opened(store, Mode::read_write);
   std::array<std::int64_t, 4> counts{};
   std::int64_t rows = 0;
   for (const std::string& one : paths) {
-    const ImportSummary summary = import_profiles(store, one, options);
+    const ImportSummary summary = import_profiles(opened, one, options);
     for (const ImportedFile& file : summary.files) {
       ++counts[static_cast<std::size_t>(file.outcome)];
       // A failure names the file itself.
@@ -195,10 +195,10 @@ int profile_import(const std::string& path, const std::vector<std::string>& path
   return counts[3] > 0 ? 2 : 0;
 }
 
-int profile_list(const std::string& path, const KernelFilter& filter, const TextSink& sink) {
-  const ProfileStore store(path, Mode::read_only);
+int profile_list(const std::string& store, const KernelFilter& filter, const TextSink& sink) {
+  const ProfileStore opened(store, Mode::read_only);
   std::int64_t kernels = 0, runs = 0;
-  for (const StoredRun& stored : runs_of(store, filter, path)) {
+  for (const StoredRun& stored : runs_of(opened, filter, store)) {
     sink(fmt::format("{:>4}  {:<14} {:<16} {:<14} {:>8}  {}\n", stored.id, stored.run.device,
                      stored.run.library, stored.run.library_version, stored.kernels,
                      stored.run.source));
@@ -209,16 +209,16 @@ int profile_list(const std::string& path, const KernelFilter& filter, const Text
   return 0;
 }
 
-int profile_show(const std::string& path, const KernelFilter& filter, std::int64_t rows,
+int profile_show(const std::string& store, const KernelFilter& filter, std::int64_t rows,
                  const TextSink& sink) {
-  const ProfileStore store(path, Mode::read_only);
-  for (const StoredRun& stored : runs_of(store, filter, path)) {
+  const ProfileStore opened(store, Mode::read_only);
+  for (const StoredRun& stored : runs_of(opened, filter, store)) {
     struct Group {
       std::int64_t count = 0;
       std::string lines{};
     };
     std::map<std::string, Group> groups;
-    store.each_kernel(stored.id, filter.op, [&](const KernelRow& row) {
+    opened.each_kernel(stored.id, filter.op, [&](const KernelRow& row) {
       Group& group = groups[row.shape.op + " " + row.shape.compute + "/" + row.shape.stored];
       if (group.count++ < rows) group.lines += "    " + row_text(row) + "\n";
     });
@@ -230,15 +230,15 @@ int profile_show(const std::string& path, const KernelFilter& filter, std::int64
   return 0;
 }
 
-int profile_export(const std::string& path, const KernelFilter& filter, ExportFormat format,
+int profile_export(const std::string& store, const KernelFilter& filter, ExportFormat format,
                    const TextSink& sink) {
-  const ProfileStore store(path, Mode::read_only);
-  const std::vector<StoredRun> runs = runs_of(store, filter, path);
+  const ProfileStore opened(store, Mode::read_only);
+  const std::vector<StoredRun> runs = runs_of(opened, filter, store);
   if (format == ExportFormat::json) {
     bool first = true;
     sink("{\"schema_version\":1,\"kernels\":[");
     for (const StoredRun& stored : runs)
-      store.each_kernel(stored.id, filter.op, [&](const KernelRow& row) {
+      opened.each_kernel(stored.id, filter.op, [&](const KernelRow& row) {
         sink((first ? "\n" : ",\n") + json_object(flatten(stored, row)));
         first = false;
       });
@@ -252,20 +252,20 @@ int profile_export(const std::string& path, const KernelFilter& filter, ExportFo
   names.back() = '\n';
   sink(names);
   for (const StoredRun& stored : runs)
-    store.each_kernel(stored.id, filter.op,
-                      [&](const KernelRow& row) { sink(csv_line(flatten(stored, row))); });
+    opened.each_kernel(stored.id, filter.op,
+                       [&](const KernelRow& row) { sink(csv_line(flatten(stored, row))); });
   return 0;
 }
 
-int profile_check(const std::string& path, const KernelFilter& filter, const PeaksOf& peaks,
+int profile_check(const std::string& store, const KernelFilter& filter, const PeaksOf& peaks,
                   const TextSink& sink) {
-  const ProfileStore store(path, Mode::read_only);
+  const ProfileStore opened(store, Mode::read_only);
   std::array<std::int64_t, kFindings> totals{};
   std::int64_t rows = 0, judged = 0;
-  for (const StoredRun& stored : runs_of(store, filter, path)) {
+  for (const StoredRun& stored : runs_of(opened, filter, store)) {
     std::map<std::string, std::vector<KernelRow>> by_op;
-    store.each_kernel(stored.id, filter.op,
-                      [&](const KernelRow& row) { by_op[row.shape.op].push_back(row); });
+    opened.each_kernel(stored.id, filter.op,
+                       [&](const KernelRow& row) { by_op[row.shape.op].push_back(row); });
     const std::optional<DevicePeaks> known = peaks(stored.run.device);
     for (auto& [op, kernels] : by_op) {
       const CheckedOp checked = check_kernels(std::move(kernels), known.value_or(DevicePeaks{}));
@@ -290,9 +290,9 @@ int profile_check(const std::string& path, const KernelFilter& filter, const Pea
              : 0;
 }
 
-int profile_diff(const std::string& path_a, const KernelFilter& a, const std::string& path_b,
+int profile_diff(const std::string& store_a, const KernelFilter& a, const std::string& store_b,
                  const KernelFilter& b, const TextSink& sink) {
-  const std::map<KernelShape, double> left = times_of(path_a, a), right = times_of(path_b, b);
+  const std::map<KernelShape, double> left = times_of(store_a, a), right = times_of(store_b, b);
   std::map<std::string, std::vector<double>> ratios;
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> alone;
   bool differ = false;

@@ -22,10 +22,6 @@ constexpr Format kFormats[] = {
     {"llmservingsim", llmservingsim_sources, read_llmservingsim},
 };
 
-void add_note(std::string& notes, const std::string& note) {
-  notes += (notes.empty() ? "" : "; ") + note;
-}
-
 ImportedFile import_file(ProfileStore& store, const Format& format, const ImportSource& source) {
   ImportedFile result;
   result.path = source.path;

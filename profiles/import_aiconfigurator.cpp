@@ -74,7 +74,7 @@ ImportSource source_of(const std::string& path, const Folder& folder, const std:
   if (!status.empty() && status != "complete") run.notes = "status: " + status;
   for (const std::string& key : folder.meta.below(entry)) {
     if (key == "status") continue;
-    run.notes += (run.notes.empty() ? "" : "; ") + key + ": " + folder.meta.text(entry + "/" + key);
+    add_note(run.notes, key + ": " + folder.meta.text(entry + "/" + key));
   }
   return source;
 }
@@ -84,7 +84,7 @@ std::string reused_version(const Sidecar& reuse, const std::string& table) {
   const std::string entry = "tables/" + table;
   for (const char* key :
        {"", "/version", "/from_version", "/source_version", "/from", "/reuse_from"})
-    if (const std::string version = reuse.text(entry + key); !version.empty()) return version;
+    if (std::string version = reuse.text(entry + key); !version.empty()) return version;
   return "";
 }
 
@@ -116,10 +116,10 @@ void add_reused(const std::string& path, const std::map<std::string, Folder>& fo
         source_of(file.string(),
                   known != folders.end() ? known->second : read_folder(file.parent_path().string()),
                   folder.filename().string(), options);
-    std::string& notes = source.run.notes;
-    notes += (notes.empty() ? "" : "; ") + std::string("reused from version ") + from;
+    std::string note = "reused from version " + from;
     if (const std::string reason = reuse.text("tables/" + table + "/reason"); !reason.empty())
-      notes += ": " + reason;
+      note += ": " + reason;
+    add_note(source.run.notes, note);
     sources.push_back(source);
   }
 }
@@ -133,8 +133,7 @@ void note_differences(const ParquetTable& table, const std::string& column,
   for (const std::uint32_t code : texts->codes) ++counts[texts->words[code]];
   for (const auto& [word, count] : counts) {
     if (word == expected || word.empty()) continue;
-    notes += (notes.empty() ? "" : "; ") + std::to_string(count) + " rows say " + column + " " +
-             word.substr(0, 80);
+    add_note(notes, std::to_string(count) + " rows say " + column + " " + word.substr(0, 80));
   }
 }
 

@@ -80,12 +80,40 @@ const std::vector<IntegerColumn>& attention_columns() {
   return columns;
 }
 
-std::vector<Layout> make_layouts() {
-  const std::vector<IntegerColumn> mla{{"batch_size", &K::batch},
-                                       {"isl", kLength},
-                                       {"step", kStep},
-                                       {"num_heads", &K::heads},
-                                       {"tp_size", &K::ranks}};
+/// GEMMs, attention and quantisation.
+void add_dense(std::vector<Layout>& all) {
+  const std::vector<IntegerColumn> quantize{{"m", &K::m}, {"k", &K::k}};
+  all.push_back({"gemm_perf", "gemm", {{"m", &K::m}, {"n", &K::n}, {"k", &K::k}}, "gemm_dtype"});
+  all.push_back({"context_attention_perf",
+                 "prefill_attention",
+                 attention_columns(),
+                 "attn_dtype",
+                 "kv_cache_dtype",
+                 {},
+                 "",
+                 finish_heads});
+  all.push_back({"generation_attention_perf",
+                 "decode_attention",
+                 attention_columns(),
+                 "attn_dtype",
+                 "kv_cache_dtype",
+                 {},
+                 "",
+                 finish_decode_heads});
+  all.push_back({"encoder_attention_perf",
+                 "encoder_attention",
+                 {{"batch_size", &K::batch},
+                  {"isl", kLength},
+                  {"num_heads", &K::heads},
+                  {"head_dim", &K::head_dim}},
+                 "attn_dtype"});
+  all.push_back(
+      {"computescale_perf", "quantize", quantize, "quant_dtype", "", {}, "compute_scale"});
+  all.push_back({"scale_matrix_perf", "quantize", quantize, "quant_dtype", "", {}, "scale_matrix"});
+}
+
+/// Routed experts and the exchange of their tokens.
+void add_experts(std::vector<Layout>& all) {
   const std::vector<IntegerColumn> moe{{"num_tokens", &K::m},        {"hidden_size", &K::n},
                                        {"inter_size", &K::k},        {"topk", &K::topk},
                                        {"num_experts", &K::experts}, {"moe_tp_size", kTensor},
@@ -95,102 +123,28 @@ std::vector<Layout> make_layouts() {
                                           {"num_topk", &K::topk},
                                           {"num_experts", &K::experts},
                                           {"node_num", &K::ranks}};
-  const std::vector<IntegerColumn> message{{"message_size", &K::bytes}, {"num_gpus", &K::ranks}};
-  const std::vector<IntegerColumn> quantize{{"m", &K::m}, {"k", &K::k}};
-  const std::vector<const char*> module_text{"model", "gemm_type"};
   std::vector<IntegerColumn> deepep_sms = deepep;
   // Both directions use as many multiprocessors; the number tells rows apart.
   deepep_sms.push_back({"dispatch_sms", &K::k});
-  std::vector<Layout> all;
-  const auto add = [&](Layout layout) { all.push_back(std::move(layout)); };
-  add({"gemm_perf", "gemm", {{"m", &K::m}, {"n", &K::n}, {"k", &K::k}}, "gemm_dtype"});
-  add({"context_attention_perf",
-       "prefill_attention",
-       attention_columns(),
-       "attn_dtype",
-       "kv_cache_dtype",
-       {},
-       "",
-       finish_heads});
-  add({"generation_attention_perf",
-       "decode_attention",
-       attention_columns(),
-       "attn_dtype",
-       "kv_cache_dtype",
-       {},
-       "",
-       finish_decode_heads});
-  add({"encoder_attention_perf",
-       "encoder_attention",
-       {{"batch_size", &K::batch},
-        {"isl", kLength},
-        {"num_heads", &K::heads},
-        {"head_dim", &K::head_dim}},
-       "attn_dtype"});
-  add({"moe_perf", "moe", moe, "moe_dtype", "", {"distribution"}, "", finish_moe});
-  add({"wideep_context_moe_perf",
-       "moe",
-       moe,
-       "moe_dtype",
-       "",
-       {"distribution"},
-       "wideep_prefill:",
-       finish_moe});
-  add({"wideep_generation_moe_perf",
-       "moe",
-       moe,
-       "moe_dtype",
-       "",
-       {"distribution"},
-       "wideep_decode:",
-       finish_moe});
-  add({"context_mla_perf", "mla_prefill", mla, "mla_dtype", "kv_cache_dtype"});
-  add({"generation_mla_perf",
-       "mla_decode",
-       mla,
-       "mla_dtype",
-       "kv_cache_dtype",
-       {},
-       "",
-       finish_decode});
-  add({"wideep_context_mla_perf",
-       "mla_prefill_module",
-       mla,
-       "mla_dtype",
-       "kv_cache_dtype",
-       {"kernel_source"},
-       "wideep:"});
-  add({"wideep_generation_mla_perf",
-       "mla_decode_module",
-       mla,
-       "mla_dtype",
-       "kv_cache_dtype",
-       {"kernel_source"},
-       "wideep:",
-       finish_decode});
-  add({"mla_context_module_perf", "mla_prefill_module", mla, "mla_dtype", "kv_cache_dtype",
-       module_text});
-  add({"mla_generation_module_perf", "mla_decode_module", mla, "mla_dtype", "kv_cache_dtype",
-       module_text, "", finish_decode});
-  add({"mla_bmm_perf",
-       "mla_bmm",
-       {{"num_tokens", &K::m}, {"num_heads", &K::heads}},
-       "bmm_dtype",
-       "",
-       {"op_name"}});
-  add({"computescale_perf", "quantize", quantize, "quant_dtype", "", {}, "compute_scale"});
-  add({"scale_matrix_perf", "quantize", quantize, "quant_dtype", "", {}, "scale_matrix"});
-  add({"custom_allreduce_perf",
-       "all_reduce",
-       message,
-       "allreduce_dtype",
-       "",
-       {"backend", "implementation"},
-       "",
-       finish_message});
-  add({"nccl_perf", "", message, "nccl_dtype", "", {}, "", finish_message});
-  add({"oneccl_perf", "", message, "oneccl_dtype", "", {}, "", finish_message});
-  add({"wideep_deepep_ll_perf",
+  all.push_back({"moe_perf", "moe", moe, "moe_dtype", "", {"distribution"}, "", finish_moe});
+  all.push_back({"wideep_context_moe_perf",
+                 "moe",
+                 moe,
+                 "moe_dtype",
+                 "",
+                 {"distribution"},
+                 "wideep_prefill:",
+                 finish_moe});
+  all.push_back({"wideep_generation_moe_perf",
+                 "moe",
+                 moe,
+                 "moe_dtype",
+                 "",
+                 {"distribution"},
+                 "wideep_decode:",
+                 finish_moe});
+  all.push_back(
+      {"wideep_deepep_ll_perf",
        "moe_dispatch",
        deepep,
        "",
@@ -200,19 +154,86 @@ std::vector<Layout> make_layouts() {
        nullptr,
        {{"dispatch_avg_t_us", 1e3, "moe_dispatch"}, {"combine_avg_t_us", 1e3, "moe_combine"}},
        {"dispatch_bandwidth_gbps", "combine_bandwidth_gbps"}});
-  add({"wideep_deepep_normal_perf",
-       "moe_dispatch",
-       deepep_sms,
-       "",
-       "",
-       {},
-       "deepep_normal",
-       nullptr,
-       {{"dispatch_transmit_us", 1e3, "moe_dispatch", ":transmit"},
-        {"dispatch_notify_us", 1e3, "moe_dispatch", ":notify"},
-        {"combine_transmit_us", 1e3, "moe_combine", ":transmit"},
-        {"combine_notify_us", 1e3, "moe_combine", ":notify"}},
-       {"combine_sms"}});
+  all.push_back({"wideep_deepep_normal_perf",
+                 "moe_dispatch",
+                 deepep_sms,
+                 "",
+                 "",
+                 {},
+                 "deepep_normal",
+                 nullptr,
+                 {{"dispatch_transmit_us", 1e3, "moe_dispatch", ":transmit"},
+                  {"dispatch_notify_us", 1e3, "moe_dispatch", ":notify"},
+                  {"combine_transmit_us", 1e3, "moe_combine", ":transmit"},
+                  {"combine_notify_us", 1e3, "moe_combine", ":notify"}},
+                 {"combine_sms"}});
+}
+
+/// Multi-head latent attention, its kernels and whole modules.
+void add_latent(std::vector<Layout>& all) {
+  const std::vector<IntegerColumn> mla{{"batch_size", &K::batch},
+                                       {"isl", kLength},
+                                       {"step", kStep},
+                                       {"num_heads", &K::heads},
+                                       {"tp_size", &K::ranks}};
+  const std::vector<const char*> module_text{"model", "gemm_type"};
+  all.push_back({"context_mla_perf", "mla_prefill", mla, "mla_dtype", "kv_cache_dtype"});
+  all.push_back({"generation_mla_perf",
+                 "mla_decode",
+                 mla,
+                 "mla_dtype",
+                 "kv_cache_dtype",
+                 {},
+                 "",
+                 finish_decode});
+  all.push_back({"wideep_context_mla_perf",
+                 "mla_prefill_module",
+                 mla,
+                 "mla_dtype",
+                 "kv_cache_dtype",
+                 {"kernel_source"},
+                 "wideep:"});
+  all.push_back({"wideep_generation_mla_perf",
+                 "mla_decode_module",
+                 mla,
+                 "mla_dtype",
+                 "kv_cache_dtype",
+                 {"kernel_source"},
+                 "wideep:",
+                 finish_decode});
+  all.push_back({"mla_context_module_perf", "mla_prefill_module", mla, "mla_dtype",
+                 "kv_cache_dtype", module_text});
+  all.push_back({"mla_generation_module_perf", "mla_decode_module", mla, "mla_dtype",
+                 "kv_cache_dtype", module_text, "", finish_decode});
+  all.push_back({"mla_bmm_perf",
+                 "mla_bmm",
+                 {{"num_tokens", &K::m}, {"num_heads", &K::heads}},
+                 "bmm_dtype",
+                 "",
+                 {"op_name"}});
+}
+
+/// Collectives.
+void add_messages(std::vector<Layout>& all) {
+  const std::vector<IntegerColumn> message{{"message_size", &K::bytes}, {"num_gpus", &K::ranks}};
+  all.push_back({"custom_allreduce_perf",
+                 "all_reduce",
+                 message,
+                 "allreduce_dtype",
+                 "",
+                 {"backend", "implementation"},
+                 "",
+                 finish_message});
+  all.push_back({"nccl_perf", "", message, "nccl_dtype", "", {}, "", finish_message});
+  all.push_back({"oneccl_perf", "", message, "oneccl_dtype", "", {}, "", finish_message});
+}
+
+std::vector<Layout> make_layouts() {
+  std::vector<Layout> all;
+  add_dense(all);
+  add_experts(all);
+  add_latent(all);
+  add_messages(all);
   return all;
 }
 
@@ -326,8 +347,8 @@ class RowReader {
     const ParquetColumn& column = from_.texts("op_name");
     Words words{column.codes, {}};
     for (const std::string& word : column.words) {
-      if (word != "" && word != "all_reduce" && word != "all_gather" && word != "reduce_scatter" &&
-          word != "alltoall")
+      if (!word.empty() && word != "all_reduce" && word != "all_gather" &&
+          word != "reduce_scatter" && word != "alltoall")
         throw InputError(from_.where(),
                          "expected the collectives all_reduce, all_gather, "
                          "reduce_scatter and alltoall, got '" +

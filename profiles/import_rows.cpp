@@ -47,6 +47,11 @@ void add_row(ImportTable& table, const KernelShape& shape, const KernelTimes& ti
     table.rows.push_back({shape, times});
 }
 
+void add_note(std::string& notes, const std::string& note) {
+  if (!notes.empty()) notes += "; ";
+  notes += note;
+}
+
 std::string device_name(std::string_view name) {
   // The catalogue's names differ from what the published trees say.
   static constexpr std::array<std::pair<const char*, const char*>, 8> kOthers{{

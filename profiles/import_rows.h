@@ -41,6 +41,9 @@ std::int64_t store_table(ProfileStore& store, ImportTable& table);
 void add_row(ImportTable& table, const KernelShape& shape, const KernelTimes& times,
              const std::string& where, std::size_t line);
 
+/// Appends to a run's notes.
+void add_note(std::string& notes, const std::string& note);
+
 /// Catalogue name of a device that data call otherwise ("h100_sxm", "RTX4090").
 [[nodiscard]] std::string device_name(std::string_view name);
 
