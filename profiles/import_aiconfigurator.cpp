@@ -74,7 +74,9 @@ ImportSource source_of(const std::string& path, const Folder& folder, const std:
   if (!status.empty() && status != "complete") run.notes = "status: " + status;
   for (const std::string& key : folder.meta.below(entry)) {
     if (key == "status") continue;
-    add_note(run.notes, key + ": " + folder.meta.text(entry + "/" + key));
+    std::string note = key;
+    note.append(": ").append(folder.meta.text(std::string(entry).append("/").append(key)));
+    add_note(run.notes, note);
   }
   return source;
 }
@@ -106,9 +108,11 @@ void add_reused(const std::string& path, const std::map<std::string, Folder>& fo
   }
   for (const std::string& table : reuse.below("tables")) {
     const std::string from = reused_version(reuse, table);
-    const fs::path file = folder.parent_path() / from / (table + std::string(kSuffix));
+    const fs::path file = folder.parent_path() / from / std::string(table).append(kSuffix);
     if (from.empty() || from.find('/') != std::string::npos || !fs::is_regular_file(file)) {
-      fail("takes " + table + " from version '" + from + "', which has no such file");
+      std::string why = "takes " + table;
+      why.append(" from version '").append(from).append("', which has no such file");
+      fail(why);
       continue;
     }
     const auto known = folders.find(file.parent_path().string());
@@ -117,8 +121,9 @@ void add_reused(const std::string& path, const std::map<std::string, Folder>& fo
                   known != folders.end() ? known->second : read_folder(file.parent_path().string()),
                   folder.filename().string(), options);
     std::string note = "reused from version " + from;
-    if (const std::string reason = reuse.text("tables/" + table + "/reason"); !reason.empty())
-      note += ": " + reason;
+    const std::string entry = "tables/" + table;
+    if (const std::string reason = reuse.text(entry + "/reason"); !reason.empty())
+      note.append(": ").append(reason);
     add_note(source.run.notes, note);
     sources.push_back(source);
   }
