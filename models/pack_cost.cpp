@@ -1,0 +1,52 @@
+#include "models/pack_cost.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "models/utilisation.h"
+#include "sim/check.h"
+#include "sim/math.h"
+
+namespace headroom {
+namespace {
+
+const Pack& nearest_pack(const Device& device) {
+  if (const Pack* own = bundled_pack(device.name)) return *own;
+  const Pack* kin = bundled_pack(find_curves(device).curves->device);
+  SIM_CHECK(kin != nullptr, "every device with curves has a pack");
+  return *kin;
+}
+
+}  // namespace
+
+PackTimes::PackTimes(const Device& device, std::string_view library)
+    : curves_(device),
+      pack_(&nearest_pack(device)),
+      evidence_(pack_->device == device.name ? Evidence::interpolated : Evidence::extrapolated),
+      view_(*pack_, library) {}
+
+OperatorTime PackTimes::time(const Operator& op) const {
+  const std::optional<PackPoint> point = pack_point(op, curves_.device());
+  const PackTable* table = point ? view_.answering(point->key) : nullptr;
+  if (table == nullptr) return curves_.time(op);
+  const PackTable::Answer answer = table->at(*point);
+  constexpr double kLn2 = 0.6931471805599453;
+  OperatorTime time;
+  time.seconds = point->base * portable_exp(answer.log2 * kLn2);
+  time.launch = std::min(point->start, time.seconds);
+  // Nothing was measured with cached tokens in front of the chunk.
+  const bool cached = op.kind == OperatorKind::prefill_attention && op.context != op.m;
+  const bool own = answer.inside && !cached && table->key == point->key;
+  time.evidence = own ? evidence_ : Evidence::extrapolated;
+  return time;
+}
+
+std::string_view library_of_engine(std::string_view engine) {
+  if (engine.find("vllm") != engine.npos) return "vLLM";
+  if (engine.find("sglang") != engine.npos) return "SGLang";
+  if (engine.find("tensorrt") != engine.npos || engine.find("trt") != engine.npos)
+    return "TensorRT-LLM";
+  return "";
+}
+
+}  // namespace headroom

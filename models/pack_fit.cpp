@@ -1,0 +1,328 @@
+#include "models/pack_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "models/kernel_operator.h"
+#include "sim/check.h"
+#include "sim/math.h"
+
+namespace headroom {
+namespace {
+
+constexpr double kLog2e = 1.4426950408889634;
+double log2_of(double x) { return portable_log(x) * kLog2e; }
+
+/// Fewer rows make no table.
+constexpr std::size_t kLeastRows = 12;
+/// Pull between neighbouring nodes, in weights of an average node's rows.
+constexpr double kPull = 0.003;
+constexpr int kRounds = 8;        ///< of reweighting
+constexpr int kIterations = 40;   ///< of conjugate gradients a round
+constexpr double kLeast = 0.015;  ///< octaves: errors below weigh alike
+
+using Grids = std::array<std::vector<double>, kPackAxes>;
+
+/// Nodes of a table before they are cut to the rows' range. Where times have steps (GEMM tiles of
+/// rows and columns) they are denser.
+const Grids& grids_of(PackOp op) {
+  static const std::vector<double> bytes{256,      1024,     4096,      16384,
+                                         65536,    262144,   1048576,   4194304,
+                                         16777216, 67108864, 268435456, 1073741824};
+  static const std::vector<double> ranks{2, 4, 8};
+  static const std::array<Grids, kPackOps> all{{
+      {{{1,   4,   8,   16,  32,   48,   64,   96,   128,  160,  192,
+         256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 8192, 32768},
+        {64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 5120, 6144, 7168, 8192, 10240, 12288,
+         16384, 65536},
+        {64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536},
+        {}}},
+      {{{1.0 / 32, 0.25, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 8192},
+        {1, 8, 16, 32, 128, 256},
+        {256, 512, 768, 1024, 1536, 2048, 4096, 14336},
+        {2048, 4096, 7168}}},
+      {{{1, 4, 16, 32, 64, 128, 256, 2048},
+        {2, 64, 256, 1024, 4096, 16384, 131072},
+        {1, 2, 4, 8, 32, 64},
+        {1, 2, 4, 8, 16, 32}}},
+      {{{1, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384},
+        {1, 2, 4, 8, 16, 32, 64},
+        {1, 2, 4, 8, 16, 32},
+        {}}},
+      {{{1, 4, 16, 64, 256, 2048},
+        {2, 64, 256, 1024, 4096, 16384, 131072},
+        {1, 2, 4, 8, 16, 32, 64, 128},
+        {}}},
+      {{{1, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768},
+        {1, 2, 4, 8, 16, 32, 64, 128},
+        {},
+        {}}},
+      {{bytes, ranks, {}, {}}},
+      {{bytes, ranks, {}, {}}},
+      {{bytes, ranks, {}, {}}},
+  }};
+  return all[static_cast<std::size_t>(op)];
+}
+
+/// Nodes within the rows' range; the range's ends become nodes.
+Grids cut_grids(std::span<const FitRow> rows) {
+  const PackPoint& first = rows.front().point;
+  Grids grids;
+  for (std::size_t axis = 0; axis < first.axes; ++axis) {
+    double least = first.log2[axis], most = first.log2[axis];
+    for (const FitRow& row : rows) {
+      least = std::min(least, row.point.log2[axis]);
+      most = std::max(most, row.point.log2[axis]);
+    }
+    constexpr double kLn2 = 0.6931471805599453;
+    constexpr double kClose = 0.05;  // octaves: a node so near the range's end is the end
+    std::vector<double>& grid = grids[axis];
+    grid.push_back(portable_exp(least * kLn2));
+    for (const double node : grids_of(first.key.op)[axis])
+      if (log2_of(node) > least + kClose && log2_of(node) < most - kClose) grid.push_back(node);
+    if (most > least + kClose) grid.push_back(portable_exp(most * kLn2));
+    for (double& node : grid) {  // whole numbers come back exactly
+      const double whole = std::floor(node + 0.5);
+      if (std::abs(node - whole) < 1e-6 * node) node = whole;
+    }
+  }
+  return grids;
+}
+
+struct Corner {
+  std::uint32_t node = 0;
+  float weight = 0;
+};
+
+/// min over v of sum w_i (A v - b)_i^2 + pull x sum over edges (v_a - v_b)^2.
+class System {
+ public:
+  System(const PackTable& table, std::span<const FitRow> rows) : nodes_(table.values.size()) {
+    starts_.push_back(0);
+    for (const FitRow& row : rows) {
+      static_cast<void>(table.corners(row.point, [this](std::size_t node, double weight) {
+        corners_.push_back({static_cast<std::uint32_t>(node), static_cast<float>(weight)});
+      }));
+      starts_.push_back(corners_.size());
+      goals_.push_back(log2_of(row.seconds / row.point.base));
+    }
+    weights_.assign(goals_.size(), 1);
+    pull_ = kPull * static_cast<double>(goals_.size()) / static_cast<double>(nodes_) + 1e-6;
+    std::size_t stride = 1;
+    for (std::size_t axis = kPackAxes; axis-- > 0;) {
+      const std::size_t size = table.grid[axis].size();
+      if (size == 0) continue;
+      for (std::size_t node = 0; node < nodes_; ++node)
+        if (node / stride % size + 1 < size) edges_.push_back({node, node + stride});
+      stride *= size;
+    }
+  }
+
+  [[nodiscard]] double fitted(std::size_t row, const std::vector<double>& v) const {
+    double sum = 0;
+    for (std::size_t i = starts_[row]; i < starts_[row + 1]; ++i)
+      sum += static_cast<double>(corners_[i].weight) * v[corners_[i].node];
+    return sum;
+  }
+  void reweight(const std::vector<double>& v) {
+    for (std::size_t row = 0; row < goals_.size(); ++row)
+      weights_[row] = kLeast / std::max(std::abs(fitted(row, v) - goals_[row]), kLeast);
+  }
+  /// Conjugate gradients from v on.
+  void solve(std::vector<double>& v) const {
+    std::vector<double> residual = normal(v, goals_), direction = residual;
+    double square = dot(residual, residual);
+    const std::vector<double> zero(goals_.size(), 0);
+    for (int i = 0; i < kIterations && square > 1e-18; ++i) {
+      std::vector<double> step = normal(direction, zero);  // minus the matrix times direction
+      const double along = -dot(direction, step);
+      if (!(along > 0)) return;
+      const double size = square / along;
+      for (std::size_t n = 0; n < v.size(); ++n) {
+        v[n] += size * direction[n];
+        residual[n] += size * step[n];
+      }
+      const double next = dot(residual, residual);
+      for (std::size_t n = 0; n < v.size(); ++n)
+        direction[n] = residual[n] + next / square * direction[n];
+      square = next;
+    }
+  }
+
+ private:
+  static double dot(const std::vector<double>& a, const std::vector<double>& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+    return sum;
+  }
+  /// A' W (goals - A v) - pull x L v.
+  [[nodiscard]] std::vector<double> normal(const std::vector<double>& v,
+                                           const std::vector<double>& goals) const {
+    std::vector<double> result(nodes_, 0);
+    for (std::size_t row = 0; row < goals.size(); ++row) {
+      const double gap = weights_[row] * (goals[row] - fitted(row, v));
+      for (std::size_t i = starts_[row]; i < starts_[row + 1]; ++i)
+        result[corners_[i].node] += static_cast<double>(corners_[i].weight) * gap;
+    }
+    for (const auto& [a, b] : edges_) {
+      const double gap = pull_ * (v[b] - v[a]);
+      result[a] += gap;
+      result[b] -= gap;
+    }
+    return result;
+  }
+
+  std::size_t nodes_;
+  double pull_ = 0;
+  std::vector<std::size_t> starts_{};
+  std::vector<Corner> corners_{};
+  std::vector<double> goals_{}, weights_{};
+  std::vector<std::pair<std::size_t, std::size_t>> edges_{};
+};
+
+/// "1.3.0rc20" after "1.3.0rc5": runs of digits compare as numbers.
+std::vector<std::pair<std::string, std::int64_t>> version_parts(const std::string& version) {
+  std::vector<std::pair<std::string, std::int64_t>> parts;
+  for (std::size_t i = 0; i < version.size();) {
+    std::string word;
+    while (i < version.size() && (version[i] < '0' || version[i] > '9')) word += version[i++];
+    std::int64_t number = 0;
+    for (; i < version.size() && version[i] >= '0' && version[i] <= '9'; ++i)
+      number = std::min<std::int64_t>(number * 10 + (version[i] - '0'), std::int64_t{1} << 40);
+    parts.emplace_back(word, number);
+  }
+  return parts;
+}
+
+/// Head sizes of models in use; each costs a table.
+bool wanted_head(const PackKey& key) {
+  const bool attention = key.op == PackOp::decode_attention || key.op == PackOp::prefill_attention;
+  return !attention || key.head_dim == 64 || key.head_dim == 128;
+}
+
+bool wanted_variant(const KernelShape& shape) {
+  if (shape.op == "moe") return shape.variant == "power_law_1.2";
+  if (shape.op == "all_reduce") return shape.variant.empty() || shape.variant == "cuda_graph";
+  return shape.variant.empty();
+}
+
+constexpr const char* kOps[] = {
+    "gemm",        "moe",        "decode_attention", "prefill_attention", "mla_decode",
+    "mla_prefill", "all_reduce", "all_gather",       "reduce_scatter"};
+
+void add_rows(const ProfileStore& store, const Device& device, const std::string& library,
+              const std::string& version, std::map<PackKey, FitGroup>& groups) {
+  std::map<PackKey, FitGroup> found;
+  for (const char* op : kOps) {
+    const auto rows = store.kernels(device.name, op, [&](const ProfileRun& run) {
+      return run.library == library && run.library_version == version;
+    });
+    for (const KernelRow& row : rows) {
+      if (!wanted_variant(row.shape) || (row.shape.stored == "int8" && row.shape.bytes > 0))
+        continue;
+      const std::optional<Operator> made = operator_of(row.shape);
+      if (!made) continue;
+      const std::optional<PackPoint> point = pack_point(*made, device);
+      if (!point || !wanted_head(point->key)) continue;
+      FitGroup& group = found[point->key];
+      group.key = point->key;
+      group.library = library;
+      group.version = version;
+      group.rows.push_back({*made, *point, row.times.median_ns * 1e-9});
+    }
+  }
+  for (auto& [key, group] : found)
+    if (group.rows.size() >= kLeastRows) groups.try_emplace(key, std::move(group));
+}
+
+double percentile(std::vector<double>& sorted, double share) {
+  const auto at = static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1));
+  return sorted[at];
+}
+
+/// As written: four decimals.
+double rounded(double x) { return std::floor(x * 1e4 + 0.5) / 1e4; }
+
+}  // namespace
+
+std::vector<FitGroup> fit_groups(const ProfileStore& store, const Device& device) {
+  std::map<std::string, std::set<std::string>> versions;
+  for (const ProfileRun& run : store.runs(device.name))
+    versions[run.library].insert(run.library_version);
+  std::vector<FitGroup> all;
+  for (const auto& [library, names] : versions) {
+    std::vector<std::string> newest(names.begin(), names.end());
+    std::stable_sort(newest.begin(), newest.end(), [](const std::string& a, const std::string& b) {
+      return version_parts(a) > version_parts(b);
+    });
+    std::map<PackKey, FitGroup> groups;
+    for (const std::string& version : newest) add_rows(store, device, library, version, groups);
+    for (auto& [key, group] : groups) {
+      // Queries are kept in 16 bits; kernels of fp8 queries stand in where there are no others.
+      PackKey plain = key;
+      plain.compute = DataType::bf16;
+      const bool attention = key.head_dim > 0 && key.compute != DataType::bf16;
+      if (!attention || groups.count(plain) == 0) all.push_back(std::move(group));
+    }
+  }
+  return all;
+}
+
+PackTable fit_table(std::span<const FitRow> rows) {
+  SIM_CHECK(!rows.empty(), "a table is fitted to rows");
+  PackTable table;
+  table.key = rows.front().point.key;
+  table.rows = static_cast<std::int64_t>(rows.size());
+  table.grid = cut_grids(rows);
+  table.finish();
+  std::size_t nodes = 1;
+  for (const auto& grid : table.grid) nodes *= std::max<std::size_t>(grid.size(), 1);
+  table.values.assign(nodes, 0);
+  System system(table, rows);
+  for (int round = 0; round < kRounds; ++round) {
+    system.solve(table.values);
+    system.reweight(table.values);
+  }
+  constexpr double kSteps = 48;  // what the text holds, models/pack_text.cpp
+  for (double& value : table.values) value = std::floor(value * kSteps + 0.5) / kSteps;
+  std::vector<double> errors;
+  for (const FitRow& row : rows) {
+    const double ratio = portable_pow(2, table.at(row.point).log2) * row.point.base / row.seconds;
+    errors.push_back(std::abs(ratio - 1));
+  }
+  std::sort(errors.begin(), errors.end());
+  table.median_error = rounded(percentile(errors, 0.5));
+  table.p90_error = rounded(percentile(errors, 0.9));
+  return table;
+}
+
+Pack fit_device_pack(const ProfileStore& store, const Device& device) {
+  const std::vector<FitGroup> groups = fit_groups(store, device);
+  if (groups.empty())
+    throw InputError(device.name,
+                     "expected a profile store with kernels of this device to fit, got none; "
+                     "import measurements first");
+  Pack pack;
+  pack.device = device.name;
+  std::set<std::string> sources;
+  for (const ProfileRun& run : store.runs(device.name)) {
+    // Runs of one tree differ in the path that follows "owner/repository at commit".
+    const std::size_t at = run.source.find(" at ");
+    const std::size_t end = at == std::string::npos ? at : run.source.find(' ', at + 4);
+    sources.insert(run.source.substr(0, end) + (run.licence.empty() ? "" : ", " + run.licence));
+  }
+  for (const std::string& source : sources)
+    pack.source += (pack.source.empty() ? "" : "; ") + source;
+  for (const FitGroup& group : groups) {
+    PackTable table = fit_table(group.rows);
+    table.library = group.library;
+    table.version = group.version;
+    pack.tables.push_back(std::move(table));
+  }
+  return pack;
+}
+
+}  // namespace headroom
