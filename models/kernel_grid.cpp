@@ -27,7 +27,8 @@ struct Bracket {
 };
 
 template <class Axis, class Value, class Log>
-Bracket bracket(const Axis& axis, double x, bool skip_exact, const Value& value, const Log& log) {
+Bracket bracket(const Axis& axis, double x, bool skip_exact, const Value& value,
+                const Log& log_at) {
   const auto first = std::lower_bound(
       axis.begin(), axis.end(), x, [&](const auto& item, double at) { return value(item) < at; });
   const auto size = axis.size();
@@ -47,12 +48,12 @@ Bracket bracket(const Axis& axis, double x, bool skip_exact, const Value& value,
   }
   if (low == 0 || high == size) {
     found.low = found.high = low == 0 ? high : low - 1;
-    found.beyond = std::fabs(log2_of(x) - log(axis[found.low]));
+    found.beyond = std::fabs(log2_of(x) - log_at(axis[found.low]));
     return found;
   }
   found.low = low - 1;
   found.high = high;
-  const double from = log(axis[found.low]), to = log(axis[high]);
+  const double from = log_at(axis[found.low]), to = log_at(axis[high]);
   found.weight = to > from ? (log2_of(x) - from) / (to - from) : 0;
   return found;
 }
