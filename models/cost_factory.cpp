@@ -16,8 +16,35 @@ namespace {
 constexpr std::string_view kTable = "table:";
 constexpr std::string_view kLinear = "linear:";
 
+/// Fitted curves, corrected for the engine's own kernels. Measured kernels need no correction.
+class ScaledTimes final : public OperatorTimes {
+ public:
+  ScaledTimes(const OperatorTimes& times, const EngineDescription& engine)
+      : times_(times), scale_(engine.kernel_scale) {}
+  [[nodiscard]] OperatorTime time(const Operator& op) const override {
+    OperatorTime time = times_.time(op);
+    const double scale = scale_[static_cast<std::size_t>(class_of(op.kind))];
+    time.seconds *= scale;
+    time.launch *= scale;
+    return time;
+  }
+
+ private:
+  const OperatorTimes& times_;
+  const std::array<double, kOperatorClasses>& scale_;
+};
+
+/// Whose kernels an engine runs, by its name and the names it is based on.
+std::string library_of(const EngineDescription& engine) {
+  const std::string text = engine.name + " " + engine.source;
+  if (text.find("tensorrt-llm") != std::string::npos) return "trtllm";
+  if (text.find("sglang") != std::string::npos) return "sglang";
+  return "vllm";
+}
+
 MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
-  const RooflineTimes times(request.device);
+  const RooflineTimes roofline(request.device);
+  const ScaledTimes times(roofline, request.engine);
   MadeCost made;
   made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
                                                        request.device.pcie_bandwidth));
@@ -26,14 +53,6 @@ MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) 
       std::string("roofline, utilisation fitted on ") + found.curves->title +
       (found.evidence == Evidence::interpolated ? "" : ", nearest kin of " + request.device.name);
   return made;
-}
-
-/// Whose kernels an engine runs, by its name and the names it is based on.
-std::string library_of(const EngineDescription& engine) {
-  const std::string text = engine.name + " " + engine.source;
-  if (text.find("tensorrt-llm") != std::string::npos) return "trtllm";
-  if (text.find("sglang") != std::string::npos) return "sglang";
-  return "vllm";
 }
 
 MadeCost table_cost(const CostRequest& request, const ShardedModel& sharded,

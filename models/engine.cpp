@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "models/config_json.h"
+#include "models/engine_calibration.h"
 #include "sim/check.h"
 #include "sim/json_cursor.h"
 #include "sim/quantity_text.h"
@@ -15,6 +16,9 @@ namespace {
 constexpr Duration microseconds(std::int64_t us) { return kMicrosecond * us; }
 
 const std::array<std::string, 2> kCaptures{"decode-only", "any-batch"};
+const std::array<const char*, kOperatorClasses - 1> kScaleKeys{
+    "gemm_scale", "prefill_attention_scale", "decode_attention_scale",
+    "moe_scale",  "collective_scale",        "elementwise_scale"};
 const std::array<std::string, 3> kEvidenceNames{"measured", "interpolated", "extrapolated"};
 
 // A launch-bound iteration of PyTorch modules takes about 0.8 to 1 ms a layer however few tokens it
@@ -213,6 +217,10 @@ void read_fields(JsonCursor& cursor, EngineDescription& engine) {
   read_time(cursor, "host_per_iteration", engine.host_per_iteration, "exposed host work");
   read_time(cursor, "host_per_sequence", engine.host_per_sequence, "the same, a sequence");
   read_time(cursor, "layer_floor", engine.layer_floor, "least time a layer when not captured");
+  read_time(cursor, "ingest_per_request", engine.ingest_per_request, "front end, a request");
+  read_time(cursor, "ingest_per_token", engine.ingest_per_token, "front end, a prompt token");
+  for (std::size_t i = 0; i < kScaleKeys.size(); ++i)
+    cursor.number(kScaleKeys[i], engine.kernel_scale[i], 0.01, 100, "times kernels are multiplied");
   cursor.count("captured_tokens", engine.captured_tokens, 0, 1 << 20,
                "batches of at most so many tokens run from captured graphs");
   read_choice(cursor, "capture", engine.capture, kCaptures, "which batches are captured");
@@ -230,6 +238,15 @@ const std::vector<EngineDescription>& bundled_engines() {
 
 EngineDescription find_engine(const std::string& name_or_path, const std::string& where) {
   if (const EngineDescription* engine = bundled(name_or_path)) return *engine;
+  const std::size_t at = name_or_path.find('@');
+  if (at != std::string::npos && name_or_path.find('/') == std::string::npos) {
+    const std::size_t colon = std::min(name_or_path.find(':'), at);
+    const std::string name = name_or_path.substr(0, colon);
+    const EngineDescription* engine = bundled(name);
+    if (engine == nullptr) throw unknown_engine(name, where);
+    const std::string version = colon < at ? name_or_path.substr(colon + 1, at - colon - 1) : "";
+    return calibrated(*engine, version, name_or_path.substr(at + 1));
+  }
   if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".json"))
     return parse_engine_json(read_small_file(name_or_path), name_or_path);
   throw unknown_engine(name_or_path, where);

@@ -6,6 +6,7 @@
 // what a KV block holds.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,13 @@ struct EngineDescription {
   Duration host_per_sequence{0};  ///< the same for each sequence of the batch
   Duration layer_floor{
       0};  ///< launch-bound: an iteration that is not captured takes at least this a layer
+  /// The engine's kernels against the fitted curves of cost "roofline", by operator class: times
+  /// are multiplied by this. The entry of host work is not used.
+  std::array<double, kOperatorClasses> kernel_scale{1, 1, 1, 1, 1, 1, 1};
+  /// Front end: from a request's arrival to its place in the queue, and back; not exposed to
+  /// others.
+  Duration ingest_per_request{0};
+  Duration ingest_per_token{0};  ///< the same for each prompt token, one request after the other
   std::int64_t captured_tokens = 0;  ///< batches of at most so many tokens are captured; 0: none
   GraphCapture capture = GraphCapture::decode_only;
   bool simdistserve =
@@ -41,8 +49,9 @@ struct EngineDescription {
 
 /// Sorted by name.
 [[nodiscard]] const std::vector<EngineDescription>& bundled_engines();
-/// A bundled name, or the path of an engine file (a text with '/' or ending in ".json"). Throws
-/// InputError{where} naming the nearest bundled engine.
+/// A bundled name, "NAME@DEVICE" or "NAME:VERSION@DEVICE" (with what calibration found for that
+/// device and version, models/engine_calibration.h), or the path of an engine file (a text with '/'
+/// or ending in ".json"). Throws InputError{where} naming the nearest bundled engine.
 [[nodiscard]] EngineDescription find_engine(const std::string& name_or_path,
                                             const std::string& where);
 /// An engine file: JSON object, keys as the fields above, times and bytes with units ("1.2 ms", "2

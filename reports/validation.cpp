@@ -84,7 +84,8 @@ void find_worst(Validation& result, std::size_t most) {
   };
   for (std::size_t i = 0; i < result.points.size(); ++i) {
     const ValidatedPoint& point = result.points[i];
-    if (point.doubt.empty() && point.error(ServingMetric::end_to_end)) result.worst.push_back(i);
+    if (point.doubt.empty() && point.unpredicted.empty() && point.error(ServingMetric::end_to_end))
+      result.worst.push_back(i);
   }
   std::stable_sort(result.worst.begin(), result.worst.end(),
                    [&](std::size_t a, std::size_t b) { return badness(a) > badness(b); });

@@ -51,7 +51,8 @@ std::string text_row(const GroupScore& group, const std::string& name) {
 }
 
 std::string markdown_row(const GroupScore& group, const std::string& name) {
-  std::string row = fmt::format("| {} | {} | {} ", name, group.points, group.unpredicted);
+  std::string row =
+      fmt::format("| {} | {} | {} ", printable(name), group.points, group.unpredicted);
   for (int i = 0; i < kServingMetrics; ++i)
     row += "| " + cell(group.all[static_cast<std::size_t>(i)]) + " ";
   for (int i = 0; i < kServingMetrics - 1; ++i) {

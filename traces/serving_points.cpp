@@ -156,6 +156,8 @@ ServingPoint own_point(const Table& table) {
     point.kv_blocks = table.whole("kv_blocks", 1, std::int64_t{1} << 40);
   if (!table.text("max_batched_tokens").empty())
     point.max_batched_tokens = table.whole("max_batched_tokens", 1, kMostTokens);
+  if (!table.text("shortest_share").empty())
+    point.shortest = table.number("shortest_share", 0.001, 1);
   point.ttft_ms = table.time_ms("ttft_ms");
   point.tpot_ms = table.time_ms("tpot_ms");
   return point;
@@ -356,6 +358,7 @@ const std::vector<PointColumn>& point_columns() {
       {"expert_parallel", false, "GPUs that share the experts; empty: 1"},
       {"kv_blocks", false, "KV blocks as the engine reported them; empty: from memory"},
       {"max_batched_tokens", false, "token budget of an iteration; empty: the engine's default"},
+      {"shortest_share", false, "lengths are uniform from this share of nominal; empty: 1"},
       {"ttft_ms", false, "measured time to first token, ms"},
       {"tpot_ms", false, "measured time per output token after the first, ms"},
       {"source", false, "where the measurement comes from"}};

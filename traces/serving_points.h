@@ -44,6 +44,7 @@ struct ServingPoint {
   std::int64_t tensor = 1, pipeline = 1, attention_data = 1, expert = 1;
   WorkerPool prefill_pool, decode_pool;  ///< of a "disagg" point
   std::optional<std::int64_t> kv_blocks{}, max_batched_tokens{};
+  std::optional<double> shortest{};  ///< lengths are uniform in [this x nominal, nominal]
   std::optional<double> ttft_ms{}, tpot_ms{};
   std::string unusable;  ///< why no run follows from this row; empty: one does
 

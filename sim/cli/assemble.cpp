@@ -7,6 +7,7 @@
 
 #include "models/cost_factory.h"
 #include "sim/check.h"
+#include "sim/cli/ingest_source.h"
 #include "sim/cli/placement.h"
 #include "sim/cli/report_context.h"
 #include "sim/cli/run_account.h"
@@ -323,7 +324,8 @@ RunResult run_scenario(const Scenario& scenario, const RunOptions& options) {
     return result;
   }
   const std::unique_ptr<RequestSource> source = open_workload(scenario);
-  PrefixWatch watched(*source);
+  IngestSource ingest(*source, assembly.groups.front().engine);
+  PrefixWatch watched(ingest);
   RunAccount account(LoadWork(assembly.model, assembly.precision), watched,
                      static_cast<std::size_t>(assembly.replicas));
   SimulationSetup setup = make_setup(scenario, assembly, watched);

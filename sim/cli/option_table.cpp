@@ -70,7 +70,7 @@ CommandSpec validate_spec() {
             nullptr, kMany},
            {"requests-per-client", "N", "requests each client sends; 10 when left out"},
            {"shortest", "SHARE",
-            "lengths are uniform from this share of the nominal to the nominal; 1: all nominal"}},
+            "lengths are uniform from this share of nominal; as the files say when left out"}},
           command_validate};
 }
 

@@ -97,8 +97,8 @@ SplitChoice split_choice(const Invocation& call) {
   if (word == "fit") return SplitChoice::fit;
   if (word == "held-out") return SplitChoice::held_out;
   const std::vector<std::string> known{"fit", "held-out", "all"};
-  throw InputError("--split", "expected fit, held-out or all, got " + quoted(word) +
-                                  did_you_mean(word, known));
+  throw InputError(
+      "--split", "expected fit, held-out or all, got " + quoted(word) + did_you_mean(word, known));
 }
 
 bool chosen(SplitChoice choice, const ServingPoint& point) {

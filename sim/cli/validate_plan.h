@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "sim/scenario.h"
@@ -17,8 +18,8 @@ namespace headroom {
 struct BenchmarkHabits {
   /// Requests a client; InferenceX sends 10 a client (spec aiconfigurator-data section 8 c).
   std::int64_t requests_per_client = 10;
-  /// Lengths are uniform in [this x nominal, nominal].
-  double shortest = 1.0;
+  /// Lengths are uniform in [this x nominal, nominal]; empty: as the file or its source says.
+  std::optional<double> shortest{};
   /// Substitutes for engine descriptions, by name: path of a description.
   std::map<std::string, std::string> engines{};
 };

@@ -10,6 +10,7 @@
 
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
+#include "sim/cli/ingest_source.h"
 
 namespace headroom {
 namespace {
@@ -93,7 +94,8 @@ void take_figures(const ServingPoint& point, const Metrics& metrics, ValidatedPo
 void simulate_point(const ServingPoint& point, const PlannedPoint& plan, const Assembly& assembly,
                     const std::atomic<bool>* stop, ValidatedPoint& result) {
   const std::unique_ptr<RequestSource> source = open_workload(plan.scenario);
-  SimulationSetup setup = make_setup(plan.scenario, assembly, *source);
+  IngestSource ingest(*source, assembly.groups.front().engine);
+  SimulationSetup setup = make_setup(plan.scenario, assembly, ingest);
   setup.stop = stop;
   const Metrics metrics = simulate(std::move(setup));
   if (metrics.rows.size() == 0) {
