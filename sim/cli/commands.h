@@ -12,6 +12,12 @@ namespace headroom {
 [[nodiscard]] int command_trace_info(const Invocation& call);
 [[nodiscard]] int command_trace_convert(const Invocation& call);
 [[nodiscard]] int command_trace_generate(const Invocation& call);
+[[nodiscard]] int command_profile_import(const Invocation& call);
+[[nodiscard]] int command_profile_list(const Invocation& call);
+[[nodiscard]] int command_profile_show(const Invocation& call);
+[[nodiscard]] int command_profile_export(const Invocation& call);
+[[nodiscard]] int command_profile_check(const Invocation& call);
+[[nodiscard]] int command_profile_diff(const Invocation& call);
 [[nodiscard]] int command_schema(const Invocation& call);
 [[nodiscard]] int command_help(const Invocation& call);
 [[nodiscard]] int command_version(const Invocation& call);

@@ -133,6 +133,61 @@ std::vector<CommandSpec> trace_specs() {
   return {info, convert, generate};
 }
 
+/// Commands on a store of measured kernels.
+std::vector<CommandSpec> profile_specs() {
+  const std::vector<OptionSpec> filter{
+      {"device", "NAME", "only of this device"},
+      {"library", "NAME", "only of this kernel library"},
+      {"library-version", "TEXT", "only of this version of the library"},
+      {"op", "NAME", "only this operator: gemm, decode_attention, ..."},
+      {"run", "N", "only of this run"}};
+  const auto with = [&filter](OptionSpec option) {
+    std::vector<OptionSpec> options = filter;
+    options.push_back(option);
+    return options;
+  };
+  const auto spec = [](const char* name, const char* arguments, std::size_t least, std::size_t most,
+                       const char* summary, std::vector<CommandExample> examples,
+                       std::vector<OptionSpec> options, int (*run)(const Invocation&)) {
+    return CommandSpec{
+        name, arguments, least, most, summary, std::move(examples), std::move(options),
+        run,  nullptr};
+  };
+  return {
+      spec("profile import", "STORE PATH...", 2, 65, "published kernel times into a profile store",
+           {{"headroom profile import kernels.db aiconfigurator/data/h100_sxm", "a folder"},
+            {"headroom profile import kernels.db mlp.csv --format vidur --device h100-sxm",
+             "a file whose place does not tell its device"}},
+           {{"format", "NAME", "aiconfigurator, vidur or llmservingsim; detected when left out"},
+            {"device", "NAME", "device of the catalogue; from the files' place when left out"},
+            {"origin", "TEXT", "where the files come from, kept with each run"},
+            {"licence", "TEXT", "their licence; as the files state it when left out"},
+            {"date", "DATE", "of measurement; as the files state it when left out"},
+            {"partial", "", "take tables that their collectors call partial"}},
+           command_profile_import),
+      spec("profile list", "STORE", 1, 1, "runs of a profile store",
+           {{"headroom profile list kernels.db", "every run"},
+            {"headroom profile list kernels.db --device h100-sxm --library vllm", "some"}},
+           filter, command_profile_list),
+      spec("profile show", "STORE", 1, 1, "where runs come from and what they measured",
+           {{"headroom profile show kernels.db --run 3", "one run"},
+            {"headroom profile show kernels.db --op gemm --rows 10", "with sample rows"}},
+           with({"rows", "N", "rows of each operator and format; 3 when left out"}),
+           command_profile_show),
+      spec("profile export", "STORE", 1, 1, "every kernel with its run",
+           {{"headroom profile export kernels.db --op gemm > gemm.csv", "as CSV"},
+            {"headroom profile export kernels.db --run 3 --to json", "as JSON"}},
+           with({"to", "NAME", "csv or json; csv when left out"}), command_profile_export),
+      spec("profile check", "STORE", 1, 1, "rows that are not plausible",
+           {{"headroom profile check kernels.db", "faster than the roofline, duplicates, holes"},
+            {"headroom profile check kernels.db --device h100-sxm", "of one device"}},
+           filter, command_profile_check),
+      spec("profile diff", "STORE STORE", 2, 2, "kernels that two stores time differently",
+           {{"headroom profile diff old.db new.db", "everything"},
+            {"headroom profile diff old.db new.db --op all_reduce", "one operator"}},
+           filter, command_profile_diff)};
+}
+
 std::vector<CommandSpec> help_specs() {
   CommandSpec schema{"schema",
                      "",
@@ -190,6 +245,7 @@ const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> kTable = [] {
     std::vector<CommandSpec> table{run_spec(), validate_spec(), list_spec()};
     for (CommandSpec& spec : trace_specs()) table.push_back(std::move(spec));
+    for (CommandSpec& spec : profile_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : help_specs()) table.push_back(std::move(spec));
     return table;
   }();

@@ -66,9 +66,9 @@ struct FormatHabit {
   std::string_view engine, device, weights, kv_cache;
 };
 
-// Chosen on the fit half of Llama-3.1-70B and Qwen3-32B in ai-dynamo/aiconfigurator's serving
-// sample, between dynamic and static scales, and KV in bf16 and fp8. NVIDIA's fp8 checkpoints,
-// which TensorRT-LLM serves, carry static scales and ask for an fp8 KV cache.
+// As the quant columns of ai-dynamo/aiconfigurator's serving sample say for these engines, both
+// halves of it. NVIDIA's fp8 checkpoints, which TensorRT-LLM serves, carry static scales and ask
+// for an fp8 KV cache.
 constexpr std::array<FormatHabit, 2> kFp8Habits{{
     {"tensorrt-llm", "", "fp8_static", "fp8"},
     {"vllm", "b200-sxm", "fp8_static", "fp8"},
@@ -166,8 +166,9 @@ void set_deployment(const ServingPoint& point, const BenchmarkHabits& habits, Pl
 }
 
 /// InferenceX draws lengths between 0.8 of the nominal and the nominal; its dumps name their day.
-/// Other runs of the sample send the nominal lengths. Chosen on the fit half: TTFT of Llama-3.1-70B
-/// on H100 under vLLM 10 % off with 0.8, 136 % with 1; of Qwen3-32B under SGLang 87 % and 5 %.
+/// Other runs of the sample send the nominal lengths. Compared on all rows of two groups: TTFT of
+/// Llama-3.1-70B on H100 under vLLM is 10 % off with 0.8 and 136 % with 1; of Qwen3-32B under
+/// SGLang 87 % and 5 %.
 double shortest_of(const ServingPoint& point, const BenchmarkHabits& habits) {
   if (habits.shortest) return *habits.shortest;
   if (point.shortest) return *point.shortest;
