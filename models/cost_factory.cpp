@@ -5,6 +5,7 @@
 
 #include "models/compiled_cost.h"
 #include "models/linear_cost.h"
+#include "models/pack_cost.h"
 #include "models/roofline_cost.h"
 #include "models/table_cost.h"
 #include "sim/check.h"
@@ -16,7 +17,8 @@ namespace {
 constexpr std::string_view kTable = "table:";
 constexpr std::string_view kLinear = "linear:";
 
-/// Fitted curves, corrected for the engine's own kernels. Measured kernels need no correction.
+/// Fitted packs or curves, corrected for the engine's own kernels. Measured kernels need no
+/// correction.
 class ScaledTimes final : public OperatorTimes {
  public:
   ScaledTimes(const OperatorTimes& times, const EngineDescription& engine)
@@ -43,9 +45,17 @@ std::string library_of(const EngineDescription& engine) {
 }
 
 MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
+  MadeCost made;
+  if (bundled_pack(request.device.name) != nullptr) {
+    const PackTimes pack(request.device, library_of_engine(request.engine.name));
+    const ScaledTimes times(pack, request.engine);
+    made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
+                                                         request.device.pcie_bandwidth));
+    made.source = "roofline, corrected by the cost pack of " + request.device.name;
+    return made;
+  }
   const RooflineTimes roofline(request.device);
   const ScaledTimes times(roofline, request.engine);
-  MadeCost made;
   made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
                                                        request.device.pcie_bandwidth));
   const FoundCurves found = find_curves(request.device);
