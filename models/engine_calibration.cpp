@@ -13,7 +13,7 @@ Duration from_us(double us) { return Duration(static_cast<std::int64_t>(us * 100
 // rows) that hashing calls "fit" (reports/validation.h), by coordinate descent on mean |log error|
 // of TPOT plus a quarter of TTFT's, scales held within 0.5 and 2 (GEMM 0.8 and 1.3), on the fitted
 // cost packs of models/packs/. Where host work alone explained the points, kernel scales stayed 1.
-// Columns as in the header.
+// Made by tests/validation/fit_engine.py. Columns as in the header.
 const std::vector<EngineCalibration>& engine_calibrations() {
   static const std::vector<EngineCalibration> rows{
       {"sglang", "", "h100-sxm", 1, 1, 1, 1, 1, 1.168, 800, 516, 3125, 0, 23, 1.7, 6.8},
