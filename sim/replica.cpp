@@ -81,7 +81,6 @@ void Replica::plan_batch() {
     planning_ = &free_batch();
     plan_.reset();
     plan_changed_something_ = false;
-    plan_swapped_ = Bytes(0);
     setup_.batch->next_batch(plan_);
     if (plan_.requests_ > 0) {
       start_batch();
@@ -127,6 +126,7 @@ void Replica::start_batch() {
   batch.start = now;
   batch.active = true;
   totals_.swapped += plan_swapped_;
+  plan_swapped_ = Bytes(0);
   for (const PrefillPart& part : batch.prefills) {
     RequestHistory& history = state_.requests.history(part.slot);
     if (history.first_scheduled != Instant::never()) continue;

@@ -159,7 +159,7 @@ class Replica final : public ReplicaEngine {
   bool running_changed_ = false;  ///< some entry of running_ left
   /// A plan without a batch still preempted, dropped or swapped.
   bool plan_changed_something_ = false;
-  Bytes plan_swapped_{0};
+  Bytes plan_swapped_{0};  ///< since the last batch started; the next one waits for it
   Duration stall_clock_{0};
   Instant busy_since_;
   ReplicaTotals totals_;

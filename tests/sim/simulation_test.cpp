@@ -137,3 +137,46 @@ TEST_CASE("samples of a long run stay few and evenly apart") {
     REQUIRE(metrics.samples[i].time - metrics.samples[i - 1].time == 8 * kSecond);
   }
 }
+
+namespace {
+
+/// Runs one request; after its first token sends it to host memory in a plan of its own, then
+/// brings it back.
+class SwapsInPlansOfTheirOwn final : public BatchPolicy {
+ public:
+  void next_batch(BatchPlan& plan) override {
+    if (plan.swapped_count() > 0) {
+      static_cast<void>(plan.swap_in(plan.swapped(0)));
+      return;
+    }
+    if (plan.running_count() > 0 && plan.running(0).generated() == Tokens(1) && !swapped_) {
+      swapped_ = true;
+      plan.preempt(plan.running(0), Preemption::swap);
+      return;
+    }
+    if (plan.waiting_count() > 0 && plan.grow(plan.waiting(0), plan.waiting(0).missing())) {
+      plan.admit(plan.waiting(0));
+    }
+    if (plan.running_count() > 0 && plan.grow(plan.running(0), plan.running(0).missing())) {
+      plan.schedule(plan.running(0), plan.running(0).missing());
+    }
+  }
+
+ private:
+  bool swapped_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("what is swapped in plans that start nothing is moved by the batch that follows") {
+  toy::ListSource source({toy::request(Duration(0), 16, 3)});
+  const toy::LineCost cost({});
+  SimulationSetup setup = toy::world(source);
+  setup.replicas.push_back(
+      toy::replica(std::make_unique<SwapsInPlansOfTheirOwn>(), cost, {.host_blocks = 10}));
+  const Bytes block = setup.replicas[0].block_bytes;
+  const Metrics metrics = simulate(std::move(setup));
+  REQUIRE(metrics.finished == 1);
+  // 16 tokens fill one block: out once, in once.
+  CHECK(metrics.replicas[0].swapped == block * 2);
+}
