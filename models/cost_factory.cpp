@@ -44,35 +44,35 @@ std::string library_of(const EngineDescription& engine) {
   return "vllm";
 }
 
-MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
+MadeCost compile(const CostRequest& request, const ShardedModel& sharded,
+                 const OperatorTimes& times, std::string source) {
   MadeCost made;
-  if (bundled_pack(request.device.name) != nullptr) {
-    const PackTimes pack(request.device, library_of_engine(request.engine.name));
-    const ScaledTimes times(pack, request.engine);
-    made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
-                                                         request.device.pcie_bandwidth));
-    made.source = "roofline, corrected by the cost pack of " + request.device.name;
-    return made;
-  }
-  const RooflineTimes roofline(request.device);
-  const ScaledTimes times(roofline, request.engine);
   made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
                                                        request.device.pcie_bandwidth));
-  const FoundCurves found = find_curves(request.device);
-  made.source =
-      std::string("roofline, utilisation fitted on ") + found.curves->title +
-      (found.evidence == Evidence::interpolated ? "" : ", nearest kin of " + request.device.name);
+  made.source = std::move(source);
   return made;
+}
+
+MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
+  if (bundled_pack(request.device.name) != nullptr) {
+    const PackTimes pack(request.device, library_of_engine(request.engine.name));
+    return compile(request, sharded, ScaledTimes(pack, request.engine),
+                   "roofline, corrected by the cost pack of " + request.device.name);
+  }
+  const FoundCurves found = find_curves(request.device);
+  const std::string kin =
+      found.evidence == Evidence::interpolated ? "" : ", nearest kin of " + request.device.name;
+  const RooflineTimes roofline(request.device);
+  return compile(request, sharded, ScaledTimes(roofline, request.engine),
+                 std::string("roofline, utilisation fitted on ") + found.curves->title + kin);
 }
 
 MadeCost table_cost(const CostRequest& request, const ShardedModel& sharded,
                     const std::string& path) {
   const ProfileStore store(path, ProfileStore::Mode::read_only);
   const TableTimes times(store, request.device, request.where, library_of(request.engine));
-  MadeCost made;
-  made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
-                                                       request.device.pcie_bandwidth));
-  made.source = "kernels measured on " + request.device.name + " (" + path + ")";
+  MadeCost made = compile(request, sharded, times,
+                          "kernels measured on " + request.device.name + " (" + path + ")");
   made.profile_digest = store.digest();
   return made;
 }
