@@ -17,122 +17,18 @@ constexpr std::int64_t kMostClients = 1'000'000;
 constexpr std::int64_t kMostWidth = 4096;  // GPUs of one axis of a split
 constexpr double kMostMs = 1e9;            // eleven days
 
-/// A CSV file with its columns found by name.
-class Table {
- public:
-  Table(std::unique_ptr<ByteSource> bytes, const std::string& name)
-      : lines_(std::move(bytes), name) {
-    const auto line = lines_.next();
-    if (!line || line->empty()) {
-      throw InputError(name, "expected a CSV file with a line of column names, got " +
-                                 std::string(line ? "an empty first line" : "an empty file") +
-                                 "; is it the right file?");
-    }
-    header_text_ = *line;
-    split(header_text_);
-    columns_ = fields_.size();
-    for (std::size_t i = 0; i < columns_; ++i) {
-      const std::string column(fields_[i]);
-      if (!column.empty() && !by_name_.emplace(column, i).second) {
-        throw InputError(lines_.place(fields_.offset(i)),
-                         "expected each column once, got " + quoted(column) + " again; remove one");
-      }
-    }
-  }
-
-  [[nodiscard]] bool has(const std::string& column) const { return by_name_.count(column) > 0; }
-  [[nodiscard]] const std::map<std::string, std::size_t>& columns() const { return by_name_; }
-  [[nodiscard]] std::string header_place(std::size_t column) {
-    split(header_text_);
-    return lines_.name() + ":1:" + std::to_string(fields_.offset(column) + 1);
-  }
-  [[nodiscard]] const std::string& name() const { return lines_.name(); }
-
-  /// The next row, empty lines passed over; false at the end.
-  bool next() {
-    for (;;) {
-      const auto line = lines_.next();
-      if (!line) return false;
-      if (line->empty()) continue;
-      row_ = *line;
-      split(row_);
-      if (fields_.size() != columns_) {
-        const std::size_t at = fields_.size() < columns_ ? row_.size() : fields_.offset(columns_);
-        throw InputError(lines_.place(at), "expected " + std::to_string(columns_) +
-                                               " columns as in the first line, got " +
-                                               std::to_string(fields_.size()) +
-                                               "; is the file truncated?");
-      }
-      if (++rows_ > kMostPoints) {
-        throw InputError(lines_.place(0), "expected at most " + std::to_string(kMostPoints) +
-                                              " rows, got more; split the file");
-      }
-      return true;
-    }
-  }
-
-  [[nodiscard]] std::string where() const {
-    return lines_.name() + ":" + std::to_string(lines_.line());
-  }
-  /// Empty where the file has no such column.
-  [[nodiscard]] std::string_view text(const std::string& column) const {
-    const auto it = by_name_.find(column);
-    return it == by_name_.end() ? std::string_view() : fields_[it->second];
-  }
-  [[nodiscard]] std::string place(const std::string& column) const {
-    const auto it = by_name_.find(column);
-    return it == by_name_.end() ? where() : lines_.place(fields_.offset(it->second));
-  }
-  [[nodiscard]] std::int64_t whole(const std::string& column, std::int64_t least,
-                                   std::int64_t most) const {
-    return parse_integer(text(column), least, most, place(column));
-  }
-  /// `otherwise` where the field is empty or there is no such column.
-  [[nodiscard]] std::int64_t whole_or(const std::string& column, std::int64_t least,
-                                      std::int64_t most, std::int64_t otherwise) const {
-    return text(column).empty() ? otherwise : whole(column, least, most);
-  }
-  [[nodiscard]] double number(const std::string& column, double least, double most) const {
-    return parse_number(text(column), least, most, place(column));
-  }
-  [[nodiscard]] std::optional<double> time_ms(const std::string& column) const {
-    if (text(column).empty()) return std::nullopt;
-    const double ms = number(column, 0, kMostMs);
-    if (!(ms > 0)) {
-      throw InputError(place(column), "expected a time above 0 ms, got " +
-                                          quoted(std::string(text(column))) +
-                                          "; leave it empty where nothing was measured");
-    }
-    return ms;
-  }
-
- private:
-  void split(const std::string& line) {
-    if (fields_.split(line)) return;
-    throw InputError(lines_.place(fields_.fault_offset()),
-                     "expected a closed quote followed by a comma; correct the quotes");
-  }
-
-  LineReader lines_;
-  std::string header_text_, row_;
-  CsvFields fields_;
-  std::map<std::string, std::size_t> by_name_;
-  std::size_t columns_ = 0;
-  std::size_t rows_ = 0;
-};
-
-std::string word(const Table& table, const std::string& column) {
+std::string word(const CsvTable& table, const std::string& column) {
   return std::string(table.text(column));
 }
 
-void require_word(const Table& table, const std::string& column) {
+void require_word(const CsvTable& table, const std::string& column) {
   if (table.text(column).empty()) {
     throw InputError(table.place(column),
                      "expected the column " + column + " to be filled, got nothing; name it");
   }
 }
 
-ServingPoint own_point(const Table& table) {
+ServingPoint own_point(const CsvTable& table) {
   ServingPoint point;
   point.where = table.where();
   for (const PointColumn& column : point_columns())
@@ -177,7 +73,7 @@ std::int64_t stated_concurrency(std::string_view source) {
   return value > kMostClients ? 0 : value;
 }
 
-WorkerPool pool(const Table& table, const std::string& prefix) {
+WorkerPool pool(const CsvTable& table, const std::string& prefix) {
   const auto width = [&](const char* column) {
     return table.whole_or(prefix + column, 0, kMostWidth, 0);
   };
@@ -191,7 +87,28 @@ WorkerPool pool(const Table& table, const std::string& prefix) {
   return pool;
 }
 
-void read_split(const Table& table, ServingPoint& point) {
+// Where tensor (or data) and expert parallelism were both e, the sample multiplies them: one
+// measurement, DeepSeek-R1 on H200 (TensorRT-LLM, 1024x1024, 128 clients, TPOT 31.45 ms), stands in
+// it as attention dp 8, ep 8 and again as attention dp 64, experts 8 x 8; gpt-oss at "tp 4, experts
+// 2 x 2" equals tp 2 to three digits; and identifiers say tp8_ep8 where the columns say 64. With
+// vLLM, tp e and dp e meant e GPUs that share out requests. A blank attention dp is what the
+// experts' GPUs leave.
+void repair_split(std::int64_t expert_columns, ServingPoint& point) {
+  std::int64_t& tensor = point.tensor;
+  std::int64_t& groups = point.attention_data;
+  if (expert_columns < 1 || point.expert < 1 || tensor < 1 || groups < 1) return;
+  const std::int64_t gpus = tensor * groups, shared = expert_columns * point.expert;
+  if (gpus == shared && expert_columns == point.expert && (tensor == 1 || groups == 1)) {
+    (tensor == 1 ? groups : tensor) = point.expert;
+  } else if (gpus == shared && expert_columns == 1 && tensor == groups) {
+    point.expert = groups;
+    tensor = 1;
+  } else if (groups == 1 && shared > tensor && shared % tensor == 0 && !point.moe.empty()) {
+    groups = shared / tensor;
+  }
+}
+
+void read_split(const CsvTable& table, ServingPoint& point) {
   if (point.mode == "disagg") {
     point.prefill_pool = pool(table, "prefill_");
     point.decode_pool = pool(table, "decode_");
@@ -212,9 +129,10 @@ void read_split(const Table& table, ServingPoint& point) {
   }
   if (point.tensor == 0 || point.pipeline == 0 || point.attention_data == 0)
     point.unusable = "the row has a parallel dimension of 0";
+  repair_split(table.whole_or("moe_tp_size", 0, kMostWidth, 1), point);
 }
 
-ServingPoint sample_point(const Table& table) {
+ServingPoint sample_point(const CsvTable& table) {
   ServingPoint point;
   point.where = table.where();
   point.id = word(table, "id");
@@ -238,7 +156,7 @@ ServingPoint sample_point(const Table& table) {
   return point;
 }
 
-ForwardPass forward_pass(const Table& table) {
+ForwardPass forward_pass(const CsvTable& table) {
   ForwardPass pass;
   pass.where = table.where();
   pass.tokens = table.whole("prefill_tokens", 0, kMostTokens);
@@ -260,7 +178,7 @@ std::string mean_metric(std::string_view name) {
   return std::string(name.substr(0, name.size() - kMean.size()));
 }
 
-void add_stage(const Table& table, MeasuredFile& file) {
+void add_stage(const CsvTable& table, MeasuredFile& file) {
   const std::string id = word(table, "run_id");
   const std::string workload = word(table, "workload");
   if (file.runs.empty() || file.runs.back().id != id || file.runs.back().workload != workload) {
@@ -282,7 +200,7 @@ void add_stage(const Table& table, MeasuredFile& file) {
   if (!metric.metric.empty()) file.runs.back().metrics.push_back(std::move(metric));
 }
 
-void read_own(Table& table, MeasuredFile& file) {
+void read_own(CsvTable& table, MeasuredFile& file) {
   std::vector<std::string> known;
   for (const PointColumn& column : point_columns()) known.emplace_back(column.name);
   for (const auto& [name, index] : table.columns()) {
@@ -312,7 +230,7 @@ constexpr std::array<KnownFormat, 4> kFormats{{
     {"headroom-points", {"model", "prompt_tokens", "concurrency"}},
 }};
 
-std::string format_of(const Table& table) {
+std::string format_of(const CsvTable& table) {
   for (const KnownFormat& format : kFormats) {
     const bool all = std::all_of(format.columns.begin(), format.columns.end(),
                                  [&](const char* column) { return table.has(column); });
@@ -366,7 +284,7 @@ const std::vector<PointColumn>& point_columns() {
 }
 
 MeasuredFile read_measured(std::unique_ptr<ByteSource> bytes, const std::string& name) {
-  Table table(std::move(bytes), name);
+  CsvTable table(std::move(bytes), name);
   MeasuredFile file;
   file.format = format_of(table);
   if (file.format == "headroom-points") {

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <string_view>
 
+#include "models/architecture.h"
 #include "models/engine_calibration.h"
 
 namespace headroom {
@@ -61,45 +62,71 @@ struct Formats {
   std::string weights, kv_cache = "auto";
 };
 
-/// What an engine makes of an fp8 checkpoint on a device, where files do not say.
+/// How a serving benchmark launches an engine for a model on a device, where files do not say.
 struct FormatHabit {
-  std::string_view engine, device, weights, kv_cache;
+  std::string_view model, engine, device;  ///< begin so; the first that fits counts
+  std::string_view fp8_weights, kv_cache;  ///< of fp8 checkpoints; empty: as files say
 };
 
-// As the quant columns of ai-dynamo/aiconfigurator's serving sample say for these engines, both
-// halves of it. NVIDIA's fp8 checkpoints, which TensorRT-LLM serves, carry static scales and ask
-// for an fp8 KV cache.
-constexpr std::array<FormatHabit, 2> kFp8Habits{{
-    {"tensorrt-llm", "", "fp8_static", "fp8"},
-    {"vllm", "b200-sxm", "fp8_static", "fp8"},
+// KV caches as the public launch scripts of SemiAnalysisAI/InferenceX (benchmarks/*.sh) ask for
+// them; weights as NVIDIA's checkpoints, which those scripts serve with TensorRT-LLM and on B200,
+// hold them (static scales).
+constexpr std::array<FormatHabit, 13> kHabits{{
+    {"llama", "tensorrt-llm", "", "fp8_static", "fp8"},
+    {"llama-3.1-70b", "vllm", "b200", "fp8_static", "fp8"},
+    {"llama-3.1-70b", "vllm", "", "", "fp8"},
+    {"gpt-oss", "tensorrt-llm", "b", "", "fp8"},
+    {"gpt-oss", "tensorrt-llm", "gb", "", "fp8"},
+    {"gpt-oss", "vllm", "b", "", "fp8"},
+    {"gpt-oss", "", "", "", "auto"},
+    {"deepseek", "sglang", "h", "", "auto"},
+    {"deepseek", "", "", "", "fp8"},
+    {"minimax", "vllm", "h", "", "fp8"},
+    {"minimax", "vllm", "", "", "auto"},
+    {"", "tensorrt-llm", "", "fp8_static", "fp8"},
+    {"", "", "", "", "auto"},
 }};
 
-Formats fp8_formats(const PlannedPoint& plan) {
-  for (const FormatHabit& habit : kFp8Habits) {
-    if (habit.engine == plan.engine && (habit.device.empty() || habit.device == plan.device))
-      return {std::string(habit.weights), std::string(habit.kv_cache)};
+const FormatHabit& habit_of(const PlannedPoint& plan) {
+  for (const FormatHabit& habit : kHabits) {
+    if (plan.model.starts_with(habit.model) && plan.engine.starts_with(habit.engine) &&
+        plan.device.starts_with(habit.device))
+      return habit;
   }
-  return {"fp8", "auto"};
+  return kHabits.back();
+}
+
+/// Checkpoints that are published in fp8 with a scale a block, whatever label a file gives them.
+bool is_block_fp8(const ServingPoint& point, const PlannedPoint& plan) {
+  if (point.gemm == "fp8_block") return true;
+  for (const Architecture& model : bundled_models())
+    if (model.name == plan.model && model.native == DataType::fp8_block) return true;
+  return point.model.starts_with("Qwen/") && point.model.ends_with("-FP8");
+}
+
+/// Engines' expert kernels on Blackwell quantise activations beside MXFP4 weights (TensorRT-LLM
+/// W4A8; vLLM through FlashInfer).
+bool multiplies_micro_scaled(const PlannedPoint& plan) {
+  const bool blackwell = plan.device.find("b200") != std::string::npos ||
+                         plan.device.find("b300") != std::string::npos;
+  return blackwell && (plan.engine == "tensorrt-llm" || plan.engine == "vllm");
 }
 
 /// Number formats of a point: what the file says, corrected where that cannot be (gpt-oss is MXFP4
 /// whatever its label; aiconfigurator-data section 8 a).
 Formats formats_of(const ServingPoint& point, const PlannedPoint& plan) {
-  Formats formats;
-  const std::string& word = point.precision;
+  const FormatHabit& habit = habit_of(plan);
+  Formats formats{point.precision, std::string(habit.kv_cache)};
   if (plan.model.starts_with("gpt-oss")) {
-    formats.weights = "native";
-  } else if (word.empty()) {
-    formats.weights = "bf16";
-  } else if (word == "fp4") {
+    formats.weights = multiplies_micro_scaled(plan) ? "mxfp4_fp8" : "native";
+  } else if (point.precision.empty()) {
+    formats = {"bf16", "auto"};
+  } else if (point.precision == "fp4") {
     formats.weights = "nvfp4";
-    if (plan.engine == "tensorrt-llm") formats.kv_cache = "fp8";
-  } else if (word == "fp8" && point.gemm == "fp8_block") {
+  } else if (point.precision == "fp8" && is_block_fp8(point, plan)) {
     formats.weights = "fp8_block";
-  } else if (word == "fp8") {
-    formats = fp8_formats(plan);
-  } else {
-    formats.weights = word;
+  } else if (point.precision == "fp8" && !habit.fp8_weights.empty()) {
+    formats.weights = habit.fp8_weights;
   }
   if (!point.kv_cache.empty()) formats.kv_cache = point.kv_cache;
   return formats;
