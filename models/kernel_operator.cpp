@@ -109,6 +109,10 @@ std::optional<Operator> operator_of(const KernelShape& shape) {
   if (!compute || !stored) return std::nullopt;
   op.compute = *compute == DataType::fp16 ? DataType::bf16 : *compute;
   op.stored = *stored == DataType::fp16 ? DataType::bf16 : *stored;
+  if (op.compute == DataType::mxfp4_fp8 && op.stored == DataType::mxfp4) {
+    op.compute = compute_type(DataType::mxfp4_fp8, DataType::bf16);
+    op.stored = DataType::mxfp4_fp8;
+  }
   if (shape.op == "gemm") {
     if (op.compute == DataType::bf16 && op.stored == DataType::int8) op.stored = DataType::int8_wo;
     gemm(shape, op);

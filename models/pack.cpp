@@ -62,12 +62,16 @@ void attention_point(const Operator& op, PackPoint& point) {
 }
 
 void experts_point(const Operator& op, PackPoint& point) {
-  point.key = {PackOp::moe, plain(op.compute), plain(op.stored), 0, false};
-  const double experts = real(std::max<std::int64_t>(op.experts, 1));
-  point.log2 = {log2_of(real(op.m * std::max<std::int64_t>(op.topk, 1)) / experts),
-                log2_of(experts / real(std::max<std::int64_t>(op.ranks, 1))), log2_of(real(op.k)),
-                log2_of(real(op.n))};
-  point.axes = 4;
+  point.key.op = PackOp::moe;
+  point.key.compute = plain(op.compute);
+  point.key.stored = plain(op.stored);
+  point.key.hidden = op.n;
+  point.key.experts = std::max<std::int64_t>(op.experts, 1);
+  point.key.topk = std::max<std::int64_t>(op.topk, 1);
+  const double experts = real(point.key.experts);
+  point.log2 = {log2_of(real(op.m * point.key.topk) / experts), log2_of(real(op.k)),
+                log2_of(experts / real(std::max<std::int64_t>(op.ranks, 1))), 0};
+  point.axes = 3;
 }
 
 void collective_point(const Operator& op, PackPoint& point) {
@@ -77,6 +81,30 @@ void collective_point(const Operator& op, PackPoint& point) {
   point.log2[0] = log2_of(std::max(op.message.as_double(), 1.0));
   point.log2[1] = log2_of(real(op.ranks));
   point.axes = 2;
+}
+
+bool is_fp8(DataType type) {
+  return type == DataType::fp8_static || type == DataType::fp8_block || type == DataType::fp8;
+}
+
+double octaves(std::int64_t a, std::int64_t b) {
+  return std::abs(log2_of(real(a + 1) / real(b + 1)));
+}
+
+/// How little a table says of a key; nothing: nothing at all.
+std::optional<double> distance(const PackKey& key, const PackKey& table) {
+  if (table.op != key.op) return std::nullopt;
+  const bool same = table.stored == key.stored && table.compute == key.compute;
+  if (key.op == PackOp::gemm || key.op == PackOp::moe) {
+    if (!same && !(is_fp8(key.stored) && is_fp8(table.stored))) return std::nullopt;
+    constexpr double kOtherFormat = 100, kOtherBlocks = 1;
+    const double format = same ? 0 : kOtherFormat;
+    const double blocks = table.stored == DataType::fp8_block ? kOtherBlocks : 0;
+    return format + (same ? 0 : blocks) + octaves(table.hidden, key.hidden) +
+           octaves(table.experts, key.experts) + octaves(table.topk, key.topk);
+  }
+  return (table.stored == key.stored ? 0 : 4) + (table.windowed == key.windowed ? 0 : 2) +
+         (table.compute == key.compute ? 0 : 1) + octaves(table.head_dim, key.head_dim);
 }
 
 }  // namespace
@@ -92,7 +120,8 @@ std::optional<PackPoint> pack_point(const Operator& op, const Device& device) {
   PackPoint point;
   if (op.m <= 0 && op.message.value() <= 0) return std::nullopt;
   if (is_dense_gemm(op.kind)) {
-    point.key = {PackOp::gemm, plain(op.compute), plain(op.stored), 0, false};
+    point.key.compute = plain(op.compute);
+    point.key.stored = plain(op.stored);
     point.log2 = {log2_of(real(op.m)), log2_of(real(op.n)), log2_of(real(op.k)), 0};
     point.axes = 3;
   } else if (op.kind == OperatorKind::moe_experts) {
@@ -151,27 +180,13 @@ const PackTable* PackView::find(const PackKey& key) const {
 
 const PackTable* PackView::answering(const PackKey& key) const {
   if (const PackTable* own = find(key)) return own;
-  if (key.op == PackOp::gemm || key.op == PackOp::moe) {
-    const bool fp8 = key.compute == DataType::fp8_static || key.compute == DataType::fp8_block ||
-                     key.compute == DataType::fp8;
-    if (!fp8) return nullptr;
-    for (const DataType kin : {DataType::fp8, DataType::fp8_block})
-      if (const PackTable* table = find({key.op, kin, kin, 0, false})) return table;
-    return nullptr;
-  }
-  // Attention: of the tables of the operator the one that differs least.
   const PackTable* nearest = nullptr;
   double least = 0;
   for (const PackTable* table : tables_) {
-    if (table->key.op != key.op) continue;
-    const double far = (table->key.stored == key.stored ? 0 : 4) +
-                       (table->key.windowed == key.windowed ? 0 : 2) +
-                       (table->key.compute == key.compute ? 0 : 1) +
-                       std::abs(log2_of(real(table->key.head_dim + 1) / real(key.head_dim + 1)));
-    if (nearest == nullptr || far < least) {
-      nearest = table;
-      least = far;
-    }
+    const std::optional<double> far = distance(key, table->key);
+    if (!far || (nearest != nullptr && *far >= least)) continue;
+    nearest = table;
+    least = *far;
   }
   return nearest;
 }

@@ -23,7 +23,7 @@ namespace headroom {
 
 enum class PackOp : std::uint8_t {
   gemm,               ///< over m, n, k
-  moe,                ///< over tokens an expert, experts on the GPU, width, hidden size
+  moe,                ///< a table a layer's shape; over tokens an expert, width, experts on the GPU
   decode_attention,   ///< over requests, mean context, KV heads, query heads a KV head
   prefill_attention,  ///< over tokens, query heads, query heads a KV head
   mla_decode,         ///< over requests, mean context, heads
@@ -40,8 +40,9 @@ constexpr std::size_t kPackAxes = 4;
 struct PackKey {
   PackOp op = PackOp::gemm;
   DataType compute = DataType::bf16, stored = DataType::bf16;
-  std::int64_t head_dim = 0;  ///< attention
-  bool windowed = false;      ///< attention
+  std::int64_t head_dim = 0;                       ///< attention
+  bool windowed = false;                           ///< attention
+  std::int64_t hidden = 0, experts = 0, topk = 0;  ///< moe
   friend bool operator==(const PackKey&, const PackKey&) = default;
   friend auto operator<=>(const PackKey&, const PackKey&) = default;
 };
@@ -103,8 +104,9 @@ class PackView {
   /// `library`: "vLLM", "TensorRT-LLM", "SGLang"; empty: any, vLLM first.
   PackView(const Pack& pack, std::string_view library);
   [[nodiscard]] const PackTable* find(const PackKey& key) const;
-  /// The key's table, else that of the nearest kin: fp8 for its variants, full attention for
-  /// windows, another format of queries or KV, the nearest head size. Null without kin.
+  /// The key's table, else that of the nearest kin: fp8 for its variants, a mixture of nearly as
+  /// many experts, full attention for windows, another format of queries or KV, the nearest head
+  /// size. Null without kin.
   [[nodiscard]] const PackTable* answering(const PackKey& key) const;
 
  private:

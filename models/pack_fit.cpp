@@ -14,6 +14,7 @@ namespace headroom {
 namespace {
 
 constexpr double kLog2e = 1.4426950408889634;
+constexpr double kLn2 = 0.6931471805599453;
 double log2_of(double x) { return portable_log(x) * kLog2e; }
 
 /// Fewer rows make no table.
@@ -40,10 +41,7 @@ const Grids& grids_of(PackOp op) {
          16384, 65536},
         {64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536},
         {}}},
-      {{{1.0 / 32, 0.25, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 8192},
-        {1, 8, 16, 32, 128, 256},
-        {256, 512, 768, 1024, 1536, 2048, 4096, 14336},
-        {2048, 4096, 7168}}},
+      {{{}, {}, {}, {}}},  // experts_grids
       {{{1, 4, 16, 32, 64, 128, 256, 2048},
         {2, 64, 256, 1024, 4096, 16384, 131072},
         {1, 2, 4, 8, 32, 64},
@@ -67,9 +65,32 @@ const Grids& grids_of(PackOp op) {
   return all[static_cast<std::size_t>(op)];
 }
 
+/// The greatest of an axis and every smaller one that is at least `gap` octaves below the last.
+std::vector<double> spaced(std::span<const FitRow> rows, std::size_t axis, double gap) {
+  std::set<double> logs;
+  for (const FitRow& row : rows) logs.insert(row.point.log2[axis]);
+  std::vector<double> nodes;
+  double last = 0;
+  for (auto at = logs.rbegin(); at != logs.rend(); ++at) {
+    if (!nodes.empty() && *at > last - gap) continue;
+    last = *at;
+    nodes.push_back(portable_exp(last * kLn2));
+  }
+  std::reverse(nodes.begin(), nodes.end());
+  return nodes;
+}
+
+/// Kernels of experts differ by the layer's shape, so that a table has the numbers of tokens and
+/// the splits that were measured of its shape.
+Grids experts_grids(std::span<const FitRow> rows) {
+  constexpr double kTokens = 0.9, kWidths = 0.9, kExperts = 1.9;  // octaves
+  return {spaced(rows, 0, kTokens), spaced(rows, 1, kWidths), spaced(rows, 2, kExperts), {}};
+}
+
 /// Nodes within the rows' range; the range's ends become nodes.
 Grids cut_grids(std::span<const FitRow> rows) {
   const PackPoint& first = rows.front().point;
+  const Grids wanted = first.key.op == PackOp::moe ? experts_grids(rows) : grids_of(first.key.op);
   Grids grids;
   for (std::size_t axis = 0; axis < first.axes; ++axis) {
     double least = first.log2[axis], most = first.log2[axis];
@@ -77,11 +98,10 @@ Grids cut_grids(std::span<const FitRow> rows) {
       least = std::min(least, row.point.log2[axis]);
       most = std::max(most, row.point.log2[axis]);
     }
-    constexpr double kLn2 = 0.6931471805599453;
     constexpr double kClose = 0.05;  // octaves: a node so near the range's end is the end
     std::vector<double>& grid = grids[axis];
     grid.push_back(portable_exp(least * kLn2));
-    for (const double node : grids_of(first.key.op)[axis])
+    for (const double node : wanted[axis])
       if (log2_of(node) > least + kClose && log2_of(node) < most - kClose) grid.push_back(node);
     if (most > least + kClose) grid.push_back(portable_exp(most * kLn2));
     for (double& node : grid) {  // whole numbers come back exactly
@@ -213,6 +233,36 @@ constexpr const char* kOps[] = {
     "gemm",        "moe",        "decode_attention", "prefill_attention", "mla_decode",
     "mla_prefill", "all_reduce", "all_gather",       "reduce_scatter"};
 
+/// Whether the rows show launches by a host instead of kernels: vLLM 0.24's block-fp8 GEMMs take
+/// 60 us (B200: 175 us) however small, those of 0.19, replayed from a graph, 10 to 16 us.
+bool is_launch_bound(const FitGroup& group) {
+  if (group.key.op != PackOp::gemm) return false;
+  constexpr double kSmall = 5e-6, kLaunch = 30e-6;  // seconds
+  std::vector<double> small;
+  for (const FitRow& row : group.rows)
+    if (row.point.base < kSmall) small.push_back(row.seconds);
+  if (small.size() < kLeastRows) return false;
+  std::sort(small.begin(), small.end());
+  return small[small.size() / 2] > kLaunch;
+}
+
+/// Adds the rows of splits (width, ranks) of a mixture that newer versions were not measured at,
+/// where those are few: kernels change between versions.
+void add_missing_splits(const FitGroup& older, FitGroup& group) {
+  std::set<std::pair<std::int64_t, std::int64_t>> splits;
+  for (const FitRow& row : group.rows) splits.insert({row.op.k, row.op.ranks});
+  std::set<std::pair<std::int64_t, std::int64_t>> before;
+  for (const FitRow& row : older.rows) before.insert({row.op.k, row.op.ranks});
+  if (before.size() < 2 * splits.size()) return;
+  std::size_t added = 0;
+  for (const FitRow& row : older.rows) {
+    if (splits.count({row.op.k, row.op.ranks}) > 0) continue;
+    group.rows.push_back(row);
+    ++added;
+  }
+  if (added > 0) group.version += "+" + older.version;
+}
+
 void add_rows(const ProfileStore& store, const Device& device, const std::string& library,
               const std::string& version, std::map<PackKey, FitGroup>& groups) {
   std::map<PackKey, FitGroup> found;
@@ -234,8 +284,11 @@ void add_rows(const ProfileStore& store, const Device& device, const std::string
       group.rows.push_back({*made, *point, row.times.median_ns * 1e-9});
     }
   }
-  for (auto& [key, group] : found)
-    if (group.rows.size() >= kLeastRows) groups.try_emplace(key, std::move(group));
+  for (auto& [key, group] : found) {
+    if (group.rows.size() < kLeastRows || is_launch_bound(group)) continue;
+    const auto [at, fresh] = groups.try_emplace(key, group);
+    if (!fresh && key.op == PackOp::moe) add_missing_splits(group, at->second);
+  }
 }
 
 double percentile(std::vector<double>& sorted, double share) {

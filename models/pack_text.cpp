@@ -1,5 +1,6 @@
 // The text form of cost packs: lines of words, values as differences in printable characters.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -88,6 +89,15 @@ class Lines {
   int number_ = 0;
 };
 
+/// A key's numbers: of mixtures hidden size, experts and choices, else head size, window, nothing.
+std::string sizes_of(const PackKey& key) {
+  std::array<std::int64_t, 3> sizes{key.head_dim, key.windowed ? 1 : 0, 0};
+  if (key.op == PackOp::moe) sizes = {key.hidden, key.experts, key.topk};
+  std::string text;
+  for (const std::int64_t size : sizes) text += " " + std::to_string(size);
+  return text;
+}
+
 PackKey read_key(Lines& lines) {
   PackKey key;
   const std::string_view op = lines.word();
@@ -97,8 +107,16 @@ PackKey read_key(Lines& lines) {
   key.op = static_cast<PackOp>(i);
   key.compute = parse_data_type(lines.word(), lines.place());
   key.stored = parse_data_type(lines.word(), lines.place());
-  key.head_dim = static_cast<std::int64_t>(lines.real());
-  key.windowed = lines.real() != 0;
+  std::array<std::int64_t, 3> sizes{};
+  for (std::int64_t& size : sizes) size = static_cast<std::int64_t>(lines.real());
+  if (key.op == PackOp::moe) {
+    key.hidden = sizes[0];
+    key.experts = sizes[1];
+    key.topk = sizes[2];
+  } else {
+    key.head_dim = sizes[0];
+    key.windowed = sizes[1] != 0;
+  }
   return key;
 }
 
@@ -150,13 +168,12 @@ void read_values(Lines& lines, PackTable& table) {
 }  // namespace
 
 std::string to_text(const Pack& pack) {
-  std::string text = "headroom-pack 1\ndevice " + pack.device + "\nsource " + pack.source + "\n";
+  std::string text = "headroom-pack 2\ndevice " + pack.device + "\nsource " + pack.source + "\n";
   for (const PackTable& table : pack.tables) {
     const PackKey& key = table.key;
     text += std::string("table ") + to_string(key.op) + " " + to_string(key.compute) + " " +
-            to_string(key.stored) + " " + std::to_string(key.head_dim) + " " +
-            (key.windowed ? "1" : "0") + " " + table.library + " " + table.version + " " +
-            std::to_string(table.rows) + " " + number(table.median_error) + " " +
+            to_string(key.stored) + sizes_of(key) + " " + table.library + " " + table.version +
+            " " + std::to_string(table.rows) + " " + number(table.median_error) + " " +
             number(table.p90_error) + "\n";
     for (const auto& grid : table.grid) {
       if (grid.empty()) break;
@@ -180,8 +197,8 @@ std::string to_text(const Pack& pack) {
 
 Pack parse_pack(std::string_view text, const std::string& where) {
   Lines lines(text, where);
-  if (!lines.next() || lines.line() != "headroom-pack 1")
-    lines.fail("'headroom-pack 1'", lines.line());
+  if (!lines.next() || lines.line() != "headroom-pack 2")
+    lines.fail("'headroom-pack 2'", lines.line());
   Pack pack;
   while (lines.next()) {
     const std::string_view what = lines.word();

@@ -74,10 +74,10 @@ TEST_CASE("a pack's text read and written again is the same text") {
 }
 
 TEST_CASE("a text that is no pack is refused in one line with its place") {
-  const std::string head = "headroom-pack 1\ndevice d\nsource s\n";
-  CHECK(message_of("nothing").find("x.pack:1: expected 'headroom-pack 1'") == 0);
+  const std::string head = "headroom-pack 2\ndevice d\nsource s\n";
+  CHECK(message_of("nothing").find("x.pack:1: expected 'headroom-pack 2'") == 0);
   CHECK(message_of(head + "chair\n").find("x.pack:4: ") == 0);
-  const std::string table = head + "table gemm bf16 bf16 0 0 vLLM 1 10 0.1 0.2\n";
+  const std::string table = head + "table gemm bf16 bf16 0 0 0 vLLM 1 10 0.1 0.2\n";
   CHECK(message_of(table).find("x.pack:") == 0);
   CHECK(message_of(table + "axis 2 1\nvalues\nOO\n").find("x.pack:5: ") == 0);
   CHECK(message_of(table + "axis 1 2\nvalues\nO\n").find("expected 2 values") != std::string::npos);
