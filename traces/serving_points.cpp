@@ -2,20 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <filesystem>
 #include <string_view>
 
 #include "sim/check.h"
 #include "sim/quantity_text.h"
-#include "traces/csv_fields.h"
+#include "traces/csv_table.h"
 
 namespace headroom {
 namespace {
-
-constexpr std::int64_t kMostTokens = 10'000'000;
-constexpr std::int64_t kMostClients = 1'000'000;
-constexpr std::int64_t kMostWidth = 4096;  // GPUs of one axis of a split
-constexpr double kMostMs = 1e9;            // eleven days
 
 std::string word(const CsvTable& table, const std::string& column) {
   return std::string(table.text(column));
@@ -41,17 +36,17 @@ ServingPoint own_point(const CsvTable& table) {
   point.precision = word(table, "precision");
   point.kv_cache = word(table, "kv_cache");
   point.source = word(table, "source");
-  point.prompt = table.whole("prompt_tokens", 1, kMostTokens);
-  point.output = table.whole("output_tokens", 1, kMostTokens);
-  point.concurrency = table.whole("concurrency", 1, kMostClients);
-  point.tensor = table.whole_or("tensor_parallel", 1, kMostWidth, 1);
-  point.pipeline = table.whole_or("pipeline_parallel", 1, kMostWidth, 1);
-  point.attention_data = table.whole_or("attention_data_parallel", 1, kMostWidth, 1);
-  point.expert = table.whole_or("expert_parallel", 1, kMostWidth, 1);
+  point.prompt = table.whole("prompt_tokens", 1, kMostRowTokens);
+  point.output = table.whole("output_tokens", 1, kMostRowTokens);
+  point.concurrency = table.whole("concurrency", 1, kMostRowClients);
+  point.tensor = table.whole_or("tensor_parallel", 1, kMostRowWidth, 1);
+  point.pipeline = table.whole_or("pipeline_parallel", 1, kMostRowWidth, 1);
+  point.attention_data = table.whole_or("attention_data_parallel", 1, kMostRowWidth, 1);
+  point.expert = table.whole_or("expert_parallel", 1, kMostRowWidth, 1);
   if (!table.text("kv_blocks").empty())
     point.kv_blocks = table.whole("kv_blocks", 1, std::int64_t{1} << 40);
   if (!table.text("max_batched_tokens").empty())
-    point.max_batched_tokens = table.whole("max_batched_tokens", 1, kMostTokens);
+    point.max_batched_tokens = table.whole("max_batched_tokens", 1, kMostRowTokens);
   if (!table.text("shortest_share").empty())
     point.shortest = table.number("shortest_share", 0.001, 1);
   point.ttft_ms = table.time_ms("ttft_ms");
@@ -67,18 +62,18 @@ std::int64_t stated_concurrency(std::string_view source) {
   std::int64_t value = 0;
   for (std::size_t i = at + kKey.size(); i < source.size(); ++i) {
     const char c = source[i];
-    if (c < '0' || c > '9' || value > kMostClients) break;
+    if (c < '0' || c > '9' || value > kMostRowClients) break;
     value = value * 10 + (c - '0');
   }
-  return value > kMostClients ? 0 : value;
+  return value > kMostRowClients ? 0 : value;
 }
 
 WorkerPool pool(const CsvTable& table, const std::string& prefix) {
   const auto width = [&](const char* column) {
-    return table.whole_or(prefix + column, 0, kMostWidth, 0);
+    return table.whole_or(prefix + column, 0, kMostRowWidth, 0);
   };
   WorkerPool pool;
-  pool.batch = table.whole_or(prefix + "batch_size", 0, kMostClients, 0);
+  pool.batch = table.whole_or(prefix + "batch_size", 0, kMostRowClients, 0);
   pool.workers = width("num_workers");
   pool.tensor = width("tp_size");
   pool.pipeline = width("pp_size");
@@ -91,8 +86,8 @@ WorkerPool pool(const CsvTable& table, const std::string& prefix) {
 // measurement, DeepSeek-R1 on H200 (TensorRT-LLM, 1024x1024, 128 clients, TPOT 31.45 ms), stands in
 // it as attention dp 8, ep 8 and again as attention dp 64, experts 8 x 8; gpt-oss at "tp 4, experts
 // 2 x 2" equals tp 2 to three digits; and identifiers say tp8_ep8 where the columns say 64. With
-// vLLM, tp e and dp e meant e GPUs that share out requests. A blank attention dp is what the
-// experts' GPUs leave.
+// vLLM, "tp 4, dp 4, ep 16" is tp 4, ep 4 (MiniMax-M2.5 on H100, 1024x8192, 64 clients: TPOT 31.9 ms
+// in both). A blank attention dp is what the experts' GPUs leave.
 void repair_split(std::int64_t expert_columns, ServingPoint& point) {
   std::int64_t& tensor = point.tensor;
   std::int64_t& groups = point.attention_data;
@@ -101,8 +96,8 @@ void repair_split(std::int64_t expert_columns, ServingPoint& point) {
   if (gpus == shared && expert_columns == point.expert && (tensor == 1 || groups == 1)) {
     (tensor == 1 ? groups : tensor) = point.expert;
   } else if (gpus == shared && expert_columns == 1 && tensor == groups) {
-    point.expert = groups;
-    tensor = 1;
+    point.expert = tensor;
+    groups = 1;
   } else if (groups == 1 && shared > tensor && shared % tensor == 0 && !point.moe.empty()) {
     groups = shared / tensor;
   }
@@ -119,17 +114,17 @@ void read_split(const CsvTable& table, ServingPoint& point) {
       point.unusable = "the row names no batch and worker counts of the prefill and decode pools";
     return;
   }
-  point.tensor = table.whole_or("tp_size", 0, kMostWidth, 0);
-  point.pipeline = table.whole_or("pp_size", 0, kMostWidth, 1);
-  point.attention_data = table.whole_or("attention_dp_size", 0, kMostWidth, 1);
-  point.expert = table.whole_or("moe_ep_size", 0, kMostWidth, 1);
+  point.tensor = table.whole_or("tp_size", 0, kMostRowWidth, 0);
+  point.pipeline = table.whole_or("pp_size", 0, kMostRowWidth, 1);
+  point.attention_data = table.whole_or("attention_dp_size", 0, kMostRowWidth, 1);
+  point.expert = table.whole_or("moe_ep_size", 0, kMostRowWidth, 1);
   if (point.concurrency == 0) {
-    point.concurrency = table.whole_or("batch_size", 0, kMostClients, 0) *
+    point.concurrency = table.whole_or("batch_size", 0, kMostRowClients, 0) *
                         std::max<std::int64_t>(1, point.attention_data);
   }
   if (point.tensor == 0 || point.pipeline == 0 || point.attention_data == 0)
     point.unusable = "the row has a parallel dimension of 0";
-  repair_split(table.whole_or("moe_tp_size", 0, kMostWidth, 1), point);
+  repair_split(table.whole_or("moe_tp_size", 0, kMostRowWidth, 1), point);
 }
 
 ServingPoint sample_point(const CsvTable& table) {
@@ -145,8 +140,8 @@ ServingPoint sample_point(const CsvTable& table) {
   point.gemm = word(table, "gemm_quant_mode");
   point.moe = word(table, "moe_quant_mode");
   point.mode = word(table, "mode");
-  point.prompt = table.whole("isl", 1, kMostTokens);
-  point.output = table.whole("osl", 1, kMostTokens);
+  point.prompt = table.whole("isl", 1, kMostRowTokens);
+  point.output = table.whole("osl", 1, kMostRowTokens);
   point.concurrency = stated_concurrency(point.source);
   point.ttft_ms = table.time_ms("silicon_ttft_ms");
   point.tpot_ms = table.time_ms("silicon_tpot_ms");
@@ -159,45 +154,16 @@ ServingPoint sample_point(const CsvTable& table) {
 ForwardPass forward_pass(const CsvTable& table) {
   ForwardPass pass;
   pass.where = table.where();
-  pass.tokens = table.whole("prefill_tokens", 0, kMostTokens);
+  pass.tokens = table.whole("prefill_tokens", 0, kMostRowTokens);
   pass.cached = table.whole("prefill_kv_tokens", 0, std::int64_t{1} << 40);
-  pass.requests = table.whole("prefill_requests", 0, kMostClients);
-  pass.seconds = table.number("wall_time_s", 0, kMostMs);
+  pass.requests = table.whole("prefill_requests", 0, kMostRowClients);
+  pass.seconds = table.number("wall_time_s", 0, kMostRowMs);
   if (!(pass.seconds > 0)) {
     throw InputError(table.place("wall_time_s"), "expected a time above 0 s, got " +
-                                                     quoted(word(table, "wall_time_s")) +
+                                                     headroom::quoted(word(table, "wall_time_s")) +
                                                      "; remove the row");
   }
   return pass;
-}
-
-/// "e2e_mean" -> "e2e"; empty for other statistics.
-std::string mean_metric(std::string_view name) {
-  constexpr std::string_view kMean = "_mean";
-  if (!name.ends_with(kMean)) return {};
-  return std::string(name.substr(0, name.size() - kMean.size()));
-}
-
-void add_stage(const CsvTable& table, MeasuredFile& file) {
-  const std::string id = word(table, "run_id");
-  const std::string workload = word(table, "workload");
-  if (file.runs.empty() || file.runs.back().id != id || file.runs.back().workload != workload) {
-    MeasuredRun run;
-    run.id = id;
-    run.where = table.where();
-    run.device = word(table, "device");
-    run.model = word(table, "model");
-    run.precision = word(table, "precision");
-    run.workload = workload;
-    run.tensor = table.whole("tensor_parallel", 1, kMostWidth);
-    run.max_batched_tokens = table.whole("max_num_batched_tokens", 1, kMostTokens);
-    file.runs.push_back(std::move(run));
-  }
-  StageMetric metric;
-  metric.metric = mean_metric(table.text("metric"));
-  metric.stage = static_cast<int>(table.whole("stage_index", -1, 1000));
-  metric.ms = table.number("measured_ms", 0, kMostMs);
-  if (!metric.metric.empty()) file.runs.back().metrics.push_back(std::move(metric));
 }
 
 void read_own(CsvTable& table, MeasuredFile& file) {
@@ -206,8 +172,8 @@ void read_own(CsvTable& table, MeasuredFile& file) {
   for (const auto& [name, index] : table.columns()) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       throw InputError(table.header_place(index), "expected a column of measured points, got " +
-                                                      quoted(name) + did_you_mean(name, known) +
-                                                      "; remove it");
+                                                      headroom::quoted(name) +
+                                                      did_you_mean(name, known) + "; remove it");
     }
   }
   for (const PointColumn& column : point_columns()) {
@@ -294,12 +260,26 @@ MeasuredFile read_measured(std::unique_ptr<ByteSource> bytes, const std::string&
   } else if (file.format == "forward-passes") {
     while (table.next()) file.passes.push_back(forward_pass(table));
   } else {
-    while (table.next()) add_stage(table, file);
+    while (table.next()) add_stage_row(table, file.runs);
+    complete_stage_runs(file.runs);
   }
   return file;
 }
 
 MeasuredFile read_measured(const std::string& path) {
+  MeasuredFile file;
+  std::string log = path;
+  if (path != "-" && std::filesystem::is_directory(path))
+    log = (std::filesystem::path(path) / "requests.jsonl").string();
+  if (log.ends_with(".jsonl")) {
+    file.runs.push_back(read_request_log(log));
+  } else if (log.ends_with(".yaml") || log.ends_with(".yml")) {
+    file.runs.push_back(read_trace_v2(log));
+  }
+  if (!file.runs.empty()) {
+    file.format = file.runs.front().format;
+    return file;
+  }
   return read_measured(open_bytes(path), path);
 }
 
