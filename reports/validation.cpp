@@ -11,8 +11,12 @@
 namespace headroom {
 namespace {
 
-constexpr std::array<ServingMetric, kServingMetrics> kMetrics{
-    ServingMetric::tpot, ServingMetric::ttft, ServingMetric::end_to_end, ServingMetric::throughput};
+const std::array<ServingMetric, kServingMetrics> kMetrics = [] {
+  std::array<ServingMetric, kServingMetrics> all{};
+  for (int i = 0; i < kServingMetrics; ++i)
+    all[static_cast<std::size_t>(i)] = static_cast<ServingMetric>(i);
+  return all;
+}();
 
 double nearest_rank(const std::vector<double>& sorted, double share) {
   const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
@@ -102,8 +106,9 @@ Split split_of(std::string_view configuration) {
 }
 
 const char* to_string(ServingMetric metric) {
-  constexpr std::array<const char*, kServingMetrics> kNames{"TPOT", "TTFT", "end-to-end",
-                                                            "throughput"};
+  constexpr std::array<const char*, kServingMetrics> kNames{
+      "TPOT",     "TTFT",     "end-to-end", "throughput",     "TPOT p90",
+      "TPOT p99", "TTFT p90", "TTFT p99",   "end-to-end p90", "end-to-end p99"};
   return kNames[static_cast<std::size_t>(metric)];
 }
 

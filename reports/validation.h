@@ -25,8 +25,21 @@ enum class Split : std::uint8_t { fit, held_out };
 /// By hash of what ran.
 [[nodiscard]] Split split_of(std::string_view configuration);
 
-enum class ServingMetric : std::uint8_t { tpot, ttft, end_to_end, throughput };
-constexpr int kServingMetrics = 4;
+/// Means, then quantiles over the requests of a run.
+enum class ServingMetric : std::uint8_t {
+  tpot,
+  ttft,
+  end_to_end,
+  throughput,
+  tpot_p90,
+  tpot_p99,
+  ttft_p90,
+  ttft_p99,
+  end_to_end_p90,
+  end_to_end_p99,
+};
+constexpr int kServingMetrics = 10;
+constexpr int kMeanMetrics = 4;  ///< the first ones
 [[nodiscard]] const char* to_string(ServingMetric metric);
 
 /// What was measured or predicted; ms and, for throughput, output tokens a second.
@@ -40,6 +53,7 @@ struct ValidatedPoint {
   std::string id, where;
   std::string device, model, engine, mode;  ///< what groups are made of
   std::string detail;                       ///< the run in a few words, for the list of the worst
+  int stage = -1;                           ///< load stage of a run; -1: all of it
   Split split = Split::fit;
   std::string doubt;        ///< why the measurement itself is in doubt; empty: it is not
   std::string unpredicted;  ///< why there is no prediction; empty: there is one
@@ -47,8 +61,9 @@ struct ValidatedPoint {
   ServingFigures measured{}, predicted{};
   // What the prediction rests on.
   std::array<double, kOperatorClasses> time_share{};  ///< of iteration time, by kind of work
-  double busy = 0;                                    ///< share of the span with a batch in flight
-  double queued_share = 0;                            ///< of TTFT, before the first computation
+  std::array<double, kEvidences> evidence{};  ///< of it: measured, interpolated, extrapolated
+  double busy = 0;                            ///< share of the span with a batch in flight
+  double queued_share = 0;                    ///< of TTFT, before the first computation
   std::int64_t kv_blocks = 0;
   double kv_peak = 0;  ///< highest share of KV blocks in use
   std::int64_t preemptions = 0;

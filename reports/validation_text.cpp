@@ -53,9 +53,9 @@ std::string text_row(const GroupScore& group, const std::string& name) {
 std::string markdown_row(const GroupScore& group, const std::string& name) {
   std::string row =
       fmt::format("| {} | {} | {} ", printable(name), group.points, group.unpredicted);
-  for (int i = 0; i < kServingMetrics; ++i)
+  for (int i = 0; i < kMeanMetrics; ++i)
     row += "| " + cell(group.all[static_cast<std::size_t>(i)]) + " ";
-  for (int i = 0; i < kServingMetrics - 1; ++i) {
+  for (int i = 0; i < kMeanMetrics - 1; ++i) {
     std::string sides = split_cell(group, static_cast<ServingMetric>(i));
     std::replace(sides.begin(), sides.end(), '|', ':');
     row += "| " + sides + " ";

@@ -6,10 +6,12 @@
 //   headroom-points   our own, documented at `point_columns`
 //   silicon-sample    the columns of ai-dynamo/aiconfigurator's silicon_sample.csv
 //   forward-passes    wall_time_s, prefill_tokens, prefill_kv_tokens, prefill_requests, ...
-//   inference-perf    one line a run, load stage and metric
+//   inference-perf    one line a run, load stage and metric (traces/measured_runs.h)
+// Logs of requests are found by their names: *.jsonl is LLMServingSim's, *.yaml a TraceV2 header; a
+// folder stands for the requests.jsonl in it.
 // Law: every row becomes a point or an InputError with file:line:column; a row whose run cannot be
 // told from its columns is kept, with why in `unusable`. Cost: one pass, O(rows) memory, at most
-// kMostPoints. Not here: what the names mean to a simulation (sim/cli/validate_plan.h).
+// kMostMeasuredRows. Not here: what the names mean to a simulation (sim/cli/validate_plan.h).
 #pragma once
 
 #include <cstdint>
@@ -19,10 +21,9 @@
 #include <vector>
 
 #include "traces/line_reader.h"
+#include "traces/measured_runs.h"
 
 namespace headroom {
-
-constexpr std::size_t kMostPoints = 1'000'000;
 
 /// One pool of equal workers of a disaggregated deployment.
 struct WorkerPool {
@@ -59,20 +60,6 @@ struct ForwardPass {
   double seconds = 0;
 };
 
-/// One metric of one load stage of a run: "e2e", "ttft" or "itl", its mean.
-struct StageMetric {
-  int stage = -1;  ///< -1: the whole run
-  std::string metric;
-  double ms = 0;
-};
-
-/// An open-loop run of several stages.
-struct MeasuredRun {
-  std::string id, where, device, model, precision, workload;
-  std::int64_t tensor = 1, max_batched_tokens = 0;
-  std::vector<StageMetric> metrics;
-};
-
 struct MeasuredFile {
   std::string format;
   std::vector<ServingPoint> points;
@@ -80,7 +67,8 @@ struct MeasuredFile {
   std::vector<MeasuredRun> runs;
 };
 
-/// Reads a whole file ("-" is standard input). Throws InputError.
+/// Reads a whole file ("-" is standard input), or what lies beside it where the format needs it.
+/// Throws InputError.
 [[nodiscard]] MeasuredFile read_measured(const std::string& path);
 /// The same from an open source; `name` names it in errors.
 [[nodiscard]] MeasuredFile read_measured(std::unique_ptr<ByteSource> bytes,

@@ -14,6 +14,7 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_codes.h"
 #include "sim/cli/terminal.h"
+#include "sim/cli/validate_open.h"
 #include "sim/cli/validate_output.h"
 #include "sim/cli/validate_run.h"
 #include "sim/quantity_text.h"
@@ -65,6 +66,8 @@ ValidateOptions read_options(const Invocation& call) {
     options.habits.requests_per_client = whole_option(call, "requests-per-client", 1, 10'000);
   if (const auto text = call.value("shortest"))
     options.habits.shortest = parse_number(*text, 0.001, 1, "--shortest");
+  if (const auto text = call.value("cost"); text && *text != "pack") options.habits.cost = *text;
+  if (const auto text = call.value("device")) options.habits.device = *text;
   for (const auto& [name, value] : call.options()) {
     if (name != "engine") continue;
     const std::size_t equals = value.find('=');
@@ -156,17 +159,21 @@ int command_validate(const Invocation& call) {
   ValidateOptions options = read_options(call);
   const SplitChoice split = split_choice(call);
   std::vector<ServingPoint> points;
+  std::vector<MeasuredRun> runs;
   std::vector<ForwardPass> passes;
   for (const std::string& path : call.arguments()) {
     MeasuredFile file = read_measured(path);
     for (ServingPoint& point : file.points)
       if (chosen(split, point)) points.push_back(std::move(point));
     passes.insert(passes.end(), file.passes.begin(), file.passes.end());
+    runs.insert(runs.end(), std::make_move_iterator(file.runs.begin()),
+                std::make_move_iterator(file.runs.end()));
   }
   watch_interrupts();
   const Outputs outputs(call);
   options.stop = &interrupted();
   std::vector<ValidatedPoint> results = run_points(points, options);
+  append(results, run_open_loops(runs, options));
   if (!passes.empty()) append(results, run_passes(passes, pass_deployment(), options));
   if (interrupted().load()) {
     complain("headroom validate: interrupted; no file was written; run the same command again");

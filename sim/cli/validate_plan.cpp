@@ -189,6 +189,7 @@ void set_deployment(const ServingPoint& point, const BenchmarkHabits& habits, Pl
   if (substitute != habits.engines.end()) group.engine = substitute->second;
   group.batch = batch_of(plan.engine, point);
   if (point.kv_blocks) group.kv_blocks = Blocks(*point.kv_blocks);
+  if (!habits.cost.empty()) group.cost = habits.cost;
   scenario.deployment.push_back(group);
 }
 
@@ -219,6 +220,14 @@ void set_workload(const ServingPoint& point, const BenchmarkHabits& habits, Scen
 std::string device_name_of(const std::string& text) {
   std::string name = lower(text);
   std::replace(name.begin(), name.end(), '_', '-');
+  // What people mean by the bare name: the boards that clouds rent out.
+  constexpr std::array<Spelling, 5> kShort{{{"h100", "h100-sxm"},
+                                            {"h200", "h200-sxm"},
+                                            {"b200", "b200-sxm"},
+                                            {"a100", "a100-80g-sxm"},
+                                            {"a100-sxm", "a100-80g-sxm"}}};
+  for (const Spelling& spelling : kShort)
+    if (name == spelling.written) return std::string(spelling.ours);
   return name;
 }
 
@@ -227,9 +236,24 @@ std::string model_name_of(const std::string& text) {
   std::string name = lower(slash == std::string::npos ? text : text.substr(slash + 1));
   for (bool again = true; again;) {
     again = false;
-    for (const char* suffix : {"-fp8", "-fp8-dynamic", "-nvfp4", "-instruct", "-instruct-2507"})
+    for (const char* suffix : {"-fp8", "-fp8-dynamic", "-nvfp4", "-instruct", "-instruct-2507",
+                               "-hf", "-chat", "-it", "-quantized.w8a8", "-quantized.w4a16"})
       again = cut_suffix(name, suffix) || again;
   }
+  // Names that say the size in another way, or a version that the catalogue leaves out.
+  constexpr std::array<Spelling, 9> kNames{
+      {{"mistral-nemo-instruct-2407", "mistral-nemo-12b"},
+       {"mistral-nemo-base-2407", "mistral-nemo-12b"},
+       {"mixtral-8x7b-instruct-v0.1", "mixtral-8x7b"},
+       {"mixtral-8x7b-v0.1", "mixtral-8x7b"},
+       {"mixtral-8x22b-instruct-v0.1", "mixtral-8x22b"},
+       {"mixtral-8x22b-v0.1", "mixtral-8x22b"},
+       {"mistral-7b-instruct-v0.3", "mistral-7b-v0.3"},
+       {"mistral-small-24b-instruct-2501", "mistral-small-24b"},
+       {"llama-4-scout-17b-16e", "llama-4-scout"}}};
+  for (const Spelling& spelling : kNames)
+    if (name == spelling.written) return std::string(spelling.ours);
+  if (name.starts_with("meta-llama-")) name.erase(0, 5);
   return name;
 }
 

@@ -11,6 +11,7 @@
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/ingest_source.h"
+#include "sim/cli/validate_figures.h"
 
 namespace headroom {
 namespace {
@@ -19,13 +20,6 @@ namespace {
 struct Lot {
   std::vector<std::size_t> points;
 };
-
-/// The line of an error without its place, which differs from point to point.
-std::string reason_of(const InputError& error) {
-  const std::string line = error.what();
-  const std::string prefix = error.where() + ": ";
-  return line.rfind(prefix, 0) == 0 ? line.substr(prefix.size()) : line;
-}
 
 ValidatedPoint labelled(const ServingPoint& point, const PlannedPoint& plan) {
   ValidatedPoint result;
@@ -49,26 +43,6 @@ ValidatedPoint labelled(const ServingPoint& point, const PlannedPoint& plan) {
                                  static_cast<double>(point.concurrency));
   }
   return result;
-}
-
-void take_shares(const Metrics& metrics, ValidatedPoint& result) {
-  double total = 0;
-  for (std::size_t i = 0; i < metrics.ledger.fixed_ns.size(); ++i) {
-    for (const Int128 amount : metrics.ledger.fixed_ns[i])
-      result.time_share[i] += static_cast<double>(amount);
-    total += result.time_share[i];
-  }
-  if (total > 0)
-    for (double& share : result.time_share) share /= total;
-  const ReplicaTotals& replica = metrics.replicas.front();
-  const double span = seconds(metrics.last_finish - metrics.first_arrival);
-  if (span > 0) result.busy = seconds(replica.busy) / span;
-  result.preemptions = replica.preemptions_recompute + replica.preemptions_swap;
-  result.kv_blocks = replica.total_blocks.value();
-  if (result.kv_blocks > 0) {
-    result.kv_peak =
-        static_cast<double>(replica.peak_blocks.value()) / static_cast<double>(result.kv_blocks);
-  }
 }
 
 /// Means over the requests, as benchmarks report them.
@@ -190,6 +164,12 @@ std::vector<PrefillChunk> chunks_of(const ForwardPass& pass) {
 }
 
 }  // namespace
+
+std::string reason_of(const InputError& error) {
+  const std::string line = error.what();
+  const std::string prefix = error.where() + ": ";
+  return line.rfind(prefix, 0) == 0 ? line.substr(prefix.size()) : line;
+}
 
 std::vector<ValidatedPoint> run_points(const std::vector<ServingPoint>& points,
                                        const ValidateOptions& options) {

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 #include <vector>
 
 #include "reports/validation.h"
+#include "sim/check.h"
 #include "sim/cli/validate_plan.h"
 #include "traces/serving_points.h"
 
@@ -20,6 +22,9 @@ struct ValidateOptions {
   int jobs = 1;
   const std::atomic<bool>* stop = nullptr;
 };
+
+/// The line of an error without its place, which differs from point to point.
+[[nodiscard]] std::string reason_of(const InputError& error);
 
 /// One result a point, in order. Never throws for a point that cannot be: it says why.
 [[nodiscard]] std::vector<ValidatedPoint> run_points(const std::vector<ServingPoint>& points,

@@ -1,0 +1,319 @@
+#include "sim/cli/validate_open.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "sim/check.h"
+#include "sim/cli/assemble.h"
+#include "sim/cli/ingest_source.h"
+#include "sim/cli/validate_figures.h"
+#include "sim/random.h"
+
+namespace headroom {
+namespace {
+
+/// Requests known beforehand.
+class ListSource final : public RequestSource {
+ public:
+  explicit ListSource(std::vector<RequestSpec> requests) : requests_(std::move(requests)) {}
+  [[nodiscard]] Instant next_arrival() const override {
+    return next_ < requests_.size() ? requests_[next_].arrival : Instant::never();
+  }
+  [[nodiscard]] RequestSpec take() override { return requests_[next_++]; }
+
+ private:
+  std::vector<RequestSpec> requests_;
+  std::size_t next_ = 0;
+};
+
+/// Prompts whose shared head is in the engine's prefix cache: it is read as context instead of
+/// being computed. Its blocks are still counted to each request, a thousandth of the KV memory.
+class CachedHeadCost final : public CostModel {
+ public:
+  CachedHeadCost(const CostModel& cost, std::int32_t head) : cost_(cost), head_(head) {}
+  [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
+    std::vector<PrefillChunk> chunks;
+    return cost_.price(cut(shape, chunks));
+  }
+  [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
+                                       std::int64_t context) const override {
+    return cost_.decode_line(decodes, padded, context);
+  }
+  void charge(const BatchShape& shape, CostLedger& ledger) const override {
+    std::vector<PrefillChunk> chunks;
+    cost_.charge(cut(shape, chunks), ledger);
+  }
+  void charge_decodes(std::int64_t decodes, std::int64_t padded, std::int64_t context,
+                      std::int64_t iterations, std::int64_t context_sum,
+                      CostLedger& ledger) const override {
+    cost_.charge_decodes(decodes, padded, context, iterations, context_sum, ledger);
+  }
+
+ private:
+  [[nodiscard]] BatchShape cut(const BatchShape& shape, std::vector<PrefillChunk>& chunks) const {
+    BatchShape less = shape;
+    chunks.assign(shape.prefills.begin(), shape.prefills.end());
+    for (PrefillChunk& chunk : chunks) {
+      if (chunk.cached > 0 || chunk.tokens <= head_) continue;
+      chunk.cached = head_;
+      chunk.tokens -= head_;
+    }
+    less.prefills = chunks;
+    return less;
+  }
+  const CostModel& cost_;
+  std::int32_t head_;
+};
+
+/// Arrivals of one stage: as many as rate x duration, uniform over it, which is what
+/// inference-perf's exponential gaps scaled to the duration are.
+std::vector<RequestSpec> stage_requests(const MeasuredRun& run, std::size_t stage) {
+  const LoadStage& load = run.stages[stage];
+  RandomStream random(1, "validate-arrival", stage);
+  std::vector<double> times(static_cast<std::size_t>(load.rate * load.seconds));
+  for (double& time : times) time = random.uniform() * load.seconds;
+  std::sort(times.begin(), times.end());
+  std::vector<RequestSpec> requests;
+  for (const double time : times) {
+    RequestSpec request;
+    request.arrival = Instant(static_cast<std::int64_t>(time * 1e9));
+    request.prompt = Tokens(run.shared + run.question);
+    request.output = Tokens(run.output);
+    requests.push_back(request);
+  }
+  return requests;
+}
+
+std::vector<RequestSpec> recorded_requests(const MeasuredRun& run) {
+  std::vector<RequestSpec> requests;
+  for (const RecordedRequest& recorded : run.requests) {
+    RequestSpec request;
+    request.arrival = Instant() + recorded.offset;
+    request.prompt = Tokens(recorded.prompt);
+    request.output = Tokens(recorded.output);
+    requests.push_back(request);
+  }
+  return requests;
+}
+
+ServingFigures measured_of(const RunFigures& run) {
+  struct Pair {
+    RunMetric from;
+    ServingMetric to;
+  };
+  constexpr std::array<Pair, kRunMetrics> kPairs{
+      {{RunMetric::ttft_mean, ServingMetric::ttft},
+       {RunMetric::ttft_p90, ServingMetric::ttft_p90},
+       {RunMetric::ttft_p99, ServingMetric::ttft_p99},
+       {RunMetric::itl_mean, ServingMetric::tpot},
+       {RunMetric::itl_p90, ServingMetric::tpot_p90},
+       {RunMetric::itl_p99, ServingMetric::tpot_p99},
+       {RunMetric::e2e_mean, ServingMetric::end_to_end},
+       {RunMetric::e2e_p90, ServingMetric::end_to_end_p90},
+       {RunMetric::e2e_p99, ServingMetric::end_to_end_p99},
+       {RunMetric::output_rate, ServingMetric::throughput}}};
+  ServingFigures figures;
+  for (const Pair& pair : kPairs)
+    figures[static_cast<std::size_t>(pair.to)] = run[static_cast<std::size_t>(pair.from)];
+  return figures;
+}
+
+/// Where a benchmark counts pieces of a stream for tokens, its ITL is longer than its own TTFT and
+/// end-to-end time allow; empty where the three agree to 5 %.
+std::string itl_remark(const MeasuredRun& run, const RunFigures& figures) {
+  const auto value = [&](RunMetric metric) { return figures[static_cast<std::size_t>(metric)]; };
+  const auto ttft = value(RunMetric::ttft_mean), itl = value(RunMetric::itl_mean),
+             e2e = value(RunMetric::e2e_mean);
+  if (!ttft || !itl || !e2e || !(*itl > 0) || run.output < 2) return {};
+  const double pieces = (*e2e - *ttft) / *itl + 1;
+  if (pieces > 0.95 * static_cast<double>(run.output)) return {};
+  return fmt::format(
+      "its own TTFT, ITL and end-to-end time make {:.0f} intervals of {} tokens: "
+      "several tokens came in one piece",
+      pieces, run.output);
+}
+
+class RunRepeater {
+ public:
+  RunRepeater(const MeasuredRun& run, const ValidateOptions& options)
+      : run_(run), options_(options), plan_(plan_run(run, options.habits)) {}
+
+  std::vector<ValidatedPoint> results() {
+    std::vector<ValidatedPoint> results;
+    const bool several = run_.measured.size() > 2;  // the whole and more than one stage
+    for (const StageFigures& figures : run_.measured)
+      if (figures.stage < 0 || several) results.push_back(labelled(figures));
+    if (plan_.why_not.empty()) simulate_all();
+    for (ValidatedPoint& result : results) fill(result);
+    return results;
+  }
+
+ private:
+  ValidatedPoint labelled(const StageFigures& figures) {
+    ValidatedPoint result;
+    result.id = run_.id + " " + run_.workload;
+    if (figures.stage >= 0) result.id += fmt::format(" stage {}", figures.stage);
+    result.where = run_.where;
+    result.device = plan_.device;
+    result.model = plan_.model;
+    if (!run_.precision.empty()) result.model += " " + run_.precision;
+    result.engine = plan_.engine;
+    if (!run_.engine_version.empty()) result.engine += " " + run_.engine_version;
+    result.mode = figures.stage < 0 ? run_.format : run_.format + " stage";
+    result.detail = fmt::format("{} {} {} tp {} {}{}", result.model, result.device, result.engine,
+                                run_.tensor, run_.workload,
+                                figures.stage < 0 ? "" : fmt::format(" stage {}", figures.stage));
+    result.split = split_of(run_.device + "|" + run_.model + "|" + std::to_string(run_.tensor) +
+                            "|" + run_.workload);
+    result.doubt = run_.doubt;
+    result.unpredicted = plan_.why_not;
+    result.note = itl_remark(run_, figures.figures);
+    result.measured = measured_of(figures.figures);
+    result.stage = figures.stage;
+    return result;
+  }
+
+  void simulate_all() {
+    try {
+      const Assembly assembly = assemble(plan_.scenario);
+      if (!assembly.does_not_fit.empty()) {
+        plan_.why_not = "does not fit: " + assembly.groups.front().fit.text;
+        return;
+      }
+      if (!run_.requests.empty()) {
+        simulate_one(assembly, recorded_requests(run_));
+      } else {
+        for (std::size_t i = 0; i < run_.stages.size() && !stopped(); ++i)
+          simulate_one(assembly, stage_requests(run_, i));
+      }
+    } catch (const InputError& error) {
+      plan_.why_not = reason_of(error);
+    }
+  }
+
+  void simulate_one(const Assembly& assembly, std::vector<RequestSpec> requests) {
+    ListSource source(std::move(requests));
+    IngestSource ingest(source, assembly.groups.front().engine);
+    SimulationSetup setup = make_setup(plan_.scenario, assembly, ingest);
+    setup.stop = options_.stop;
+    const auto block = assembly.groups.front().engine.block_tokens.value();
+    const CachedHeadCost cached(*assembly.groups.front().costs.front(),
+                                static_cast<std::int32_t>(run_.shared / block * block));
+    if (run_.shared >= block)
+      for (ReplicaSetup& replica : setup.replicas) replica.cost = &cached;
+    const Metrics metrics = simulate(std::move(setup));
+    LatencySample& sample = stages_.emplace_back();
+    add_requests(metrics, sample);
+    ValidatedPoint& shares = shares_.emplace_back();
+    if (metrics.rows.size() > 0) take_shares(metrics, shares);
+  }
+
+  void fill(ValidatedPoint& result) {
+    result.unpredicted = plan_.why_not;
+    if (!result.unpredicted.empty()) return;
+    LatencySample sample;
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      if (result.stage >= 0 && static_cast<std::size_t>(result.stage) != i) continue;
+      append(stages_[i], sample);
+      take_rest(shares_[i], result);
+    }
+    if (sample.ttft.empty()) {
+      result.unpredicted = "no simulated request could be served (too long for the KV memory)";
+      return;
+    }
+    result.predicted = figures_of(sample);
+    double ttft = 0;
+    for (const double one : sample.ttft) ttft += one;
+    if (ttft > 0) result.queued_share = std::min(1.0, sample.queued / ttft);
+  }
+
+  static void append(const LatencySample& from, LatencySample& to) {
+    to.ttft.insert(to.ttft.end(), from.ttft.begin(), from.ttft.end());
+    to.tpot.insert(to.tpot.end(), from.tpot.begin(), from.tpot.end());
+    to.end_to_end.insert(to.end_to_end.end(), from.end_to_end.begin(), from.end_to_end.end());
+    to.queued += from.queued;
+    to.output_tokens += from.output_tokens;
+    to.seconds += from.seconds;
+  }
+  /// What the last stage of a result rested on stands for all.
+  static void take_rest(const ValidatedPoint& from, ValidatedPoint& to) {
+    to.time_share = from.time_share;
+    to.evidence = from.evidence;
+    to.busy = from.busy;
+    to.kv_blocks = from.kv_blocks;
+    to.kv_peak = std::max(to.kv_peak, from.kv_peak);
+    to.preemptions += from.preemptions;
+  }
+
+  [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
+
+  const MeasuredRun& run_;
+  const ValidateOptions& options_;
+  PlannedPoint plan_;
+  std::vector<LatencySample> stages_;
+  std::vector<ValidatedPoint> shares_;
+};
+
+}  // namespace
+
+PlannedPoint plan_run(const MeasuredRun& run, const BenchmarkHabits& habits) {
+  ServingPoint point;
+  point.id = run.id;
+  point.where = run.where;
+  point.model = run.model;
+  point.device = run.device.empty() ? habits.device : run.device;
+  point.engine = run.engine;
+  point.engine_version = run.engine_version;
+  for (const char c : run.precision)
+    point.precision += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  point.kv_cache = run.kv_cache;
+  point.prompt = std::max<std::int64_t>(1, run.shared + run.question);
+  point.output = std::max<std::int64_t>(1, run.output);
+  point.concurrency = 1;
+  point.tensor = run.tensor;
+  point.attention_data = run.attention_data;
+  point.expert = run.expert;
+  point.kv_blocks = run.kv_blocks;
+  point.max_batched_tokens = run.max_batched_tokens;
+  point.unusable = run.unusable;
+  if (point.device.empty() && point.unusable.empty())
+    point.unusable = "the log does not say on which device it ran; give --device";
+  PlannedPoint plan = plan_point(point, habits);
+  if (!plan.why_not.empty()) return plan;
+  ReplicaGroupSpec& group = plan.scenario.deployment.front();
+  if (run.max_sequences)
+    group.batch.parameters["max_num_seqs"] =
+        std::to_string(*run.max_sequences * run.attention_data);
+  if (run.max_batched_tokens && run.attention_data > 1) {
+    group.batch.parameters["max_num_batched_tokens"] =
+        std::to_string(*run.max_batched_tokens * run.attention_data);
+  }
+  if (run.max_model_len) group.max_model_len = Tokens(*run.max_model_len);
+  return plan;
+}
+
+std::vector<ValidatedPoint> run_open_loops(const std::vector<MeasuredRun>& runs,
+                                           const ValidateOptions& options) {
+  std::vector<std::vector<ValidatedPoint>> results(runs.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < runs.size(); i = next++)
+      results[i] = RunRepeater(runs[i], options).results();
+  };
+  std::vector<std::thread> workers;
+  const auto jobs = std::min(runs.size(), static_cast<std::size_t>(std::max(1, options.jobs)));
+  for (std::size_t i = 1; i < jobs; ++i) workers.emplace_back(work);
+  work();
+  for (std::thread& worker : workers) worker.join();
+  std::vector<ValidatedPoint> all;
+  for (std::vector<ValidatedPoint>& one : results)
+    all.insert(all.end(), std::make_move_iterator(one.begin()), std::make_move_iterator(one.end()));
+  return all;
+}
+
+}  // namespace headroom
