@@ -8,6 +8,9 @@
 #include "sim/quantity_text.h"
 
 namespace headroom {
+
+class DispatchPolicy;  // sim/edge_policy.h
+
 namespace {
 
 /// Doubles up to 2^53 hold every integer; beyond it a declared bound would not be the one that is
@@ -154,5 +157,6 @@ const PolicyEntry<Policy>* PolicyRegistry<Policy>::find(std::string_view name) c
 template class PolicyRegistry<BatchPolicy>;
 template class PolicyRegistry<RoutingPolicy>;
 template class PolicyRegistry<AdmissionPolicy>;
+template class PolicyRegistry<DispatchPolicy>;
 
 }  // namespace headroom

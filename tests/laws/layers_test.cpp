@@ -23,19 +23,19 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     {"sim/cli", {"*"}},
     {"profiles", {"profiles/*", "sim/units.h", "sim/check.h"}},
     {"models", {"models/*", "sim/*", "profiles/store.h"}},
-    // sim/policy.h and sim/registry.h, with what these two hand on.
+    // sim/policy.h, sim/edge_policy.h and sim/registry.h, with what these hand on.
     {"policies",
-     {"policies/*.h", "sim/policy.h", "sim/registry.h", "sim/batch_plan.h", "sim/random.h",
-      "sim/request.h", "sim/units.h"}},
+     {"policies/*.h", "sim/policy.h", "sim/edge_policy.h", "sim/registry.h", "sim/batch_plan.h",
+      "sim/random.h", "sim/request.h", "sim/units.h"}},
     // The vocabulary of requests, and how to read and draw its quantities.
     {"traces",
      {"traces/*", "sim/units.h", "sim/check.h", "sim/request.h", "sim/request_source.h",
-      "sim/random.h", "sim/math.h", "sim/scenario.h", "sim/quantity_text.h", "sim/histogram.h",
-      "sim/nearest_name.h"}},
+      "sim/random.h", "sim/math.h", "sim/edge_task.h", "sim/scenario.h", "sim/quantity_text.h",
+      "sim/histogram.h", "sim/nearest_name.h"}},
     // The vocabulary of metrics: what sim/metrics.h is made of.
     {"reports",
-     {"reports/*", "sim/metrics.h", "sim/units.h", "sim/check.h", "sim/request.h",
-      "sim/histogram.h", "sim/cost_model.h", "sim/scenario.h"}},
+     {"reports/*", "sim/metrics.h", "sim/edge_metrics.h", "sim/edge_task.h", "sim/units.h",
+      "sim/check.h", "sim/request.h", "sim/histogram.h", "sim/cost_model.h", "sim/scenario.h"}},
     {"tests", {"*"}},
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/edge_policy.h"
 #include "sim/policy.h"
 #include "sim/registry.h"
 #include "tests/catch.h"
@@ -124,7 +125,8 @@ bool is_registered(const std::string& name) {
   using namespace headroom;
   return PolicyRegistry<BatchPolicy>::instance().find(name) != nullptr ||
          PolicyRegistry<RoutingPolicy>::instance().find(name) != nullptr ||
-         PolicyRegistry<AdmissionPolicy>::instance().find(name) != nullptr;
+         PolicyRegistry<AdmissionPolicy>::instance().find(name) != nullptr ||
+         PolicyRegistry<DispatchPolicy>::instance().find(name) != nullptr;
 }
 
 }  // namespace

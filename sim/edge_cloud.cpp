@@ -1,0 +1,142 @@
+#include "sim/edge_cloud.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/check.h"
+#include "sim/math.h"
+
+namespace headroom {
+namespace {
+
+/// The finaliser of splitmix64 (Steele, Lea, Flood 2014; constants of Vigna's reference).
+std::uint64_t mixed(std::uint64_t z) {
+  z += 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+/// Longest time that one run may take: far above every timeout, far below what overflows.
+constexpr double kLongest = 1e6 * 1e9;  // ns
+
+Duration scaled_time(Duration expected, double factor) {
+  return Duration(
+      static_cast<std::int64_t>(std::min(expected.as_double() * factor + 0.5, kLongest)));
+}
+
+/// The last entry at or before `now`; null before the first.
+template <class Point>
+const Point* point_at(const std::vector<Point>& points, Instant now) {
+  const auto after = std::upper_bound(points.begin(), points.end(), now,
+                                      [](Instant t, const Point& p) { return t < p.at; });
+  return after == points.begin() ? nullptr : &*std::prev(after);
+}
+
+}  // namespace
+
+EdgeLaw::EdgeLaw(const DistributionSpec& spec, const std::string& where) : spec_(spec) {
+  if (spec.kind == DistributionSpec::Kind::lognormal) {
+    // Mean m and cv c: sigma^2 = log(1 + c^2), mu = log m - sigma^2 / 2.
+    const double variance = portable_log(1 + spec.cv * spec.cv);
+    sigma_ = std::sqrt(variance);
+    mu_ = portable_log(spec.mean) - variance / 2;
+  }
+  if (spec.kind == DistributionSpec::Kind::empirical) {
+    table_.emplace(spec.values, spec.weights, where);
+  }
+}
+
+double EdgeLaw::draw(std::uint64_t word) const {
+  using Kind = DistributionSpec::Kind;
+  if (spec_.kind == Kind::constant) return spec_.mean;
+  if (spec_.kind == Kind::uniform) {
+    const double u = static_cast<double>(mixed(word) >> 11) * 0x1p-53;
+    return spec_.least + (spec_.most - spec_.least) * u;
+  }
+  RandomStream random({mixed(word), mixed(word + 1), mixed(word + 2), mixed(word + 3) | 1});
+  double value = 0;
+  switch (spec_.kind) {
+    case Kind::exponential:
+      value = random.exponential(spec_.mean);
+      break;
+    case Kind::gamma:
+      value = random.gamma(1 / (spec_.cv * spec_.cv), spec_.mean * spec_.cv * spec_.cv);
+      break;
+    case Kind::lognormal:
+      value = random.lognormal(mu_, sigma_);
+      break;
+    case Kind::pareto:
+      value = random.pareto(spec_.least, spec_.alpha);
+      break;
+    case Kind::empirical:
+      value = table_->draw(random);
+      break;
+    default:
+      SIM_CHECK(false, "a law of edge times is of a known kind");
+  }
+  value = std::max(value, spec_.least);
+  return spec_.most > 0 ? std::min(value, spec_.most) : value;
+}
+
+EdgeTimes::EdgeTimes(const EdgeCloudSetup& cloud, const EdgeLaw& edge_factor,
+                     const EdgeLaw& cloud_factor, const EdgeLaw& latency, std::uint64_t seed,
+                     std::uint32_t site, std::size_t types)
+    : cloud_(cloud),
+      edge_factor_(edge_factor),
+      cloud_factor_(cloud_factor),
+      latency_(latency),
+      edge_seed_(RandomStream(seed, "edge time", site).bits()),
+      cloud_seed_(RandomStream(seed, "cloud time", site).bits()),
+      latency_seed_(RandomStream(seed, "cloud latency", site).bits()),
+      idle_(types) {}
+
+Duration EdgeTimes::edge(const EdgeTaskType& type, std::uint32_t task) const {
+  return scaled_time(type.edge_time, edge_factor_.draw(mixed(edge_seed_ + task)));
+}
+
+double EdgeTimes::slowdown(Instant now) const {
+  const CloudPhase* phase = point_at(cloud_.phases, now);
+  return phase == nullptr ? 1 : phase->slowdown;
+}
+
+Duration EdgeTimes::network(Instant now, const EdgeTaskType& type, std::uint32_t task) {
+  Duration time = scaled_time(kSecond, latency_.draw(mixed(latency_seed_ + task)));
+  const NetworkPoint* point = point_at(cloud_.network, now);
+  if (point == nullptr) return time;
+  time += point->latency;
+  if (type.input > Bytes(0) && point->uplink.value() > 0) {
+    const Instant start = std::max(now, uplink_free_);
+    uplink_free_ = start + scaled_time(kSecond, type.input.as_double() / point->uplink.value());
+    time += uplink_free_ - now;
+  }
+  return time;
+}
+
+CloudCall EdgeTimes::call(Instant now, const EdgeTaskType& type, std::uint16_t type_index,
+                          std::uint32_t task, std::optional<Duration> recorded) {
+  CloudCall call;
+  call.network = network(now, type, task);
+  if (cloud_.cold_start > Duration(0)) {
+    std::vector<Instant>& idle = idle_[type_index];
+    // The newest idle instance is kept the longest: where it is gone, all are.
+    if (idle.empty() || now - idle.back() > cloud_.keep_alive) {
+      idle.clear();
+      call.cold_start = cloud_.cold_start;
+    } else {
+      idle.pop_back();
+    }
+  }
+  call.execution = recorded
+                       ? *recorded
+                       : scaled_time(type.cloud_time,
+                                     cloud_factor_.draw(mixed(cloud_seed_ + task)) * slowdown(now));
+  call.timed_out = call.in_flight() > cloud_.timeout;
+  return call;
+}
+
+void EdgeTimes::release(std::uint16_t type_index, Instant now) {
+  if (cloud_.cold_start > Duration(0)) idle_[type_index].push_back(now);
+}
+
+}  // namespace headroom
