@@ -318,13 +318,44 @@ KernelGrid read_grid(const ProfileStore& store, const Device& device, const std:
   return grid;
 }
 
+namespace {
+
+/// Finds pairs of points that only noise tells apart.
+class Near {
+ public:
+  /// Points come in the order of their places.
+  void step(const KernelPlace& place, double ratio, std::vector<double>& steps) {
+    constexpr double kLeast = 9, kMost = 16, kAlign = 4;
+    const double size = place.at[2];
+    if (size < kLeast || size > kMost || std::fmod(size, 1) != 0) return;
+    const bool aligned = std::fmod(size, kAlign) == 0;
+    Last& last = last_[aligned ? 1 : 0];
+    const bool same_site = last.place.family == place.family && last.place.group == place.group &&
+                           last.place.at[0] == place.at[0] && last.place.at[1] == place.at[1];
+    if (same_site && last.place.at[2] * 4 >= size * 3)
+      steps.push_back(std::fabs(ratio / last.ratio - 1));
+    last = {place, ratio};
+  }
+
+ private:
+  struct Last {
+    KernelPlace place{};
+    double ratio = 1;
+  };
+  std::array<Last, 2> last_{};
+};
+
+}  // namespace
+
 std::vector<CrossValidation> cross_validate(const KernelGrid& grid) {
   struct Errors {
-    std::vector<double> points{}, sites{};
+    std::vector<double> points{}, sites{}, near{};
   };
   std::map<KernelFamily, Errors> all;
+  Near before;
   grid.each([&](const KernelPlace& place, double ratio) {
     Errors& errors = all[place.family];
+    if (place.family.op == "gemm") before.step(place, ratio, errors.near);
     const GridAnswer point = grid.at(place, LeaveOut::point);
     if (point.found) errors.points.push_back(std::fabs(point.ratio / ratio - 1));
     const GridAnswer site = grid.at(place, LeaveOut::site);
@@ -337,6 +368,9 @@ std::vector<CrossValidation> cross_validate(const KernelGrid& grid) {
     one.points = static_cast<std::int64_t>(errors.points.size());
     one.point_median = median(errors.points, 0.5);
     one.point_p90 = median(errors.points, 0.9);
+    one.site_points = static_cast<std::int64_t>(errors.sites.size());
+    one.near_pairs = static_cast<std::int64_t>(errors.near.size());
+    one.near_median = median(errors.near, 0.5);
     one.site_median = median(errors.sites, 0.5);
     one.site_p90 = median(errors.sites, 0.9);
     list.push_back(one);

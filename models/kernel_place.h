@@ -39,7 +39,12 @@ struct CrossValidation {
   KernelFamily family{};
   std::int64_t points = 0;
   double point_median = 0, point_p90 = 0;  ///< one point left out; absolute relative errors
+  std::int64_t site_points = 0;            ///< points with a neighbouring site
   double site_median = 0, site_p90 = 0;    ///< the point's whole site left out
+  /// Steps between sizes of 9 to 16 that are alike to a kernel (a third of an octave apart at most,
+  /// both multiples of 4 or neither): what they differ by is mostly noise of measurement.
+  std::int64_t near_pairs = 0;
+  double near_median = 0;
 };
 [[nodiscard]] std::vector<CrossValidation> cross_validate(const KernelGrid& grid);
 

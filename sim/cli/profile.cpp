@@ -7,6 +7,7 @@
 #include "profiles/commands.h"
 #include "sim/check.h"
 #include "sim/cli/commands.h"
+#include "sim/cli/profile_cross_validate.h"
 #include "sim/cli/terminal.h"
 #include "sim/quantity_text.h"
 
@@ -77,6 +78,8 @@ int command_profile_export(const Invocation& call) {
 }
 
 int command_profile_check(const Invocation& call) {
+  if (call.has("cross-validate"))
+    return profile_cross_validate(call.arguments().front(), filter_of(call), print);
   return profile_check(call.arguments().front(), filter_of(call), peaks_of, print);
 }
 

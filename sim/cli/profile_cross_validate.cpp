@@ -1,0 +1,131 @@
+#include "sim/cli/profile_cross_validate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "models/device.h"
+#include "models/kernel_place.h"
+#include "sim/check.h"
+
+namespace headroom {
+namespace {
+
+/// Medians that the look-up is held to; 0: none is set.
+struct Target {
+  std::string_view op;
+  double point, site;
+};
+constexpr Target kTargets[] = {
+    {"gemm", 0.04, 0.04},        {"prefill_attention", 0.03, 0.04},
+    {"mla_prefill", 0.03, 0.04}, {"decode_attention", 0.02, 0.04},
+    {"mla_decode", 0.02, 0.04},  {"moe", 0, 0.04},
+};
+
+Target target_of(const std::string& op) {
+  for (const Target& target : kTargets)
+    if (target.op == op) return target;
+  return {"", 0, 0};
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+bool is_general(const std::string& library) { return lower(library) == "nccl"; }
+
+/// The library's name as tables of kernels go by, from what a person writes.
+bool is_wanted(const std::string& wanted, const std::string& library) {
+  return wanted.empty() || lower(wanted) == lower(library) ||
+         (lower(wanted) == "trtllm" && lower(library).starts_with("tensorrt"));
+}
+
+struct Tally {
+  int judged = 0, missed = 0;
+};
+
+/// "2.80 (4)": an error in percent and what is asked of it, with a mark where it is missed.
+std::string judged(double error, double target, std::int64_t count, Tally& tally) {
+  if (count == 0) return "-";
+  if (target == 0) return fmt::format("{:.2f}", error * 100);
+  const bool missed = error > target;
+  ++tally.judged;
+  tally.missed += missed ? 1 : 0;
+  return fmt::format("{:.2f}{}{:g}", error * 100, missed ? " > " : " <= ", target * 100);
+}
+
+void print_one(const std::string& device, const std::string& library, const CrossValidation& one,
+               const TextSink& sink, Tally& tally) {
+  const Target target = target_of(one.family.op);
+  const std::string point = judged(one.point_median, target.point, one.points, tally);
+  const std::string site = judged(one.site_median, target.site, one.site_points, tally);
+  const auto percent = [](double value, std::int64_t count) {
+    return count == 0 ? std::string("-") : fmt::format("{:.2f}", value * 100);
+  };
+  sink(fmt::format("{:<14} {:<13} {:<18} {:<22} {:>7} {:>11} {:>6} {:>11} {:>6} {:>6}\n", device,
+                   library, one.family.op, one.family.compute + "/" + one.family.stored, one.points,
+                   point, percent(one.point_p90, one.points), site,
+                   percent(one.site_p90, one.site_points),
+                   percent(one.near_median, one.near_pairs)));
+}
+
+/// Libraries of a device in the store, each once.
+std::set<std::string> libraries_of(const ProfileStore& store, const std::string& device) {
+  std::set<std::string> names;
+  for (const ProfileRun& run : store.runs(device)) names.insert(run.library);
+  return names;
+}
+
+void check_device(const ProfileStore& store, const Device& device, const KernelFilter& filter,
+                  const TextSink& sink, Tally& tally) {
+  for (const std::string& library : libraries_of(store, device.name)) {
+    if (!is_wanted(filter.library, library)) continue;
+    for (const CrossValidation& one : cross_validate(read_grid(store, device, library))) {
+      if (!filter.op.empty() && one.family.op != filter.op) continue;
+      // A library's grid holds NCCL's collectives too, which have lines of their own.
+      const bool collective = target_of(one.family.op).op.empty();
+      const bool own = one.family.op == "all_reduce" && one.family.stored == "bf16";
+      if (collective && !own && !is_general(library)) continue;
+      print_one(device.name, library, one, sink, tally);
+    }
+  }
+}
+
+}  // namespace
+
+int profile_cross_validate(const std::string& store, const KernelFilter& filter,
+                           const TextSink& sink) {
+  if (filter.run != 0 || !filter.library_version.empty())
+    throw InputError(filter.run != 0 ? "--run" : "--library-version",
+                     "expected --device, --library or --op beside --cross-validate, got this; "
+                     "leave it out: a look-up reads all runs of a library");
+  const ProfileStore opened(store, ProfileStore::Mode::read_only);
+  std::vector<std::string> devices = opened.devices();
+  if (!filter.device.empty() &&
+      std::find(devices.begin(), devices.end(), filter.device) != devices.end())
+    devices = {filter.device};
+  else if (!filter.device.empty())
+    devices.clear();
+  if (devices.empty())
+    throw InputError(store, "expected kernels of " +
+                                (filter.device.empty() ? std::string("a device") : filter.device) +
+                                ", got none; `headroom profile list` names what there is");
+  sink(
+      "One point left out, or its whole site: absolute errors in percent, median and p90, beside\n"
+      "the median asked for. near: median step between sizes that nothing tells apart, so noise.\n"
+      "device         library       operator           formats                 points"
+      "       point    p90        site    p90   near\n");
+  Tally tally;
+  for (const std::string& name : devices)
+    check_device(opened, find_device(name, store), filter, sink, tally);
+  sink(fmt::format("{} of {} medians within what is asked for\n", tally.judged - tally.missed,
+                   tally.judged));
+  return tally.missed > 0 ? 1 : 0;
+}
+
+}  // namespace headroom
