@@ -8,6 +8,8 @@
 // token a reservation is exact, with larger ones it rounds up. Beyond the paper: where a prediction
 // was too short, a request grows block by block; with no block free it pauses, and if all pause,
 // the last one starts again. Under the `oracle` predictor and under `max` that cannot happen.
+#include <algorithm>
+
 #include "policies/first_come.h"
 #include "policies/preempt_last.h"
 #include "policies/reservation.h"
@@ -49,6 +51,13 @@ class Orca final : public BatchPolicy {
       plan.steady(Blocks(0), arrivals_behind_head(plan), Room::reserved);
     }
   }
+
+  /// On a decode replica the same reservation, before the KV comes.
+  [[nodiscard]] Tokens joining_room(const RequestView& request,
+                                    Tokens max_model_len) const override {
+    return std::max(reservation_.tokens(request, max_model_len), request.computed() + Tokens(1));
+  }
+  [[nodiscard]] std::size_t most_running() const override { return max_batch_size_; }
 
  private:
   /// True when every running request takes part.

@@ -56,6 +56,8 @@ class Sarathi final : public BatchPolicy {
     }
   }
 
+  [[nodiscard]] std::size_t most_running() const override { return max_num_seqs_; }
+
  private:
   /// Pass A. Returns how many prompts under way were set aside; those cannot be victims any more.
   [[nodiscard]] static std::size_t schedule_decodes(BatchPlan& plan) {

@@ -53,6 +53,8 @@ class ShortestPromptFirst final : public BatchPolicy {
     if (decodes > 0 && decodes == plan.running_count()) plan.steady();
   }
 
+  [[nodiscard]] std::size_t most_running() const override { return max_num_seqs_; }
+
  private:
   void admit(BatchPlan& plan) const {
     while (plan.waiting_count() > 0 && plan.running_count() < max_num_seqs_) {

@@ -88,6 +88,8 @@ class VllmV0 final : public BatchPolicy {
     last_step_ = plan.now();
   }
 
+  [[nodiscard]] std::size_t most_running() const override { return max_num_seqs_; }
+
  private:
   void start_step(BatchPlan& plan) {
     if (out_of_order_) plan.order_running_by_arrival();

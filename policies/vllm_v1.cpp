@@ -67,6 +67,8 @@ class VllmV1 final : public BatchPolicy {
     }
   }
 
+  [[nodiscard]] std::size_t most_running() const override { return max_num_seqs_; }
+
  private:
   /// What a step may compute of a request.
   [[nodiscard]] Tokens chunk(const BatchPlan& plan, const RequestView& request) const {

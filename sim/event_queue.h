@@ -25,7 +25,11 @@ enum class EventKind : std::uint8_t {
   iteration_end,    ///< subject: replica, detail: generation of its run
   stage_free,       ///< subject: replica; the first pipeline stage can take another batch
   retry_admission,  ///< subject: slot of a held request
+  network,          ///< subject: kNetworkSubject, detail: which forecast of the next landing
 };
+
+/// Behind every replica of the same instant.
+constexpr std::uint32_t kNetworkSubject = (1U << 24) - 1;
 
 struct Event {
   Instant time;

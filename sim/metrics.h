@@ -67,9 +67,19 @@ struct ReplicaTotals {
   std::int64_t preemptions_recompute = 0;
   std::int64_t preemptions_swap = 0;
   std::int64_t finished = 0;
+  std::int64_t handed_over = 0;  ///< prompts done here, to be decoded elsewhere
   Blocks peak_blocks{0};
   Blocks total_blocks{0};
   Bytes swapped{0};  ///< bytes moved to and from host memory
+};
+
+/// KV moved from prefill to decode replicas.
+struct TransferTotals {
+  std::int64_t started = 0;
+  std::int64_t landed = 0;
+  Bytes bytes{0};       ///< of all started
+  LogHistogram waited;  ///< ns from the end of the prompt to the start of the move
+  LogHistogram moved;   ///< ns from there until landed
 };
 
 /// The cluster at one instant, for time series.
@@ -125,6 +135,7 @@ struct Metrics {
   LogHistogram token_gaps;  ///< inter-token latencies of all output tokens after the first, ns
   LatencyParts parts;
   std::vector<ReplicaTotals> replicas;
+  TransferTotals transfers;
   std::vector<ClusterSample> samples;  ///< evenly spaced; spacing doubles when there are too many
   Duration sample_interval{0};
   CostLedger ledger;

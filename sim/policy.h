@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "sim/batch_plan.h"
@@ -32,6 +33,17 @@ class BatchPolicy {
   virtual void next_batch(BatchPlan& plan) = 0;
 
   [[nodiscard]] virtual ResultRelease result_release() const { return ResultRelease::when_done; }
+
+  // On a decode replica requests join the running ones with their KV (sim/pools.h).
+  /// Tokens whose room is taken before such a request's KV moves here; at least the next one's.
+  [[nodiscard]] virtual Tokens joining_room(const RequestView& request,
+                                            Tokens /*max_model_len*/) const {
+    return request.computed() + Tokens(1);
+  }
+  /// None joins while so many run or are on their way.
+  [[nodiscard]] virtual std::size_t most_running() const {
+    return std::numeric_limits<std::size_t>::max();
+  }
 };
 
 /// What a router or an admission policy may see of the replicas, as of now.

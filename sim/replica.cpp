@@ -48,7 +48,11 @@ void Replica::enqueue(RequestSlot slot) {
   request.state = RequestState::waiting;
   state_.requests.history(slot).replica = id_;
   state_.record(Milestone::routed, slot);
-  waiting_.push_back(slot);
+  if (setup_.scheduling == Scheduling::overlapped) {
+    coming_.push_back({slot, state_.now()});
+  } else {
+    waiting_.push_back(slot);
+  }
   ++outstanding_;
   outstanding_prompt_ += Tokens(request.prompt);
   if (in_flight_ == setup_.pipeline_stages) {
@@ -68,16 +72,30 @@ void Replica::decide() {
   decision_requested_ = false;
   if (in_flight_ == setup_.pipeline_stages) return;
   if (setup_.pipeline_stages > 1 && stage_free_[0] > state_.now()) return;
+  if (inbound_ > 0 && setup_.transfer.loop == TransferRules::Loop::waits) return;
   plan_batch();
 }
 
+bool Replica::has_requests() const {
+  return !waiting_.empty() || !running_.empty() || !swapped_.empty();
+}
+
+void Replica::see_arrivals() {
+  const bool goes_on = has_requests() && (in_flight_ > 0 || last_end_ == state_.now());
+  while (!coming_.empty() && (!goes_on || coming_.front().since <= last_start_)) {
+    waiting_.push_back(coming_.front().slot);
+    coming_.pop_front();
+  }
+}
+
 void Replica::plan_batch() {
+  see_arrivals();
   // A plan that only preempts or drops is followed by another, as an engine's loop would do at
   // once; each such plan shrinks what is left to do, so a few more rounds than there are requests
   // mean a policy that goes round in circles.
-  std::size_t rounds = waiting_.size() + running_.size() + swapped_.size() + 8;
+  std::size_t rounds = waiting_.size() + running_.size() + swapped_.size() + 2 * coming_.size() + 8;
   check_context().policy = setup_.batch_name.c_str();
-  while (!waiting_.empty() || !running_.empty() || !swapped_.empty()) {
+  while (has_requests()) {
     planning_ = &free_batch();
     plan_.reset();
     plan_changed_something_ = false;
@@ -86,8 +104,14 @@ void Replica::plan_batch() {
       start_batch();
       return;
     }
-    if (!plan_changed_something_) break;
-    release_held();  // the last one still running may just have been preempted
+    if (plan_changed_something_) {
+      release_held();  // the last one still running may just have been preempted
+    } else if (in_flight_ > 0 || coming_.empty()) {
+      break;
+    }
+    // Where nothing runs on, the scheduler looks at its arrivals again at once.
+    if (in_flight_ == 0) last_start_ = state_.now();
+    see_arrivals();
     SIM_CHECK(rounds-- > 0, "a policy makes progress");
   }
   check_progress();
@@ -100,7 +124,8 @@ void Replica::check_progress() {
     state_.queue.push(plan_.wake_, Phase::completion, EventKind::stage_free, id_.index());
     return;
   }
-  SIM_CHECK(in_flight_ > 0, "a replica with work always has an event pending");
+  SIM_CHECK(in_flight_ > 0 || handed_over_ > 0 || inbound_ > 0,
+            "a replica with work always has an event pending");
 }
 
 Replica::Batch& Replica::free_batch() {
@@ -123,7 +148,7 @@ void Replica::start_batch() {
   batch.lookahead = plan_.lookahead_;
   batch.arrivals = plan_.arrivals_;
   batch.host_transfer = plan_swapped_;
-  batch.start = now;
+  batch.start = last_start_ = now;
   batch.active = true;
   totals_.swapped += plan_swapped_;
   plan_swapped_ = Bytes(0);
@@ -135,6 +160,7 @@ void Replica::start_batch() {
   }
   if (in_flight_++ == 0) busy_since_ = now;
   price_batch(batch);
+  fresh_blocks_ = Blocks(0);
   totals_.peak_blocks = std::max(totals_.peak_blocks, kv_.used());
   push_end(batch);
   if (in_flight_ < setup_.pipeline_stages) {
@@ -152,7 +178,7 @@ void Replica::price_batch(Batch& batch) {
     const DecodeLine line = setup_.cost->decode_line(decodes, batch.padded, batch.decode_context);
     batch.run = DecodeRun(line, decodes, batch.decode_context);
     batch.first = batch.run.at(0);
-    if (plan_.steady_ && compression_ == RunCompression::on) {
+    if (plan_.steady_ && compression_ == RunCompression::on && !pull_is_open()) {
       batch.iterations = steady_iterations(batch, line);
     }
     batch.end = batch.start + batch.run.sum(batch.iterations);
@@ -187,6 +213,7 @@ std::int64_t Replica::grown_blocks(const LiveRequest& request, std::int64_t toke
 
 std::int64_t Replica::steady_iterations(const Batch& batch, const DecodeLine& line) const {
   const auto decodes = static_cast<std::int64_t>(batch.decodes.size());
+  if (!coming_.empty() && batch.arrivals == Arrivals::matter) return 1;
   std::int64_t k = std::min(batch.min_remaining, kMaxRun);
   k = std::min(k, (line.last_context - batch.decode_context) / decodes + 1);
   if (k <= 1) return 1;
@@ -210,11 +237,15 @@ void Replica::push_end(Batch& batch) {
 }
 
 void Replica::cut_run() {
+  if (batches_.front().arrivals == Arrivals::wait) return;
+  cut_run_now(setup_.scheduling == Scheduling::overlapped ? 1 : 0);
+}
+
+void Replica::cut_run_now(std::int64_t more) {
   Batch& batch = batches_.front();
   if (setup_.pipeline_stages > 1 || batch.iterations == 1 || !batch.active) return;
-  if (batch.arrivals == Arrivals::wait) return;
   const std::int64_t k =
-      batch.run.iterations_to_reach(state_.now() - batch.start, batch.iterations);
+      more + batch.run.iterations_to_reach(state_.now() - batch.start, batch.iterations);
   if (k >= batch.iterations) return;
   batch.iterations = k;
   batch.end = batch.start + batch.run.sum(k);
@@ -254,6 +285,8 @@ void Replica::on_iteration_end(std::uint32_t generation) {
 
 void Replica::finish_iterations(Batch& batch) {
   batch.active = false;
+  last_end_ = state_.now();
+  if (batch.iterations > 1) last_start_ = batch.start + batch.run.sum(batch.iterations - 1);
   if (--in_flight_ == 0) totals_.busy += state_.now() - busy_since_;
   book(batch);
   stall_clock_ += batch.stall;
@@ -339,7 +372,11 @@ void Replica::finish_prefills(Batch& batch) {
     ++request.generated;
     request.last_token = state_.now();
     history.stall_mark = stall_clock_;
-    if (request.generated >= request.output) leave(slot);
+    if (request.generated >= request.output) {
+      leave(slot);
+    } else if (setup_.role == ReplicaRole::prefill) {
+      hand_over(slot);
+    }
   }
 }
 

@@ -27,6 +27,12 @@ namespace headroom {
 
 class BatchPolicy;
 
+/// When the scheduler sees a request that arrives while an iteration runs.
+enum class Scheduling : std::uint8_t {
+  in_step,     ///< at that iteration's end: the next one may compute it
+  overlapped,  ///< one iteration later: the next one was planned already ("async" scheduling)
+};
+
 /// What a replica is made of.
 struct ReplicaSetup {
   std::unique_ptr<BatchPolicy> batch;
@@ -38,6 +44,9 @@ struct ReplicaSetup {
   Tokens max_model_len{1 << 20};     ///< longest prompt + output
   Bytes block_bytes{0};              ///< of one KV block, all layers, all shards; for swap traffic
   std::int64_t pipeline_stages = 1;  ///< batches in flight at most
+  Scheduling scheduling = Scheduling::in_step;
+  ReplicaRole role = ReplicaRole::joint;
+  TransferRules transfer{};  ///< of a decode replica
 };
 
 class Replica final : public ReplicaEngine {
@@ -53,9 +62,17 @@ class Replica final : public ReplicaEngine {
   void on_iteration_end(std::uint32_t generation) override;
   void on_stage_free() override { request_decision(); }
 
+  [[nodiscard]] ReplicaRole role() const override { return setup_.role; }
+  [[nodiscard]] Bytes kv_bytes(Tokens tokens) const override;
+  [[nodiscard]] bool could_hold(RequestSlot slot) const override;
+  void offer(RequestSlot slot) override;
+  void accept(Transfers& transfers) override;
+  void join(RequestSlot slot) override;
+  void release(RequestSlot slot, Blocks blocks) override;
+
   [[nodiscard]] std::int64_t outstanding() const override { return outstanding_; }
   [[nodiscard]] Tokens outstanding_prompt() const override { return outstanding_prompt_; }
-  [[nodiscard]] std::size_t waiting() const override { return waiting_.size(); }
+  [[nodiscard]] std::size_t waiting() const override { return waiting_.size() + coming_.size(); }
   [[nodiscard]] std::size_t running() const override { return running_.size(); }
   [[nodiscard]] std::size_t swapped() const override { return swapped_.size(); }
   [[nodiscard]] std::int64_t in_flight() const override { return in_flight_; }
@@ -99,6 +116,10 @@ class Replica final : public ReplicaEngine {
 
   /// Marks the replica for a decision in this instant.
   void request_decision();
+  /// Lets requests into the queue that an overlapped scheduler sees by now: those that came before
+  /// the iteration that has just ended began, and all where the replica stood idle.
+  void see_arrivals();
+  [[nodiscard]] bool has_requests() const;
 
   // Planning, called by BatchPlan.
   [[nodiscard]] bool grow(LiveRequest& request, std::int64_t tokens, std::int64_t lookahead);
@@ -119,6 +140,14 @@ class Replica final : public ReplicaEngine {
   void check_progress();
   // Ending.
   void cut_run();
+  /// Ends the run `more` iterations after the next boundary, whatever its batch said of arrivals.
+  void cut_run_now(std::int64_t more = 0);
+  /// Lets a finished prompt go to another replica.
+  void hand_over(RequestSlot slot);
+  [[nodiscard]] Blocks joining_blocks(RequestSlot slot) const;
+  [[nodiscard]] bool accepts_more();
+  /// Whether the pull might decide otherwise at the next boundary although nothing ends before.
+  [[nodiscard]] bool pull_is_open() const;
   void finish_iterations(Batch& batch);
   void finish_prefills(Batch& batch);
   void finish_decodes(Batch& batch);
@@ -144,6 +173,13 @@ class Replica final : public ReplicaEngine {
   std::int64_t block_tokens_;
   std::int64_t max_blocks_;  ///< of one request
 
+  struct Coming {
+    RequestSlot slot;
+    Instant since;
+  };
+  std::deque<Coming> coming_;  ///< not yet seen by an overlapped scheduler, in order of arrival
+  Instant last_start_;         ///< of the last iteration that began
+  Instant last_end_;           ///< of the last one that ended
   std::deque<RequestSlot> waiting_;
   std::vector<RequestSlot> running_;
   std::vector<RequestSlot> swapped_;
@@ -160,6 +196,12 @@ class Replica final : public ReplicaEngine {
   /// A plan without a batch still preempted, dropped or swapped.
   bool plan_changed_something_ = false;
   Bytes plan_swapped_{0};  ///< since the last batch started; the next one waits for it
+  // Pools.
+  std::deque<RequestSlot> offered_;  ///< decode: in line, their KV elsewhere
+  std::int64_t handed_over_ = 0;     ///< prefill: done, their KV still here
+  std::int64_t inbound_ = 0;         ///< decode: accepted, not landed
+  Blocks inbound_blocks_{0};         ///< prompts of those
+  Blocks fresh_blocks_{0};           ///< prompts landed since the last batch started
   Duration stall_clock_{0};
   Instant busy_since_;
   ReplicaTotals totals_;

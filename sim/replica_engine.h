@@ -13,6 +13,27 @@
 
 namespace headroom {
 
+class Transfers;
+
+/// What a replica does with a request.
+enum class ReplicaRole : std::uint8_t {
+  joint,    ///< all of it
+  prefill,  ///< its prompt and first token; then its KV moves to a decode replica
+  decode,   ///< its further tokens, once its KV is here
+};
+
+/// When a decode replica pulls what is offered to it.
+struct TransferRules {
+  enum class Loop : std::uint8_t {
+    runs_on,  ///< iterations go on while KV arrives
+    waits,    ///< no iteration starts while KV arrives, as in DistServe's released runtime
+  };
+  /// Nothing more is pulled while prompts under way, and landed ones before their first iteration,
+  /// hold this share of the KV blocks or more; above 0. DistServe's released runtime: 5 %.
+  double waiting_share = 0.05;
+  Loop loop = Loop::runs_on;
+};
+
 class ReplicaEngine {
  public:
   virtual ~ReplicaEngine() = default;
@@ -28,7 +49,24 @@ class ReplicaEngine {
   /// The time asked for through EventKind::stage_free has come.
   virtual void on_stage_free() = 0;
 
-  /// Requests enqueued and not gone, and their prompt tokens.
+  // Pools (sim/pools.h); a joint replica is never asked.
+  [[nodiscard]] virtual ReplicaRole role() const = 0;
+  /// Bytes of KV of `tokens` tokens, all layers and devices; 0 where KV is not modelled.
+  [[nodiscard]] virtual Bytes kv_bytes(Tokens tokens) const = 0;
+  /// Decode: whether the request's KV could ever be here.
+  [[nodiscard]] virtual bool could_hold(RequestSlot slot) const = 0;
+  /// Decode: a finished prompt stands in line from now on.
+  virtual void offer(RequestSlot slot) = 0;
+  /// Decode: starts the moves of offered requests, first come first served, as far as there is room
+  /// now. Does nothing but at an iteration boundary.
+  virtual void accept(Transfers& transfers) = 0;
+  /// Decode: the KV of an accepted request has landed.
+  virtual void join(RequestSlot slot) = 0;
+  /// Prefill: the KV of a request that was handed over has left; it held `blocks`.
+  virtual void release(RequestSlot slot, Blocks blocks) = 0;
+
+  /// Requests enqueued or offered and not gone, and their prompt tokens. A prompt that was handed
+  /// over is gone when its KV has left.
   [[nodiscard]] virtual std::int64_t outstanding() const = 0;
   [[nodiscard]] virtual Tokens outstanding_prompt() const = 0;
   [[nodiscard]] virtual std::size_t waiting() const = 0;

@@ -28,10 +28,11 @@ struct RequestSpec {
 };
 
 enum class RequestState : std::uint8_t {
-  waiting,  ///< in a replica's queue
-  running,  ///< holds KV blocks, in prefill or decode
-  swapped,  ///< KV in host memory
-  held,     ///< its tokens are done, its result is kept until its batch ends (static batching)
+  waiting,    ///< in a replica's queue
+  running,    ///< holds KV blocks, in prefill or decode
+  swapped,    ///< KV in host memory
+  held,       ///< its tokens are done, its result is kept until its batch ends (static batching)
+  migrating,  ///< between two pools: its KV waits to move or moves
   finished,
 };
 
@@ -118,9 +119,9 @@ struct FinishedRequest {
   Duration queued;     ///< arrival to first_scheduled
   Duration prefill;    ///< first_scheduled to first_token, less time preempted
   Duration preempted;  ///< from each preemption until it is back on the device
-  Duration transfer;   ///< KV on the move between devices
-  Duration stalled;    ///< after the first token: time added by other requests' prefill
-  Duration decode;     ///< the rest
+  Duration transfer;  ///< between pools: prompt done until KV has landed, waiting for room included
+  Duration stalled;   ///< after the first token: time added by other requests' prefill
+  Duration decode;    ///< the rest
   std::uint32_t preemptions = 0;
 
   [[nodiscard]] Duration ttft() const { return first_token - arrival; }

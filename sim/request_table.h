@@ -25,6 +25,8 @@ struct RequestHistory {
   Duration preempted_after_first{0};
   Duration stalled{0};     ///< up to `stall_mark`
   Duration stall_mark{0};  ///< reading of the replica's stall clock when decoding (re)started
+  Instant handed_over;     ///< prefill replica: when its prompt was done
+  Duration transfer{0};    ///< from there until its KV had landed on the decode replica
   std::uint64_t session = 0;
   std::uint32_t turn = 0;
   ReplicaId replica;

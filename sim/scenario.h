@@ -41,6 +41,7 @@ struct NodeSpec {
 /// Replicas of one kind.
 struct ReplicaGroupSpec {
   std::string name = "replicas";
+  std::string role = "joint";  ///< joint | prefill | decode
   std::int64_t replicas = 1;
   std::int64_t tensor_parallel = 1;
   std::int64_t pipeline_parallel = 1;
@@ -57,6 +58,12 @@ struct ReplicaGroupSpec {
   std::optional<Blocks> kv_blocks{};  ///< as a real engine reports; empty: computed from memory
   std::optional<Tokens> max_model_len{};
   Bytes swap_space{std::int64_t{4} << 30};  ///< host memory for swapped KV, a replica
+};
+
+/// How KV moves from prefill to decode replicas (sim/replica_engine.h, `TransferRules`).
+struct TransferSpec {
+  double waiting_share = 0.05;
+  std::string decode_loop = "runs-on";  ///< runs-on | waits
 };
 
 /// A distribution of a length or a time.
@@ -124,6 +131,8 @@ struct Scenario {
   BytesPerSecond spine{0};  ///< switch bandwidth between nodes, a port and direction; 0: unlimited
   std::vector<ReplicaGroupSpec> deployment;
   PolicyChoice routing{"round-robin", {}, {}};
+  PolicyChoice decode_routing{"least-outstanding", {}, {}};  ///< where there are pools
+  TransferSpec transfer{};
   PolicyChoice admission{"accept", {}, {}};
   std::string predictor = "oracle";  ///< oracle | mean | noisy
   double predictor_sigma = 0.3;      ///< noisy: sigma of the log of the factor

@@ -149,6 +149,8 @@ void node_fields(JsonCursor& at, NodeSpec& node) {
 
 void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   at.text("name", group.name, "name of the group");
+  at.choice("role", group.role, {"joint", "prefill", "decode"},
+            "joint: whole requests; prefill: prompts, whose KV then moves to a decode group");
   at.count("replicas", group.replicas, 1, kMostReplicas, "independent copies of the model");
   at.count("tensor_parallel", group.tensor_parallel, 1, kMostParallel,
            "devices that share each layer");
@@ -168,6 +170,14 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   at.count("max_model_len", group.max_model_len, 1, kMaxRequestTokens.value(),
            "most tokens of prompt and output; the model's own limit when left out");
   at.bytes("swap_space", group.swap_space, "host memory for swapped KV, a replica");
+}
+
+void transfer_fields(JsonCursor& at, TransferSpec& transfer) {
+  at.number("waiting_share", transfer.waiting_share, 1e-6, 1,
+            "a decode replica pulls no more while prompts on their way to it hold this share of "
+            "its KV blocks");
+  at.choice("decode_loop", transfer.decode_loop, {"runs-on", "waits"},
+            "whether decode iterations go on while KV arrives");
 }
 
 void arrival_fields(JsonCursor& at, WorkloadSpec& load) {
@@ -253,6 +263,10 @@ void scenario_fields(JsonCursor& at, Scenario& scenario) {
                        group_fields(group, scenario.deployment.emplace_back());
                      });
   policy<RoutingPolicy>(at, "routing", scenario.routing, "which replica serves a request");
+  policy<RoutingPolicy>(at, "decode_routing", scenario.decode_routing,
+                        "which decode replica takes a finished prompt");
+  at.object("transfer", "", "KV on its way from prefill to decode replicas",
+            [&](JsonCursor& inner) { transfer_fields(inner, scenario.transfer); });
   policy<AdmissionPolicy>(at, "admission", scenario.admission, "whether a request enters at all");
   at.choice("predictor", scenario.predictor, {"oracle", "mean", "noisy"},
             "what schedulers believe of output lengths");

@@ -46,6 +46,7 @@ class Rules {
 
   void check() const {
     cluster();
+    pools();
     predictor();
     if (load_.trace.empty()) {
       generator();
@@ -73,6 +74,7 @@ class Rules {
   }
 
   void cluster() const;
+  void pools() const;
   void predictor() const;
   void trace() const;
   void generator() const;
@@ -114,6 +116,29 @@ void Rules::cluster() const {
                                 nearest_name(nodes, names).empty() ? "; choose one of them"
                                                                    : did_you_mean(nodes, names)));
     }
+  }
+}
+
+void Rules::pools() const {
+  const auto first = [&](const char* role) {
+    std::size_t i = 0;
+    while (i < scenario_.deployment.size() && scenario_.deployment[i].role != role) ++i;
+    return i;
+  };
+  const std::size_t groups = scenario_.deployment.size();
+  const std::size_t prefill = first("prefill");
+  const std::size_t decode = first("decode");
+  if (prefill < groups && decode == groups) {
+    fail(fmt::format("/deployment/{}/role", prefill),
+         "expected a decode group beside a prefill group, got none; add one");
+  }
+  if (decode < groups && prefill == groups) {
+    fail(fmt::format("/deployment/{}/role", decode),
+         "expected a prefill group beside a decode group, got none; add one");
+  }
+  if (prefill < groups) return;
+  for (const char* key : {"/decode_routing", "/transfer"}) {
+    ignored(key, "without prefill and decode groups", "give groups these roles or remove it");
   }
 }
 

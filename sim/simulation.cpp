@@ -54,7 +54,8 @@ class Simulation final : public ClusterView {
 
   SimulationSetup setup_;
   SimulationState state_;
-  std::vector<std::unique_ptr<ReplicaEngine>> replicas_;
+  Replicas replicas_;
+  std::optional<Pools> pools_;  ///< nothing where all replicas are joint
   RandomStream routing_random_;
   RandomStream predictor_random_;
   std::uint32_t next_id_ = 0;
@@ -84,6 +85,10 @@ Simulation::Simulation(SimulationSetup setup)
   for (StageQueuesSetup& stages : setup_.stage_queues) {
     replicas_.push_back(std::make_unique<StageQueues>(next_replica(), std::move(stages), state_));
   }
+  if (setup_.pools) pools_.emplace(std::move(*setup_.pools), replicas_, state_, *this, setup_.seed);
+  const auto joint = [](const auto& replica) { return replica->role() == ReplicaRole::joint; };
+  SIM_CHECK(pools_ || std::all_of(replicas_.begin(), replicas_.end(), joint),
+            "replicas that only prefill or only decode have pools around them");
 }
 
 Metrics Simulation::run() {
@@ -136,9 +141,10 @@ bool Simulation::step() {
 void Simulation::discard_stale() {
   while (!state_.queue.empty()) {
     const Event& top = state_.queue.top();
-    if (top.kind != EventKind::iteration_end || replicas_[top.subject]->is_current(top.detail)) {
-      return;
-    }
+    const bool stands = top.kind == EventKind::iteration_end
+                            ? replicas_[top.subject]->is_current(top.detail)
+                            : top.kind != EventKind::network || pools_->is_current(top.detail);
+    if (stands) return;
     state_.queue.drop();
   }
 }
@@ -154,10 +160,20 @@ void Simulation::handle(const Event& event) {
     case EventKind::retry_admission:
       admit(RequestSlot(event.subject));
       return;
+    case EventKind::network:
+      pools_->on_network_event();
+      return;
   }
 }
 
 void Simulation::decide_all() {
+  if (pools_) {
+    pools_->offer_finished();
+    const EventQueue& queue = state_.queue;
+    if (!queue.empty() && queue.top().time == now() && queue.top().phase() < Phase::decision)
+      return;
+    pools_->pull();
+  }
   state_.phase = Phase::decision;
   for (std::size_t i = 0; i < state_.ready.size(); ++i) {
     replicas_[state_.ready[i].index()]->decide();
@@ -221,12 +237,17 @@ void Simulation::admit(RequestSlot slot) {
 
 void Simulation::route(RequestSlot slot) {
   check_context().policy = setup_.routing_name.c_str();
-  const ReplicaId chosen =
-      setup_.routing->route(state_.requests.view(slot), *this, routing_random_);
-  SIM_CHECK(chosen.index() < replicas(), "a router names an existing replica");
+  const ClusterView& seen = pools_ ? pools_->entrances() : static_cast<const ClusterView&>(*this);
+  ReplicaId chosen = setup_.routing->route(state_.requests.view(slot), seen, routing_random_);
+  SIM_CHECK(chosen.index() < seen.replicas(), "a router names an existing replica");
+  if (pools_) chosen = pools_->entrances().member(chosen);
   ReplicaEngine& replica = *replicas_[chosen.index()];
+  Tokens longest = replica.max_model_len();
+  if (pools_ && replica.role() == ReplicaRole::prefill) {
+    longest = std::min(longest, pools_->longest());
+  }
   LiveRequest& request = state_.requests[slot];
-  const std::int64_t room = replica.max_model_len().value() - request.prompt;
+  const std::int64_t room = longest.value() - request.prompt;
   if (room < 1) {
     state_.reject(slot, RejectReason::prompt_too_long);
     return;
@@ -271,6 +292,10 @@ Metrics Simulation::close() {
     SIM_CHECK(replica->outstanding() > 0 || replica->used_blocks_now() == Blocks(0),
               "KV blocks are conserved: an empty replica holds none");
   }
+  const TransferTotals& moves = metrics.transfers;
+  SIM_CHECK(moves.started == moves.landed + static_cast<std::int64_t>(pools_ ? pools_->under_way()
+                                                                             : std::size_t{0}),
+            "moves are conserved: started == landed + under way");
   SIM_CHECK(metrics.arrived == metrics.finished + metrics.total_rejected() + metrics.live_at_end,
             "requests are conserved: arrived == finished + rejected + live");
   return metrics;

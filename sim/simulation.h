@@ -14,6 +14,7 @@
 
 #include "sim/metrics.h"
 #include "sim/policy.h"
+#include "sim/pools.h"
 #include "sim/replica.h"
 #include "sim/request_source.h"
 #include "sim/stage_queues.h"
@@ -39,6 +40,8 @@ struct SimulationSetup {
   std::string routing_name;
   std::unique_ptr<AdmissionPolicy> admission;
   std::string admission_name;
+  /// Required where some replicas only prefill and others only decode; empty otherwise.
+  std::optional<PoolSetup> pools{};
   RequestSource* source = nullptr;    ///< outlives the run
   std::vector<MetricsSink*> sinks{};  ///< outlive the run
   PredictorSetup predictor{};

@@ -49,7 +49,9 @@ void SimulationState::finish(RequestSlot slot) {
   done.prefill = done.first_token - done.first_scheduled - history.preempted_before_first;
   done.preempted = history.preempted_before_first + history.preempted_after_first;
   done.stalled = history.stalled;
-  done.decode = done.finish - done.first_token - history.preempted_after_first - history.stalled;
+  done.transfer = history.transfer;
+  done.decode = done.finish - done.first_token - history.preempted_after_first - history.stalled -
+                history.transfer;
   done.preemptions = live.preemptions;
   SIM_CHECK(done.queued >= Duration(0) && done.prefill >= Duration(0) &&
                 done.stalled >= Duration(0) && done.decode >= Duration(0),

@@ -21,7 +21,9 @@ enum class Milestone : std::uint8_t {
   first_token,
   finished,
   preempted,
-  rejected
+  rejected,
+  offered,      ///< a finished prompt to a decode replica
+  transferred,  ///< its KV has landed there
 };
 
 /// Whether runs of equal iterations are summed in closed form or stepped through; the results are
@@ -37,6 +39,8 @@ struct SimulationState {
   Phase phase = Phase::arrival;  ///< of the event being handled
   /// Replicas to ask for a decision once this instant's events are in.
   std::vector<ReplicaId> ready;
+  /// Prompts that prefill replicas finished in this instant (sim/pools.h).
+  std::vector<RequestSlot> handed_over;
 
   [[nodiscard]] Instant now() const { return queue.now(); }
 

@@ -1,6 +1,7 @@
 #include "sim/stage_queues.h"
 
 #include "sim/check.h"
+#include "sim/transfer.h"
 
 namespace headroom {
 
@@ -25,7 +26,35 @@ void StageQueues::enqueue(RequestSlot slot) {
 }
 
 std::size_t StageQueues::running() const {
-  return static_cast<std::size_t>(outstanding_) - stages_.front().prefill.size();
+  return static_cast<std::size_t>(outstanding_) - waiting();
+}
+
+std::size_t StageQueues::waiting() const {
+  const Stage& first = stages_.front();
+  return setup_.role == ReplicaRole::decode ? offered_.size() + first.decode.size()
+                                            : first.prefill.size();
+}
+
+void StageQueues::offer(RequestSlot slot) {
+  offered_.push_back(slot);
+  ++outstanding_;
+  outstanding_prompt_ += Tokens(state_.requests[slot].prompt);
+  request_decision();
+}
+
+void StageQueues::accept(Transfers& transfers) {
+  for (const RequestSlot slot : offered_) transfers.start(slot, id_, Blocks(0));
+  offered_.clear();
+}
+
+void StageQueues::join(RequestSlot slot) {
+  state_.requests[slot].state = RequestState::running;
+  stages_.front().decode.push_back(slot);
+}
+
+void StageQueues::release(RequestSlot slot, Blocks /*blocks*/) {
+  --outstanding_;
+  outstanding_prompt_ -= Tokens(state_.requests[slot].prompt);
 }
 
 bool StageQueues::is_current(std::uint32_t stage) const { return stages_[stage].busy; }
@@ -143,6 +172,13 @@ void StageQueues::first_token(RequestSlot slot) {
   state_.requests.history(slot).first_token = state_.now();
   state_.record(Milestone::first_token, slot);
   if (request.generated >= request.output) return leave(slot);
+  if (setup_.role == ReplicaRole::prefill) {
+    request.state = RequestState::migrating;
+    state_.requests.history(slot).handed_over = state_.now();
+    ++totals_.handed_over;
+    state_.handed_over.push_back(slot);
+    return;
+  }
   stages_.front().decode.push_back(slot);
 }
 

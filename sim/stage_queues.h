@@ -25,6 +25,9 @@ struct StageQueuesSetup {
   Tokens prefill_capacity{66'144};  ///< prompt tokens of one prefill step at most
   /// Sum of contexts, new tokens included, of one decode step at most.
   Tokens decode_budget{50'000};
+  /// Prefill and decode replicas apart, as in DistServe's disaggregated runs: finished prompts move
+  /// in no time and are never refused, for there is no KV.
+  ReplicaRole role = ReplicaRole::joint;
 };
 
 class StageQueues final : public ReplicaEngine {
@@ -36,9 +39,17 @@ class StageQueues final : public ReplicaEngine {
   [[nodiscard]] bool is_current(std::uint32_t stage) const override;
   void on_iteration_end(std::uint32_t stage) override;
   void on_stage_free() override {}
+  [[nodiscard]] ReplicaRole role() const override { return setup_.role; }
+  [[nodiscard]] Bytes kv_bytes(Tokens /*tokens*/) const override { return Bytes(0); }
+  [[nodiscard]] bool could_hold(RequestSlot /*slot*/) const override { return true; }
+  void offer(RequestSlot slot) override;
+  void accept(Transfers& transfers) override;
+  void join(RequestSlot slot) override;
+  void release(RequestSlot slot, Blocks blocks) override;
   [[nodiscard]] std::int64_t outstanding() const override { return outstanding_; }
   [[nodiscard]] Tokens outstanding_prompt() const override { return outstanding_prompt_; }
-  [[nodiscard]] std::size_t waiting() const override { return stages_.front().prefill.size(); }
+  /// Before the first stage: prompts, and on a decode replica requests.
+  [[nodiscard]] std::size_t waiting() const override;
   [[nodiscard]] std::size_t running() const override;
   [[nodiscard]] std::size_t swapped() const override { return 0; }
   [[nodiscard]] std::int64_t in_flight() const override { return busy_stages_; }
@@ -74,6 +85,7 @@ class StageQueues final : public ReplicaEngine {
   StageQueuesSetup setup_;
   SimulationState& state_;
   std::vector<Stage> stages_;
+  std::vector<RequestSlot> offered_;
   std::vector<PrefillChunk> chunks_;  ///< scratch
   std::uint64_t next_batch_ = 0;
   std::int64_t busy_stages_ = 0;

@@ -8,7 +8,7 @@
 #include "models/cost_factory.h"
 #include "sim/check.h"
 #include "sim/cli/ingest_source.h"
-#include "sim/cli/placement.h"
+#include "sim/cli/pool_wiring.h"
 #include "sim/cli/report_context.h"
 #include "sim/cli/run_account.h"
 #include "sim/cost_digest.h"
@@ -81,6 +81,7 @@ class Assembler {
     make_pools();
     for (std::size_t i = 0; i < scenario_.deployment.size(); ++i) add_group(out, i);
     for (const NodePool& pool : pools_) out.cluster_gpus += pool.devices();
+    out.nodes = std::move(pools_);
     if (out.does_not_fit.empty()) {
       for (std::size_t i = 0; i < out.groups.size(); ++i)
         add_costs(out.model, out.precision, out.groups[i], i);
@@ -98,11 +99,11 @@ class Assembler {
     }
   }
 
-  NodePool& pool_of(const ReplicaGroupSpec& group) {
+  std::size_t pool_of(const ReplicaGroupSpec& group) const {
     const auto it = std::find_if(pools_.begin(), pools_.end(), [&](const NodePool& pool) {
       return pool.spec().name == group.nodes;
     });
-    return it == pools_.end() ? pools_.front() : *it;
+    return it == pools_.end() ? 0 : static_cast<std::size_t>(it - pools_.begin());
   }
 
   void add_group(Assembly& out, std::size_t index) {
@@ -110,8 +111,8 @@ class Assembler {
     AssembledGroup group;
     group.spec = spec;
     group.engine = find_engine(spec.engine, group_place(scenario_, index, "engine"));
-    NodePool& pool = pool_of(spec);
-    group.device = pool.device();
+    const std::size_t pool = pool_of(spec);
+    group.device = pools_[pool].device();
     const Parallelism parallel = parallelism(spec);
     const ShardedModel sharded = shard_model(out.model, out.precision, parallel,
                                              group_place(scenario_, index, "tensor_parallel"));
@@ -167,7 +168,8 @@ class Assembler {
     }
   }
 
-  void place_replicas(NodePool& pool, AssembledGroup& group, std::size_t index) const {
+  void place_replicas(std::size_t pool_index, AssembledGroup& group, std::size_t index) {
+    NodePool& pool = pools_[pool_index];
     const std::string where = group_place(scenario_, index, "replicas");
     const std::int64_t stage = parallelism(group.spec).stage_gpus();
     const std::int64_t groups = group.spec.replicas * group.spec.pipeline_parallel;
@@ -178,9 +180,15 @@ class Assembler {
                                           group.spec.devices()));
     }
     for (std::int64_t i = 0; i < groups; ++i) {
-      const BytesPerSecond slowest = pool.take_group(stage, where);
+      const GroupPlace taken = pool.take_group(stage, where);
       // The slowest group sets the pace of its kind.
-      if (slowest < group.device.link_bandwidth) group.device.link_bandwidth = slowest;
+      if (taken.slowest < group.device.link_bandwidth) group.device.link_bandwidth = taken.slowest;
+      if (i % group.spec.pipeline_parallel == 0) {
+        group.places.push_back({pool_index, taken.first_node, taken.last_node});
+      }
+      ReplicaPlace& whole = group.places.back();
+      whole.first_node = std::min(whole.first_node, taken.first_node);
+      whole.last_node = std::max(whole.last_node, taken.last_node);
     }
   }
 
@@ -212,10 +220,23 @@ class Assembler {
   std::vector<NodePool> pools_;
 };
 
+ReplicaRole role_of(const AssembledGroup& group) {
+  if (group.spec.role == "prefill") return ReplicaRole::prefill;
+  return group.spec.role == "decode" ? ReplicaRole::decode : ReplicaRole::joint;
+}
+
 ReplicaSetup make_replica(const AssembledGroup& group) {
   const auto [entry, parameters] = resolve<BatchPolicy>(group.spec.batch);
   ReplicaSetup replica;
   replica.batch = entry->make(parameters);
+  replica.role = role_of(group);
+  if (replica.role == ReplicaRole::decode &&
+      replica.batch->result_release() == ResultRelease::with_batch) {
+    throw InputError(group.spec.batch.where,
+                     fmt::format("expected a policy whose batches requests may join on a decode "
+                                 "group, got \"{}\"; choose another",
+                                 entry->name));
+  }
   replica.batch_name = entry->name;
   replica.cost = group.costs.front().get();
   replica.kv_blocks = group.kv_blocks;
@@ -237,10 +258,27 @@ StageQueuesSetup make_stage_queues(const AssembledGroup& group) {
   }
   const Parameters parameters = resolve<BatchPolicy>(group.spec.batch).second;
   StageQueuesSetup queues;
+  queues.role = role_of(group);
   for (const auto& stage : group.costs) queues.stages.push_back(stage.get());
   queues.prefill_capacity = Tokens(parameters.integer("prefill_tokens"));
   queues.decode_budget = Tokens(parameters.integer("decode_tokens"));
   return queues;
+}
+
+void set_pools(const Scenario& scenario, const Assembly& assembly, SimulationSetup& setup) {
+  const auto joint = [](const AssembledGroup& group) { return group.spec.role == "joint"; };
+  if (std::all_of(assembly.groups.begin(), assembly.groups.end(), joint)) return;
+  PoolSetup pools;
+  const auto [routing, parameters] = resolve<RoutingPolicy>(scenario.decode_routing);
+  pools.routing = routing->make(parameters);
+  pools.routing_name = routing->name;
+  // DistServe's simulator knows no KV.
+  if (setup.stage_queues.empty()) pools.wiring = wire_replicas(scenario, assembly);
+  setup.pools = std::move(pools);
+  TransferRules rules;
+  rules.waiting_share = scenario.transfer.waiting_share;
+  if (scenario.transfer.decode_loop == "waits") rules.loop = TransferRules::Loop::waits;
+  for (ReplicaSetup& replica : setup.replicas) replica.transfer = rules;
 }
 
 PredictorSetup make_predictor(const Scenario& scenario) {
@@ -303,6 +341,7 @@ SimulationSetup make_setup(const Scenario& scenario, const Assembly& assembly,
         place(scenario, "/deployment"),
         "expected all groups or none on engine simdistserve, got a mixture; split them");
   }
+  set_pools(scenario, assembly, setup);
   const auto [routing, routing_parameters] = resolve<RoutingPolicy>(scenario.routing);
   setup.routing = routing->make(routing_parameters);
   setup.routing_name = routing->name;

@@ -16,6 +16,7 @@
 #include "models/engine.h"
 #include "models/memory.h"
 #include "reports/summary.h"
+#include "sim/cli/placement.h"
 #include "sim/cost_model.h"
 #include "sim/metrics.h"
 #include "sim/request_source.h"
@@ -23,6 +24,13 @@
 #include "sim/simulation.h"
 
 namespace headroom {
+
+/// The nodes one replica spans.
+struct ReplicaPlace {
+  std::size_t pool = 0;  ///< index into `Assembly::nodes`
+  std::int64_t first_node = 0;
+  std::int64_t last_node = 0;
+};
 
 /// One replica group, resolved.
 struct AssembledGroup {
@@ -38,6 +46,7 @@ struct AssembledGroup {
   std::string cost_sentence;
   std::string cost_digest;
   std::string batch_where;
+  std::vector<ReplicaPlace> places;  ///< by replica
 };
 
 /// A scenario, resolved: everything that the simulation points into.
@@ -45,6 +54,7 @@ struct Assembly {
   Architecture model;
   Precision precision;
   std::vector<AssembledGroup> groups;
+  std::vector<NodePool> nodes;  ///< as the scenario lists them
   std::int64_t replicas = 0;
   std::int64_t gpus = 0;          ///< used
   std::int64_t cluster_gpus = 0;  ///< there

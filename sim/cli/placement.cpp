@@ -95,7 +95,7 @@ BytesPerSecond NodePool::bottleneck(const std::vector<DeviceId>& group) const {
   return topology_.bottleneck(shown);
 }
 
-BytesPerSecond NodePool::take_group(std::int64_t size, const std::string& where) {
+GroupPlace NodePool::take_group(std::int64_t size, const std::string& where) {
   const std::vector<DeviceId> group = free_group(size);
   if (group.empty()) {
     throw InputError(where, fmt::format("expected at most {} devices on nodes {} ({} of {}), got a "
@@ -114,7 +114,8 @@ BytesPerSecond NodePool::take_group(std::int64_t size, const std::string& where)
     --free_[device.index() / static_cast<std::size_t>(spec_.devices_per_node)];
   }
   used_ += size;
-  return slowest;
+  return {slowest, group.front().index() / spec_.devices_per_node,
+          group.back().index() / spec_.devices_per_node};
 }
 
 }  // namespace headroom

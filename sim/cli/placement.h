@@ -14,6 +14,13 @@
 
 namespace headroom {
 
+/// Where the devices of one tensor-parallel group are.
+struct GroupPlace {
+  BytesPerSecond slowest;       ///< link between two of them; infinite for one device
+  std::int64_t first_node = 0;  ///< of its kind of nodes
+  std::int64_t last_node = 0;
+};
+
 /// The nodes of one kind, wired, with devices handed out from the front.
 class NodePool {
  public:
@@ -25,10 +32,9 @@ class NodePool {
   [[nodiscard]] std::int64_t devices() const;
   [[nodiscard]] std::int64_t used() const { return used_; }
 
-  /// Takes the devices of one tensor-parallel group of `size`; the slowest link between any two of
-  /// them (infinite for one device). Throws InputError{where} when there are not enough, or nodes
-  /// that must work together are apart.
-  [[nodiscard]] BytesPerSecond take_group(std::int64_t size, const std::string& where);
+  /// Takes the devices of one tensor-parallel group of `size`. Throws InputError{where} when there
+  /// are not enough, or nodes that must work together are apart.
+  [[nodiscard]] GroupPlace take_group(std::int64_t size, const std::string& where);
 
  private:
   [[nodiscard]] std::vector<DeviceId> free_group(std::int64_t size) const;

@@ -27,6 +27,7 @@ void register_policies() {
   register_once<BatchPolicy>("vllm-v1", {seqs});
   register_once<BatchPolicy>("reader-toy", {});
   register_once<RoutingPolicy>("round-robin", {});
+  register_once<RoutingPolicy>("least-outstanding", {});
   register_once<AdmissionPolicy>("accept", {});
 }
 

@@ -1,0 +1,89 @@
+#include "sim/transfer.h"
+
+#include <algorithm>
+
+#include "sim/check.h"
+
+namespace headroom {
+
+Transfers::Transfers(std::optional<ReplicaWiring> wiring, const Replicas& replicas,
+                     SimulationState& state)
+    : replicas_(replicas), state_(state), wiring_(std::move(wiring)) {
+  if (!wiring_) return;
+  SIM_CHECK(wiring_->endpoints.size() == replicas.size(), "each replica stands somewhere");
+  network_.emplace(wiring_->topology);
+  paths_.resize(replicas.size() * replicas.size());
+}
+
+const Transfers::Path& Transfers::path(ReplicaId from, ReplicaId to) {
+  Path& path = paths_[from.index() * replicas_.size() + to.index()];
+  if (path.known) return path;
+  std::optional<Route> route =
+      wiring_->topology.route(wiring_->endpoints[from.index()], wiring_->endpoints[to.index()]);
+  SIM_CHECK(route.has_value(), "replicas of two pools reach each other");
+  path.latency = wiring_->topology.latency(*route);
+  path.links = std::move(*route);
+  path.known = true;
+  return path;
+}
+
+void Transfers::start(RequestSlot slot, ReplicaId to, Blocks room) {
+  LiveRequest& request = state_.requests[slot];
+  RequestHistory& history = state_.requests.history(slot);
+  SIM_CHECK(request.state == RequestState::migrating, "only finished prompts move");
+  TransferTotals& totals = state_.metrics.transfers;
+  Move move;
+  move.slot = slot;
+  move.from = history.replica;
+  move.to = to;
+  move.source_blocks = Blocks(request.blocks);
+  move.start = state_.now();
+  move.bytes = replicas_[to.index()]->kv_bytes(Tokens(request.computed));
+  request.blocks = static_cast<std::int32_t>(room.value());
+  ++totals.started;
+  totals.bytes += move.bytes;
+  totals.waited.add((move.start - history.handed_over).value());
+  if (!network_ || move.bytes == Bytes(0)) return land(move);
+  const Path& along = path(move.from, to);
+  move.flow = network_->start_flow(along.links, move.bytes, along.latency, state_.now());
+  moves_.push_back(move);
+  foresee();
+}
+
+void Transfers::land(const Move& move) {
+  RequestHistory& history = state_.requests.history(move.slot);
+  history.transfer = state_.now() - history.handed_over;
+  history.replica = move.to;
+  ++state_.metrics.transfers.landed;
+  state_.metrics.transfers.moved.add((state_.now() - move.start).value());
+  state_.record(Milestone::transferred, move.slot);
+  replicas_[move.from.index()]->release(move.slot, move.source_blocks);
+  replicas_[move.to.index()]->join(move.slot);
+}
+
+/// Keeps one event standing: that of the network's next change.
+void Transfers::foresee() {
+  const Instant next = network_->next_event();
+  if (next == expected_) return;
+  expected_ = next;
+  ++generation_;
+  if (next == Instant::never()) return;
+  state_.queue.push(next, Phase::completion, EventKind::network, kNetworkSubject, generation_);
+}
+
+void Transfers::on_network_event() {
+  expected_ = Instant::never();
+  landed_.clear();
+  network_->advance(state_.now(), landed_);
+  for (const LandedFlow& flow : landed_) {
+    const auto move = std::find_if(moves_.begin(), moves_.end(),
+                                   [&flow](const Move& one) { return one.flow == flow.id; });
+    SIM_CHECK(move != moves_.end(), "what lands was sent");
+    const Move done = *move;
+    moves_.erase(move);
+    land(done);
+  }
+  foresee();
+}
+
+}  // namespace headroom
