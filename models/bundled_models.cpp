@@ -112,6 +112,9 @@ constexpr std::array kMoe{
     // Model card and config.json; M2.5 keeps the sizes of M2.
     MoeRow{"minimax-m2", "minimax-m2", 62, 3072, 48, 8, 128, 200064, 196608, 256, 8, 1536, 0},
     MoeRow{"minimax-m2.5", "minimax-m2", 62, 3072, 48, 8, 128, 200064, 196608, 256, 8, 1536, 0},
+    // Text tower; model card and config.json, 2025. Three layers of four attend to chunks of 8,192
+    // tokens, which is counted as full attention here.
+    MoeRow{"llama-4-scout", "llama4", 48, 5120, 40, 8, 128, 202048, 262144, 16, 1, 8192, 8192},
     MoeRow{"gpt-oss-120b", "gpt-oss", 36, 2880, 64, 8, 64, 201088, 131072, 128, 4, 2880, 0},
 };
 constexpr std::int64_t kGptOssWindow = 128;  // every second layer
@@ -178,7 +181,7 @@ Architecture mixture(const MoeRow& row) {
   model.experts_per_token = row.experts_per_token;
   model.expert_ffn_hidden = row.expert_ffn_hidden;
   model.shared_ffn_hidden = row.shared_ffn_hidden;
-  model.shared_gate = row.shared_ffn_hidden > 0;
+  model.shared_gate = row.shared_ffn_hidden > 0 && model.family != "llama4";
   model.qkv_bias = model.family == "qwen2-moe" || model.family == "gpt-oss";
   model.qk_norm = model.family == "qwen3-moe";
   if (model.family == "gpt-oss") {

@@ -30,6 +30,11 @@ constexpr std::array<NamedWorkload, 5> kWorkloads{{
     {"reasoning", 100, 934, 1448, {{{1, 1200}, {0, 0}}}},
     {"reasoning-lite", 100, 934, 1448, {{{1, 1200}, {0, 0}}}},
 }};
+// inference-perf generates system prompts x users prompts and sends them over and over; its
+// profiles of that name have 9 x 5 (general) and 11 x 4 (codegen) of them, and the others as few.
+// Measured prompts keep their length, so answers are not appended ("multi-turn" notwithstanding).
+constexpr std::int64_t kDistinctPrompts = 45;
+
 // "general" of Llama-2-7B was run faster, as the same source says.
 constexpr std::array<LoadStage, 2> kFastGeneral{{{8, 600}, {20, 600}}};
 
@@ -51,6 +56,7 @@ void take_workload(const NamedWorkload& workload, MeasuredRun& run) {
   run.shared = workload.shared;
   run.question = workload.question;
   run.output = workload.output;
+  run.distinct_prompts = kDistinctPrompts;
   const bool fast = workload.name == "general" && holds_no_case(run.model, "llama-2-7b");
   run.stages.clear();
   for (const LoadStage& stage : fast ? kFastGeneral : workload.stages)
@@ -116,7 +122,6 @@ void add_stage_row(const CsvTable& table, std::vector<MeasuredRun>& runs) {
     run->model = table.word("model");
     run->precision = table.word("precision");
     run->workload = workload;
-    run->prefixes = 1;
     run->tensor = table.whole("tensor_parallel", 1, kMostRowWidth);
     run->max_batched_tokens = table.whole("max_num_batched_tokens", 1, kMostRowTokens);
   }

@@ -64,8 +64,9 @@ struct MeasuredRun {
   std::int64_t tensor = 1, attention_data = 1, expert = 1;
   std::optional<std::int64_t> max_batched_tokens{}, max_sequences{}, kv_blocks{}, max_model_len{};
   std::optional<double> memory_share{};  ///< of the device, for the engine
-  // Described: lengths in tokens; every prompt starts with one of `prefixes` shared texts.
-  std::int64_t shared = 0, question = 0, output = 0, prefixes = 0;
+  // Described: lengths in tokens. Prompts are `distinct_prompts` texts sent round robin, each of a
+  // shared head and a question; 0: none comes twice.
+  std::int64_t shared = 0, question = 0, output = 0, distinct_prompts = 0;
   std::vector<LoadStage> stages;
   // Recorded.
   std::vector<RecordedRequest> requests;

@@ -31,48 +31,72 @@ class ListSource final : public RequestSource {
   std::size_t next_ = 0;
 };
 
-/// Prompts whose shared head is in the engine's prefix cache: it is read as context instead of
-/// being computed. Its blocks are still counted to each request, a thousandth of the KV memory.
-class CachedHeadCost final : public CostModel {
+// Text of inference-perf, random tokens spelt out, on its way into tokens and the scheduler. Fitted
+// to TTFT of the fit half of 13 runs on H100.
+constexpr Duration kTextPerToken{8'000};
+
+// Of the KV memory, for what is not running: prompts and answers written since a prompt was last
+// used are still there while they fit into it.
+constexpr double kCacheShare = 0.8;
+
+/// What a run's iterations cost where the model's price of a batch does not tell:
+/// - requests whose head is in the engine's prefix cache are sent without it, and read it as
+///   context in every iteration;
+/// - a prompt runs on one attention group, and the others wait for it, where the model's price
+///   shares its tokens out evenly: fewer chunks than groups are filled up with copies.
+class RunCost final : public CostModel {
  public:
-  CachedHeadCost(const CostModel& cost, std::int32_t head) : cost_(cost), head_(head) {}
+  RunCost(const CostModel& cost, std::int64_t cached_head, std::int64_t groups)
+      : cost_(cost), head_(cached_head), groups_(static_cast<std::size_t>(groups)) {}
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
     std::vector<PrefillChunk> chunks;
-    return cost_.price(cut(shape, chunks));
+    return cost_.price(as_run(shape, chunks));
   }
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
                                        std::int64_t context) const override {
-    return cost_.decode_line(decodes, padded, context);
+    const std::int64_t heads = decodes * head_;
+    DecodeLine line = cost_.decode_line(decodes, padded, context + heads);
+    line.base += line.slope * heads;
+    line.last_context -= heads;
+    return line;
   }
   void charge(const BatchShape& shape, CostLedger& ledger) const override {
     std::vector<PrefillChunk> chunks;
-    cost_.charge(cut(shape, chunks), ledger);
+    cost_.charge(as_run(shape, chunks), ledger);
   }
   void charge_decodes(std::int64_t decodes, std::int64_t padded, std::int64_t context,
                       std::int64_t iterations, std::int64_t context_sum,
                       CostLedger& ledger) const override {
-    cost_.charge_decodes(decodes, padded, context, iterations, context_sum, ledger);
+    const std::int64_t heads = decodes * head_;
+    cost_.charge_decodes(decodes, padded, context + heads, iterations,
+                         context_sum + iterations * heads, ledger);
   }
 
  private:
-  [[nodiscard]] BatchShape cut(const BatchShape& shape, std::vector<PrefillChunk>& chunks) const {
-    BatchShape less = shape;
+  [[nodiscard]] BatchShape as_run(const BatchShape& shape,
+                                  std::vector<PrefillChunk>& chunks) const {
     chunks.assign(shape.prefills.begin(), shape.prefills.end());
-    for (PrefillChunk& chunk : chunks) {
-      if (chunk.cached > 0 || chunk.tokens <= head_) continue;
-      chunk.cached = head_;
-      chunk.tokens -= head_;
+    for (PrefillChunk& chunk : chunks) chunk.cached += static_cast<std::int32_t>(head_);
+    if (!chunks.empty() && chunks.size() < groups_) {
+      const PrefillChunk largest = *std::max_element(
+          chunks.begin(), chunks.end(),
+          [](const PrefillChunk& a, const PrefillChunk& b) { return a.tokens < b.tokens; });
+      chunks.resize(groups_, largest);
     }
-    less.prefills = chunks;
-    return less;
+    BatchShape run = shape;
+    run.decode_context += run.decodes * head_;
+    run.prefills = chunks;
+    return run;
   }
   const CostModel& cost_;
-  std::int32_t head_;
+  std::int64_t head_;
+  std::size_t groups_;
 };
 
 /// Arrivals of one stage: as many as rate x duration, uniform over it, which is what
 /// inference-perf's exponential gaps scaled to the duration are.
-std::vector<RequestSpec> stage_requests(const MeasuredRun& run, std::size_t stage) {
+std::vector<RequestSpec> stage_requests(const MeasuredRun& run, std::size_t stage,
+                                        std::int64_t cached_head) {
   const LoadStage& load = run.stages[stage];
   RandomStream random(1, "validate-arrival", stage);
   std::vector<double> times(static_cast<std::size_t>(load.rate * load.seconds));
@@ -82,7 +106,7 @@ std::vector<RequestSpec> stage_requests(const MeasuredRun& run, std::size_t stag
   for (const double time : times) {
     RequestSpec request;
     request.arrival = Instant(static_cast<std::int64_t>(time * 1e9));
-    request.prompt = Tokens(run.shared + run.question);
+    request.prompt = Tokens(run.shared + run.question - cached_head);
     request.output = Tokens(run.output);
     requests.push_back(request);
   }
@@ -186,26 +210,49 @@ class RunRepeater {
         return;
       }
       if (!run_.requests.empty()) {
-        simulate_one(assembly, recorded_requests(run_));
+        simulate_one(assembly, recorded_requests(run_), 0);
       } else {
+        const std::int64_t head = cached_tokens(assembly);
         for (std::size_t i = 0; i < run_.stages.size() && !stopped(); ++i)
-          simulate_one(assembly, stage_requests(run_, i));
+          simulate_one(assembly, stage_requests(run_, i, head), head);
       }
     } catch (const InputError& error) {
       plan_.why_not = reason_of(error);
     }
   }
 
-  void simulate_one(const Assembly& assembly, std::vector<RequestSpec> requests) {
+  /// Tokens of a prompt that the engine's prefix cache holds: all but the last block's where the
+  /// generator's few prompts come round before they are overwritten, else the shared head.
+  [[nodiscard]] std::int64_t cached_tokens(const Assembly& assembly) const {
+    const auto block = assembly.groups.front().engine.block_tokens.value();
+    const AssembledGroup& group = assembly.groups.front();
+    const std::int64_t prompt = run_.shared + run_.question;
+    if (run_.distinct_prompts == 0) return 0;
+    const bool stays = static_cast<double>(run_.distinct_prompts * (prompt + run_.output)) <=
+                       kCacheShare * static_cast<double>(group.kv_blocks.value() * block);
+    return (stays ? prompt - 1 : run_.shared) / block * block;
+  }
+
+  void simulate_one(const Assembly& assembly, std::vector<RequestSpec> requests,
+                    std::int64_t cached_head) {
     ListSource source(std::move(requests));
-    IngestSource ingest(source, assembly.groups.front().engine);
+    EngineDescription engine = assembly.groups.front().engine;
+    if (run_.requests.empty()) {
+      engine.ingest_per_request += kTextPerToken * (run_.shared + run_.question);
+    } else if (run_.format == "llmservingsim") {
+      // Its arrivals are those at the engine's queue.
+      engine.ingest_per_request = engine.ingest_per_token = Duration(0);
+    }
+    IngestSource ingest(source, engine);
     SimulationSetup setup = make_setup(plan_.scenario, assembly, ingest);
     setup.stop = options_.stop;
-    const auto block = assembly.groups.front().engine.block_tokens.value();
-    const CachedHeadCost cached(*assembly.groups.front().costs.front(),
-                                static_cast<std::int32_t>(run_.shared / block * block));
-    if (run_.shared >= block)
-      for (ReplicaSetup& replica : setup.replicas) replica.cost = &cached;
+    const RunCost cost(*assembly.groups.front().costs.front(), cached_head, run_.attention_data);
+    const std::int64_t block = assembly.groups.front().engine.block_tokens.value();
+    for (ReplicaSetup& replica : setup.replicas) {
+      replica.cost = &cost;
+      const Blocks shared(cached_head * run_.distinct_prompts / block);
+      if (shared < replica.kv_blocks) replica.kv_blocks = replica.kv_blocks - shared;
+    }
     const Metrics metrics = simulate(std::move(setup));
     LatencySample& sample = stages_.emplace_back();
     add_requests(metrics, sample);
