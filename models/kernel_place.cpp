@@ -5,6 +5,8 @@
 #include <cmath>
 #include <map>
 
+#include "models/kernel_layers.h"
+
 namespace headroom {
 namespace {
 
@@ -98,8 +100,35 @@ int rank_of(const KernelShape& shape) {
   if (shape.variant.starts_with("power_law_1.2")) return 0;
   if (shape.variant.starts_with("power_law")) return 1;
   if (shape.variant.find("eager") != std::string::npos) return 3;
+  // In an engine weights and keys come from memory.
+  if (shape.variant.ends_with("hot")) return 3;
   return 2;
 }
+
+/// A batch of unequal contexts, which its shape's mean does not tell.
+bool is_skewed(const KernelShape& shape) {
+  return shape.variant.find(";skew:") != std::string::npos;
+}
+
+/// LLMServingSim does not state the head size of models whose own is the usual one.
+std::int64_t head_dim_of(const KernelShape& shape) {
+  if (shape.head_dim > 0) return shape.head_dim;
+  const Architecture* model = model_of_name(shape.variant);
+  return model == nullptr ? 0 : model->head_dim;
+}
+
+/// Of "norm", "rms_norm cold", ...: the operator that a model lists.
+std::optional<OperatorKind> elementwise_of(const KernelShape& shape) {
+  const std::string name = shape.variant.substr(0, shape.variant.find(' '));
+  if (name == "norm" || name == "rms_norm") return OperatorKind::norm;
+  if (name == "rope") return OperatorKind::rope;
+  if (name == "activation" || name == "silu_mul") return OperatorKind::activation;
+  if (name == "embedding") return OperatorKind::embedding;
+  return std::nullopt;
+}
+
+/// Prompts' chunks behind cached tokens have places of their own, by how many those are.
+constexpr const char* kChunk = "cached_";
 
 double median(std::vector<double>& values, double share) {
   if (values.empty()) return 0;
@@ -121,10 +150,19 @@ std::optional<KernelPlace> place_of(const KernelShape& shape) {
     place.group = {shape.n, shape.experts, shape.topk};
     place.at = {real(shape.k), least_one(shape.ranks), real(shape.m)};
   } else if (shape.op == "decode_attention" || shape.op == "prefill_attention") {
-    if (shape.cached > 0 || shape.kv_heads == 0) return std::nullopt;
-    place.group = {shape.heads / shape.kv_heads, shape.head_dim, shape.window};
+    if (shape.kv_heads == 0 || is_skewed(shape)) return std::nullopt;
+    place.group = {shape.heads / shape.kv_heads, head_dim_of(shape), shape.window};
     place.at = {real(shape.kv_heads), real(shape.batch),
                 real(shape.op == "decode_attention" ? shape.context : shape.chunk)};
+    if (shape.cached > 0) {
+      if (shape.batch != 1) return std::nullopt;
+      place.family.op = kChunk + shape.op;
+      place.at[1] = real(shape.cached);
+    }
+  } else if (shape.op == "elementwise") {
+    place.family.op = to_string(elementwise_of(shape).value_or(OperatorKind::p2p));
+    place.at = {1, 1, real(shape.bytes)};
+    if (!elementwise_of(shape)) return std::nullopt;
   } else if (shape.op == "mla_decode" || shape.op == "mla_prefill") {
     if (shape.cached > 0) return std::nullopt;
     place.at = {least_one(shape.heads), real(shape.batch),
@@ -140,9 +178,47 @@ std::optional<KernelPlace> place_of(const KernelShape& shape) {
   return place;
 }
 
-std::optional<OperatorPlace> place_of(const Operator& op) {
-  OperatorPlace found;
-  KernelPlace& place = found.place;
+namespace {
+
+std::vector<KernelPlace> attention_places(const Operator& op) {
+  const bool decode = op.kind == OperatorKind::decode_attention;
+  const bool latent = op.value_dim > 0 && op.value_dim != op.k;
+  KernelPlace place;
+  if (!latent) place.group = {op.heads / std::max<std::int64_t>(op.kv_heads, 1), op.k, op.window};
+  // The mean context of a decode batch need not be whole.
+  place.at = {real(latent ? op.heads : op.kv_heads), decode ? real(op.m) : 1,
+              decode ? real(op.context) / least_one(op.m) : real(op.m)};
+  const std::string suffix = decode ? "decode" : "prefill";
+  const std::string name = latent ? "mla_" + suffix : suffix + "_attention";
+  std::vector<KernelPlace> list;
+  const bool behind = !decode && op.context > op.m;
+  for (const KernelFamily& family : attention_families(name, op)) {
+    place.family = family;
+    list.push_back(place);
+  }
+  if (!behind) return list;
+  std::vector<KernelPlace> chunks = list;
+  for (KernelPlace& chunk : chunks) {
+    chunk.family.op = kChunk + chunk.family.op;
+    chunk.at[1] = real(op.context - op.m);
+  }
+  chunks.insert(chunks.end(), list.begin(), list.end());
+  return chunks;
+}
+
+std::vector<KernelPlace> in_families(KernelPlace place, const std::vector<KernelFamily>& families) {
+  std::vector<KernelPlace> list;
+  for (const KernelFamily& family : families) {
+    place.family = family;
+    list.push_back(place);
+  }
+  return list;
+}
+
+}  // namespace
+
+std::vector<KernelPlace> places_of(const Operator& op) {
+  KernelPlace place;
   switch (op.kind) {
     case OperatorKind::qkv_gemm:
     case OperatorKind::latent_gemm:
@@ -152,37 +228,30 @@ std::optional<OperatorPlace> place_of(const Operator& op) {
     case OperatorKind::router:
     case OperatorKind::lm_head:
       place.at = {real(op.n), real(op.k), real(op.m)};
-      found.families = weight_families("gemm", op);
-      break;
+      return in_families(place, weight_families("gemm", op));
     case OperatorKind::moe_experts:
       place.group = {op.n, op.experts, op.topk};
       place.at = {real(op.k), least_one(op.ranks), real(op.m)};
-      found.families = weight_families("moe", op);
-      break;
+      return in_families(place, weight_families("moe", op));
     case OperatorKind::decode_attention:
-    case OperatorKind::prefill_attention: {
-      const bool decode = op.kind == OperatorKind::decode_attention;
-      const bool latent = op.value_dim > 0 && op.value_dim != op.k;
-      if (!latent)
-        place.group = {op.heads / std::max<std::int64_t>(op.kv_heads, 1), op.k, op.window};
-      // The mean context of a decode batch need not be whole.
-      place.at = {real(latent ? op.heads : op.kv_heads), decode ? real(op.m) : 1,
-                  decode ? real(op.context) / least_one(op.m) : real(op.m)};
-      const std::string suffix = decode ? "decode" : "prefill";
-      found.families = attention_families(latent ? "mla_" + suffix : suffix + "_attention", op);
-      break;
-    }
+    case OperatorKind::prefill_attention:
+      return attention_places(op);
     case OperatorKind::all_reduce:
     case OperatorKind::all_gather:
     case OperatorKind::reduce_scatter:
       place.group = {op.ranks, 0, 0};
       place.at = {1, 1, std::max(op.message.as_double(), 1.0)};
-      found.families = {{to_string(op.kind), "bf16", "bf16"}};
-      break;
+      return in_families(place, {{to_string(op.kind), "bf16", "bf16"}});
+    case OperatorKind::embedding:
+    case OperatorKind::norm:
+    case OperatorKind::rope:
+    case OperatorKind::activation:
+    case OperatorKind::sampling:
+      place.at = {1, 1, std::max(op.activation_bytes.as_double(), 1.0)};
+      return in_families(place, {{to_string(op.kind), "bf16", "bf16"}});
     default:
-      return std::nullopt;
+      return {};
   }
-  return found;
 }
 
 Operator measured_operator(const KernelShape& shape) {
@@ -214,6 +283,11 @@ Operator measured_operator(const KernelShape& shape) {
     sharded.precision.experts = op.stored;
     return fused_experts(sharded, shape.m);
   }
+  if (const auto kind = elementwise_of(shape); shape.op == "elementwise" && kind) {
+    op.kind = *kind;
+    op.activation_bytes = Bytes(shape.bytes);
+    return op;
+  }
   if (!is_attention(shape.op)) {
     op.kind = shape.op == "all_reduce"   ? OperatorKind::all_reduce
               : shape.op == "all_gather" ? OperatorKind::all_gather
@@ -231,15 +305,18 @@ Operator measured_operator(const KernelShape& shape) {
   op.heads = shape.heads;
   op.window = shape.window;
   // DeepSeek-V3's widths, the only ones measured.
-  op.k = latent ? (decode ? 576 : 192) : shape.head_dim;
-  op.value_dim = latent ? (decode ? 512 : 128) : shape.head_dim;
+  op.k = latent ? (decode ? 576 : 192) : head_dim_of(shape);
+  op.value_dim = latent ? (decode ? 512 : 128) : op.k;
   op.kv_heads = latent ? (decode ? 1 : shape.heads) : shape.kv_heads;
   const std::int64_t stored = latent && decode ? op.k : op.kv_heads * (op.k + op.value_dim);
-  const std::int64_t window = shape.window > 0 ? shape.window : shape.context + shape.chunk;
+  const std::int64_t window =
+      shape.window > 0 ? shape.window : shape.context + shape.chunk + shape.cached + 1;
   op.m = decode ? shape.batch : shape.batch * shape.chunk;
-  op.context = shape.batch * (decode ? std::min(shape.context, window) : shape.chunk);
+  op.context = shape.batch * (decode ? std::min(shape.context, window)
+                                     : shape.chunk + std::min(shape.cached, window - 1));
   const double scores =
-      decode ? real(op.context) : real(shape.batch) * causal_scores(shape.chunk, 0, shape.window);
+      decode ? real(op.context)
+             : real(shape.batch) * causal_scores(shape.chunk, shape.cached, shape.window);
   op.flops = Flops(2.0 * real(op.heads * (op.k + op.value_dim)) * scores);
   op.weight_bytes = storage_bytes(op.stored, op.context * stored);
   op.activation_bytes = activations(real(op.m) * real(op.heads * (op.k + op.value_dim)));
@@ -259,9 +336,15 @@ class GridReader {
     for (const KernelRow& row : store_.kernels(device_, "quantize", wanted))
       if (row.shape.variant.starts_with("compute_scale"))
         scale_ns_[{row.shape.m, row.shape.k}] = row.times.median_ns;
-    for (const char* op : {"gemm", "moe", "decode_attention", "prefill_attention", "mla_decode",
-                           "mla_prefill", "all_reduce", "all_gather", "reduce_scatter"})
+    for (const char* op :
+         {"gemm", "moe", "decode_attention", "prefill_attention", "mla_decode", "mla_prefill",
+          "all_reduce", "all_gather", "reduce_scatter", "elementwise"})
       for (const KernelRow& row : store_.kernels(device_, op, wanted)) add(row, rank);
+    each_layer(store_, device_, wanted, [&](const Operator& op, double nanoseconds) {
+      const std::vector<KernelPlace> places = places_of(op);
+      if (places.empty()) return;
+      grid_.add(places.front(), nanoseconds * 1e-9 / roofline_.time(op).seconds, rank);
+    });
   }
 
  private:

@@ -18,14 +18,10 @@ namespace headroom {
 
 /// Of a measured row; empty for what no model's operator corresponds to.
 [[nodiscard]] std::optional<KernelPlace> place_of(const KernelShape& shape);
-/// Of an operator, with its families from its own to those that may stand in for it; empty where
-/// the roofline alone answers (element-wise work, hand-offs).
-struct OperatorPlace {
-  KernelPlace place{};
-  std::vector<KernelFamily> families{};
-};
-[[nodiscard]] std::optional<OperatorPlace> place_of(const Operator& op);
-/// The operator that a model would make of a measured row.
+/// Of an operator: its own place, then those whose corrections may stand in for it; empty where the
+/// roofline alone answers (hand-offs).
+[[nodiscard]] std::vector<KernelPlace> places_of(const Operator& op);
+/// The operator that a model would make of a measured row that has a place.
 [[nodiscard]] Operator measured_operator(const KernelShape& shape);
 
 /// Corrections of a device's rows: of all, or of one library's ("vllm", "trtllm", "sglang") and

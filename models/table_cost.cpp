@@ -1,7 +1,6 @@
 #include "models/table_cost.h"
 
 #include <algorithm>
-#include <optional>
 #include <vector>
 
 #include "sim/check.h"
@@ -31,15 +30,13 @@ TableTimes::TableTimes(const KernelGrid& grid, const Device& device, Evidence be
 
 OperatorTime TableTimes::time(const Operator& op) const {
   OperatorTime answer = roofline_.time(op);
-  std::optional<OperatorPlace> found = place_of(op);
-  if (!found) return answer;
-  for (std::size_t i = 0; i < found->families.size(); ++i) {
-    found->place.family = found->families[i];
-    const GridAnswer grid = grid_->at(found->place);
+  const std::vector<KernelPlace> places = places_of(op);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const GridAnswer grid = grid_->at(places[i]);
     if (!grid.found) continue;
     answer.seconds *= grid.ratio;
     answer.launch = std::min(answer.launch, answer.seconds);
-    // What stands in for another format is no evidence of it.
+    // What stands in for another format, or for a chunk behind cached tokens, is no evidence of it.
     const bool own = i == 0;
     answer.evidence = own && grid.exact    ? best_
                       : own && grid.inside ? std::max(best_, Evidence::interpolated)

@@ -86,9 +86,10 @@ void check_device(const ProfileStore& store, const Device& device, const KernelF
   for (const std::string& library : libraries_of(store, device.name)) {
     if (!is_wanted(filter.library, library)) continue;
     for (const CrossValidation& one : cross_validate(read_grid(store, device, library))) {
-      if (!filter.op.empty() && one.family.op != filter.op) continue;
+      if (!filter.op.empty() && !one.family.op.ends_with(filter.op)) continue;
       // A library's grid holds NCCL's collectives too, which have lines of their own.
-      const bool collective = target_of(one.family.op).op.empty();
+      const bool collective =
+          one.family.op.starts_with("all_") || one.family.op == "reduce_scatter";
       const bool own = one.family.op == "all_reduce" && one.family.stored == "bf16";
       if (collective && !own && !is_general(library)) continue;
       print_one(device.name, library, one, sink, tally);
