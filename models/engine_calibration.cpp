@@ -29,13 +29,36 @@ const std::vector<EngineCalibration>& engine_calibrations() {
   return rows;
 }
 
+namespace {
+
+/// Devices of one generation share hosts, launch times and kernel libraries: "h100-sxm" and
+/// "h200-sxm" are 'h', "b200-sxm" and "gb200" are 'b'.
+char generation(std::string_view device) {
+  if (device.size() > 1 && device[0] == 'g') device.remove_prefix(1);
+  return device.empty() ? ' ' : device[0];
+}
+
+/// How well a row stands in: 3 its device, 2 its generation, 1 its engine alone; 0: not at all.
+int fitness(const EngineCalibration& row, const std::string& engine, const std::string& version,
+            const std::string& device) {
+  if (engine != row.engine || !version.starts_with(row.versions)) return 0;
+  if (device == row.device) return 3;
+  return generation(device) == generation(row.device) ? 2 : 1;
+}
+
+}  // namespace
+
 const EngineCalibration* find_calibration(const std::string& engine, const std::string& version,
                                           const std::string& device) {
   const EngineCalibration* best = nullptr;
+  int best_fitness = 0;
   for (const EngineCalibration& row : engine_calibrations()) {
+    const int now = fitness(row, engine, version, device);
+    if (now == 0 || now < best_fitness) continue;
     const std::string_view versions = row.versions;
-    if (engine != row.engine || device != row.device || !version.starts_with(versions)) continue;
-    if (best == nullptr || versions.size() > std::string_view(best->versions).size()) best = &row;
+    if (now == best_fitness && versions.size() <= std::string_view(best->versions).size()) continue;
+    best = &row;
+    best_fitness = now;
   }
   return best;
 }
@@ -47,15 +70,20 @@ EngineDescription calibrated(EngineDescription engine, const std::string& versio
     engine.source += "; not calibrated on " + device;
     return engine;
   }
-  engine.kernel_scale = {
-      row->gemm, row->prefill, row->decode, row->moe, row->collective, row->elementwise, 1};
+  const bool own = device == row->device;
+  if (own) {
+    engine.kernel_scale = {
+        row->gemm, row->prefill, row->decode, row->moe, row->collective, row->elementwise, 1};
+  }
   engine.layer_floor = from_us(row->layer_floor_us);
   engine.host_per_iteration = from_us(row->host_us);
   engine.ingest_per_request = from_us(row->ingest_us);
   engine.ingest_per_token = Duration(static_cast<std::int64_t>(row->ingest_token_ns + 0.5));
-  engine.host_evidence = Evidence::interpolated;
-  engine.source += "; kernel scales, floor, host and ingest fitted to " +
-                   std::to_string(row->fitted_on) + " measured serving points on " + device;
+  engine.host_evidence = own ? Evidence::interpolated : Evidence::extrapolated;
+  engine.source += std::string(own ? "; kernel scales, floor" : "; floor") +
+                   ", host and ingest fitted to " + std::to_string(row->fitted_on) +
+                   " measured serving points on " + row->device;
+  if (!own) engine.source += ", the nearest to " + device;
   return engine;
 }
 

@@ -27,11 +27,13 @@ struct EngineCalibration {
 };
 
 [[nodiscard]] const std::vector<EngineCalibration>& engine_calibrations();
-/// The row for an engine; nullptr: none.
+/// The row for an engine on a device; where there is none, that of a device of the same generation,
+/// else of any. nullptr: the engine has none.
 [[nodiscard]] const EngineCalibration* find_calibration(const std::string& engine,
                                                         const std::string& version,
                                                         const std::string& device);
-/// `engine` with the row's constants; unchanged but for its source where there is none.
+/// `engine` with the row's constants (of another device's row those of the host alone); unchanged
+/// but for its source where there is none.
 [[nodiscard]] EngineDescription calibrated(EngineDescription engine, const std::string& version,
                                            const std::string& device);
 

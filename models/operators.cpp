@@ -77,14 +77,14 @@ Operator elementwise(const ShardedModel& sharded, OperatorKind kind, std::int64_
 
 // Ring all-reduce: every GPU sends 2 (N-1)/N of its buffer and adds (N-1)/N of the elements (Thakur
 // et al. 2005).
-Operator all_reduce(const ShardedModel& sharded, std::int64_t tokens) {
+Operator all_reduce(const ShardedModel& sharded, std::int64_t tokens, std::int64_t width) {
   const double gpus = real(sharded.parallel.tensor);
-  const std::int64_t elements = tokens * sharded.model.hidden;
+  const std::int64_t elements = tokens * width;
   Operator op;
   op.kind = OperatorKind::all_reduce;
   op.ranks = sharded.parallel.tensor;
   op.m = tokens;
-  op.n = sharded.model.hidden;
+  op.n = width;
   op.compute = op.stored = sharded.precision.activations;
   op.message = activation_bytes(sharded, elements);
   op.wire_bytes = rounded(op.message.as_double() * 2 * (gpus - 1) / gpus);
@@ -159,6 +159,9 @@ void add_attention_block(const ShardedModel& sharded, std::int64_t tokens,
   if (model.qk_norm || model.qk_norm_wide) {
     list.push_back(elementwise(sharded, OperatorKind::norm, tokens, q + kv, q + kv, 4));
   }
+  // A norm over all heads needs the squares of every GPU's: two fp32 sums a token.
+  if (model.qk_norm_wide && sharded.parallel.tensor > 1)
+    list.push_back(all_reduce(sharded, tokens, 4));
   if (model.learned_positions == 0) {
     // Each pair of elements is rotated: 4 multiplications and 2 additions.
     list.push_back(elementwise(sharded, OperatorKind::rope, tokens, q + kv, q + kv, 3));
@@ -349,14 +352,14 @@ std::vector<Operator> layer_token_operators(const ShardedModel& sharded, std::in
   add_attention_block(sharded, local, list);
   list.push_back(gemm(sharded, OperatorKind::out_gemm, sharded.precision.linear, local,
                       model.hidden, model.attention_width() / sharded.parallel.tensor));
-  if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, local));
+  if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, local, model.hidden));
   list.push_back(norm(sharded, local));
   if (model.is_moe() && kind == LayerKind::experts) {
     add_experts(sharded, tokens, list);
   } else {
     add_dense_ffn(sharded, local, model.ffn_hidden, list);
   }
-  if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, local));
+  if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, local, model.hidden));
   return list;
 }
 
@@ -434,7 +437,7 @@ std::vector<Operator> head_operators(const ShardedModel& sharded, std::int64_t t
   const std::int64_t local = sharded.local(tokens);
   std::vector<Operator> list{
       elementwise(sharded, OperatorKind::embedding, local, tables * hidden, hidden, 0)};
-  if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, local));
+  if (sharded.parallel.tensor > 1) list.push_back(all_reduce(sharded, local, hidden));
   return list;
 }
 

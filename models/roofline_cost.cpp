@@ -113,7 +113,9 @@ OperatorTime RooflineTimes::prefill(const Operator& op) const {
 }
 
 OperatorTime RooflineTimes::elementwise(const Operator& op) const {
-  OperatorTime time = priced(found_.curves->elementwise, 0, 1, op.bytes().as_double());
+  KernelCurve curve = found_.curves->elementwise;
+  if (op.kind == OperatorKind::norm) curve.memory = found_.curves->norm_memory;
+  OperatorTime time = priced(curve, 0, 1, op.bytes().as_double());
   time.evidence = evidence(found_.curves->has_elementwise);
   return time;
 }

@@ -45,7 +45,8 @@ const DeviceCurves& curves_of(std::string_view device) {
 // and 2.039, b200 2250 and 7.7, l40s 362 and 0.864; links 450 (h100, h200), 300, 900, 31.5 GB/s.
 // Element-wise kernels: microsoft/vidur at 7d47513 (MIT), Llama-2-7B tables at 2048 and 4096
 // tokens: activation 58 %, rotary 48 % and add 97 % of the H100's bandwidth; 50 %, 45 % and 90 % on
-// the A100; 2 to 7 us at 8 tokens.
+// the A100; 2 to 7 us at 8 tokens. Norms fused with the residual's add: 80 %, between rotary and
+// add, what AIConfigurator takes for all element-wise kernels.
 // NOLINTNEXTLINE(readability-function-size): a table
 const std::vector<DeviceCurves>& device_curves() {
   static const std::vector<DeviceCurves> curves = [] {

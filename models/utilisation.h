@@ -48,6 +48,7 @@ struct DeviceCurves {
   KernelCurve decode16, decode8;    ///< decode attention with bf16 and fp8 KV
   KernelCurve prefill16, prefill8;  ///< prefill attention with bf16 and fp8 KV
   KernelCurve elementwise;
+  double norm_memory = 0.8;  ///< share of the bandwidth that norms with a residual reach
   std::array<AllReduceCurve, 3> all_reduce{};  ///< 2, 4 and 8 ranks
   bool has_moe = true;                         ///< else the experts' curves are borrowed
   bool has_fp8 = true;                         ///< else the fp8 curves are borrowed

@@ -2,8 +2,9 @@
 """Fits one row of models/engine_calibration.cpp: an engine's constants on one device.
 
 Coordinate descent on the mean |log error| of TPOT plus a quarter of TTFT's, over the points of the fit half
-(`headroom validate --split fit`); the held-out half is scored once, at the end. Kernel scales stay within 0.5 and 2
-(GEMM 0.8 and 1.3) and are pulled towards 1. Fit host constants alone first; free scales only where that leaves more.
+(`headroom validate --split fit`), every model and format weighing alike; the held-out half is scored once, at the end.
+Kernel scales stay within 0.7 and 1.5 and are pulled towards 1. Fit host constants alone first; free scales only where
+that leaves more. `--leave-out` names models that are scored but not fitted: how the row carries over to them.
 
     fit_engine.py HEADROOM POINTS.csv --backend vllm --system h100_sxm --models 'Llama-3.1|Qwen3-32B' \
         --fit elementwise_scale,layer_floor,host_per_iteration,ingest_per_request,ingest_per_token
@@ -48,28 +49,31 @@ def log_errors(arguments, folder, point, split):
     scored = folder / "scored.csv"
     subprocess.run([arguments.headroom, "validate", str(folder / "points.csv"), "--split", split, "--engine",
                     f"{engine}={description}", "--points-csv", str(scored)], check=True, capture_output=True)
-    tpot, ttft = [], []
+    groups = {}
     for row in csv.DictReader(scored.open()):
         if row["unpredicted"] or row["doubt"] or not row["predicted_tpot_ms"]:
             continue
-        tpot.append(math.log(float(row["predicted_tpot_ms"]) / float(row["measured_tpot_ms"])))
-        ttft.append(math.log(float(row["predicted_ttft_ms"]) / float(row["measured_ttft_ms"])))
-    return tpot, ttft
+        group = groups.setdefault(row["model"], ([], []))
+        group[0].append(math.log(float(row["predicted_tpot_ms"]) / float(row["measured_tpot_ms"])))
+        group[1].append(math.log(float(row["predicted_ttft_ms"]) / float(row["measured_ttft_ms"])))
+    return groups
 
 
 def allowed(key, value):
-    if key == "gemm_scale":
-        return 0.8 <= value <= 1.3
     if key == "ingest_per_request":
         return value <= 50_000
-    return not key.endswith("_scale") or 0.5 <= value <= 2
+    return not key.endswith("_scale") or 0.7 <= value <= 1.5
 
 
-def loss(errors, point):
-    tpot, ttft = errors
-    bounded = [[min(abs(error), 0.7) for error in side] for side in (tpot, ttft)]
-    pull = 0.01 * sum(abs(math.log(value)) for key, value in point.items() if key.endswith("_scale"))
-    return statistics.mean(bounded[0]) + 0.25 * statistics.mean(bounded[1]) + pull
+def mean_error(errors):
+    return statistics.mean(min(abs(error), 0.7) for error in errors)
+
+
+def loss(arguments, groups, point):
+    fitted = [sides for model, sides in groups.items()
+              if not (arguments.leave_out and re.search(arguments.leave_out, model))]
+    errors = statistics.mean(mean_error(tpot) + 0.25 * mean_error(ttft) for tpot, ttft in fitted)
+    return errors + 0.02 * sum(abs(math.log(value)) for key, value in point.items() if key.endswith("_scale"))
 
 
 def moved(point, key, factor):
@@ -83,15 +87,15 @@ def moved(point, key, factor):
 
 
 def fit(arguments, folder):
-    point = starting_point()
-    best = loss(log_errors(arguments, folder, point, "fit"), point)
+    point = starting_point() | json.loads(arguments.start)
+    best = loss(arguments, log_errors(arguments, folder, point, "fit"), point)
     steps = {key: 1.25 if key.endswith("_scale") else 1.6 for key in point}
     for _ in range(arguments.rounds):
         for key in arguments.fit.split(","):
             for factor in (steps[key], 1 / steps[key]):
                 step = moved(point, key, factor)
                 while allowed(key, step[key]):
-                    now = loss(log_errors(arguments, folder, step, "fit"), step)
+                    now = loss(arguments, log_errors(arguments, folder, step, "fit"), step)
                     if now >= best - 1e-4:
                         break
                     point, best = step, now
@@ -109,6 +113,8 @@ def main():
     parser.add_argument("--versions", default=".*")
     parser.add_argument("--models", default=".*")
     parser.add_argument("--fit", required=True, help="keys of an engine file, comma-separated")
+    parser.add_argument("--leave-out", default="")
+    parser.add_argument("--start", default="{}", help="JSON of keys to start from other values")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     with open(arguments.points, newline="") as file:
@@ -124,9 +130,12 @@ def main():
         point = fit(arguments, folder)
         print(json.dumps({key: round(value, 3) for key, value in point.items()}))
         for split in ("fit", "held-out"):
-            tpot, ttft = log_errors(arguments, folder, point, split)
-            medians = [100 * statistics.median(abs(math.exp(error) - 1) for error in side) for side in (tpot, ttft) if side]
-            print(split, len(tpot), "points, median error", " / ".join(f"{value:.1f} %" for value in medians), "(TPOT / TTFT)")
+            groups = log_errors(arguments, folder, point, split)
+            groups["all"] = tuple([error for sides in groups.values() for error in sides[i]] for i in (0, 1))
+            for model, sides in groups.items():
+                medians = [100 * statistics.median(abs(math.exp(error) - 1) for error in side) for side in sides if side]
+                print(split, model, len(sides[0]), "points, median error",
+                      " / ".join(f"{value:.1f} %" for value in medians), "(TPOT / TTFT)")
 
 
 if __name__ == "__main__":
