@@ -9,6 +9,7 @@
 
 #include "models/architecture.h"
 #include "models/engine_calibration.h"
+#include "sim/cli/validate_pools.h"
 
 namespace headroom {
 namespace {
@@ -159,8 +160,8 @@ DistributionSpec lengths(std::int64_t nominal, double shortest) {
 
 std::string why_not(const ServingPoint& point) {
   if (!point.unusable.empty()) return point.unusable;
-  if (point.mode == "disagg") return "separate prefill and decode pools are not simulated yet";
-  if (point.mode != "agg") return "mode \"" + point.mode + "\" is not known";
+  if (point.mode != "agg" && point.mode != "disagg")
+    return "mode \"" + point.mode + "\" is not known";
   return {};
 }
 
@@ -192,6 +193,7 @@ void set_deployment(const ServingPoint& point, const BenchmarkHabits& habits, Pl
   if (point.kv_blocks) group.kv_blocks = Blocks(*point.kv_blocks);
   if (!habits.cost.empty()) group.cost = habits.cost;
   scenario.deployment.push_back(group);
+  if (point.mode == "disagg") split_into_pools(point, plan.device, scenario);
 }
 
 /// InferenceX draws lengths between 0.8 of the nominal and the nominal; its dumps name their day.
@@ -258,6 +260,15 @@ std::string model_name_of(const std::string& text) {
   return name;
 }
 
+ModelKind kind_of(const std::string& model) {
+  for (const Architecture& one : bundled_models()) {
+    if (one.name != model) continue;
+    if (one.is_latent()) return ModelKind::latent;
+    return one.is_moe() ? ModelKind::mixture : ModelKind::dense;
+  }
+  return ModelKind::unknown;
+}
+
 PlannedPoint plan_point(const ServingPoint& point, const BenchmarkHabits& habits) {
   PlannedPoint plan;
   const bool path = point.model.ends_with(".json");
@@ -280,6 +291,7 @@ PlannedPoint plan_point(const ServingPoint& point, const BenchmarkHabits& habits
                               formats.kv_cache, plan.device, group.engine, point.tensor,
                               point.pipeline, group.attention_data_parallel, group.expert_parallel,
                               point.max_batched_tokens.value_or(0));
+  if (point.mode == "disagg") plan.cost_key += pools_key(plan.scenario);
   return plan;
 }
 
