@@ -212,6 +212,24 @@ void print_engine(Page& page, const Summary& s) {
   page.labelled("load", load_text(s.saturation));
 }
 
+void print_pools(Page& page, const Summary& s) {
+  if (s.pools.empty()) return;
+  page.heading("Pools");
+  page.row("", {"GPUs", "busy", "least", "most", "batch", "KV peak"});
+  for (const PoolUse& one : s.pools) {
+    const EngineUse& e = one.use;
+    page.row(one.pool.name, {std::to_string(one.pool.gpus), percent(e.busy_share),
+                             percent(e.least_busy), percent(e.most_busy),
+                             significant(e.mean_batch, 3), e.kv_peak ? percent(*e.kv_peak) : "-"});
+  }
+  const TransferUse& t = s.transfers;
+  page.labelled("KV moved",
+                fmt::format("{} prompts, {} GB", t.moves, significant(t.bytes.as_double() * 1e-9)));
+  page.labelled("wait, move", fmt::format("p50 {} and {} ms, p99 {} and {} ms",
+                                          significant(t.waited.p50), significant(t.moved.p50),
+                                          significant(t.waited.p99), significant(t.moved.p99)));
+}
+
 void print_series(Page& page, const Summary& s) {
   if (s.series.size() < 2) return;
   std::vector<double> queue;
@@ -296,6 +314,7 @@ std::string console_report(const Summary& summary, Colour colour) {
   print_parts(page, summary);
   print_load(page, summary);
   print_engine(page, summary);
+  print_pools(page, summary);
   print_series(page, summary);
   print_cost(page, summary);
   print_time(page, summary);

@@ -127,6 +127,34 @@ Json replicas_json(const Summary& s) {
   return table;
 }
 
+Json duration_json(const DurationSummary& d) {
+  return Json{{"mean", number(d.mean)}, {"p50", number(d.p50)}, {"p90", number(d.p90)},
+              {"p95", number(d.p95)},   {"p99", number(d.p99)}, {"max", number(d.max)}};
+}
+
+Json pools_json(const Summary& s) {
+  Json table = Json::array();
+  for (const PoolUse& one : s.pools) {
+    Json row = engine_json(one.use);
+    row.erase("kv_mean_share");
+    row["name"] = one.pool.name;
+    row["role"] = one.pool.role;
+    row["replicas"] = one.pool.replicas;
+    row["gpus"] = one.pool.gpus;
+    row["handed_over"] = one.handed_over;
+    row["finished"] = one.finished;
+    table.push_back(std::move(row));
+  }
+  return table;
+}
+
+Json transfers_json(const TransferUse& t) {
+  return Json{{"moves", t.moves},
+              {"bytes", t.bytes.value()},
+              {"waited_ms", duration_json(t.waited)},
+              {"moved_ms", duration_json(t.moved)}};
+}
+
 Json cost_json(const Summary& s) {
   const ReportContext& c = s.context;
   return Json{{"gpu_hours", number(s.cost.gpu_hours)},
@@ -232,6 +260,10 @@ std::string json_report(const Summary& summary) {
   document["throughput"] = throughput_json(s);
   document["engine"] = engine_json(s.engine);
   document["replicas"] = replicas_json(s);
+  if (!s.pools.empty()) {
+    document["pools"] = pools_json(s);
+    document["transfers"] = transfers_json(s.transfers);
+  }
   document["saturation"] = saturation_json(s);
   document["cost"] = cost_json(s);
   document["lower_bound"] = lower_bound_json(s);

@@ -171,6 +171,25 @@ void write_engine(Document& page, const Summary& s) {
   page.row({"load", to_string(s.saturation.hint)});
 }
 
+void write_pools(Document& page, const Summary& s) {
+  if (s.pools.empty()) return;
+  page.heading("Pools");
+  page.columns(
+      {"pool", "role", "GPUs", "busy", "least busy", "most busy", "mean batch", "KV peak"});
+  for (const PoolUse& one : s.pools) {
+    const EngineUse& e = one.use;
+    page.row({one.pool.name, one.pool.role, std::to_string(one.pool.gpus), percent(e.busy_share),
+              percent(e.least_busy), percent(e.most_busy), significant(e.mean_batch),
+              e.kv_peak ? percent(*e.kv_peak) : "-"});
+  }
+  page.gap();
+  const TransferUse& t = s.transfers;
+  page.paragraph(fmt::format(
+      "KV moved: {} prompts, {} GB; wait for room p50 {} ms, p99 {} ms; move p50 {} ms, p99 {} ms.",
+      t.moves, significant(t.bytes.as_double() * 1e-9), significant(t.waited.p50),
+      significant(t.waited.p99), significant(t.moved.p50), significant(t.moved.p99)));
+}
+
 void write_cost(Document& page, const Summary& s) {
   const CostResult& c = s.cost;
   page.heading("Cost");
@@ -234,6 +253,7 @@ std::string markdown_report(const Summary& summary) {
   write_latency(page, summary);
   write_load(page, summary);
   write_engine(page, summary);
+  write_pools(page, summary);
   write_cost(page, summary);
   write_time(page, summary);
   if (!summary.advice.empty()) {

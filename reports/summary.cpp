@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 
 #include "reports/advice.h"
 #include "reports/number_text.h"
@@ -158,17 +159,18 @@ ReplicaUse replica_use(const ReplicaTotals& totals, double span_s) {
   return use;
 }
 
-void fill_engine(const Metrics& metrics, Summary& out) {
-  EngineUse& use = out.engine;
+/// Use of some replicas together; without the mean KV use, which only the cluster has.
+EngineUse use_of(std::span<const ReplicaTotals> replicas, double span_s) {
+  EngineUse use;
   std::int64_t batched = 0;
   double busy = 0;
-  for (const ReplicaTotals& totals : metrics.replicas) {
-    const ReplicaUse one = replica_use(totals, out.span_s);
-    use.least_busy =
-        out.replicas.empty() ? one.busy_share : std::min(use.least_busy, one.busy_share);
-    use.most_busy = std::max(use.most_busy, one.busy_share);
-    busy += one.busy_share;
-    out.replicas.push_back(one);
+  bool first = true;
+  for (const ReplicaTotals& totals : replicas) {
+    const double share = ratio(seconds(totals.busy), span_s);
+    use.least_busy = first ? share : std::min(use.least_busy, share);
+    use.most_busy = std::max(use.most_busy, share);
+    first = false;
+    busy += share;
     batched += totals.batched_requests;
     use.iterations += totals.iterations;
     use.prefill_iterations += totals.prefill_iterations;
@@ -182,8 +184,34 @@ void fill_engine(const Metrics& metrics, Summary& out) {
       use.kv_peak = std::max(use.kv_peak.value_or(0), peak);
     }
   }
-  use.busy_share = ratio(busy, static_cast<double>(metrics.replicas.size()));
+  use.busy_share = ratio(busy, static_cast<double>(replicas.size()));
   use.mean_batch = ratio(as_double(batched), as_double(use.iterations));
+  return use;
+}
+
+void fill_engine(const Metrics& metrics, Summary& out) {
+  out.engine = use_of(metrics.replicas, out.span_s);
+  for (const ReplicaTotals& totals : metrics.replicas) {
+    out.replicas.push_back(replica_use(totals, out.span_s));
+  }
+}
+
+void fill_pools(const Metrics& metrics, Summary& out) {
+  const std::span<const ReplicaTotals> all(metrics.replicas);
+  std::size_t first = 0;
+  for (const ReplicaPool& pool : out.context.pools) {
+    const auto count = static_cast<std::size_t>(pool.replicas);
+    SIM_CHECK(first + count <= all.size(), "pools cover the replicas");
+    PoolUse one{pool, use_of(all.subspan(first, count), out.span_s)};
+    for (const ReplicaTotals& totals : all.subspan(first, count)) {
+      one.handed_over += totals.handed_over;
+      one.finished += totals.finished;
+    }
+    out.pools.push_back(std::move(one));
+    first += count;
+  }
+  const TransferTotals& moves = metrics.transfers;
+  out.transfers = {moves.started, moves.bytes, summary_of(moves.waited), summary_of(moves.moved)};
 }
 
 void fill_series(const Metrics& metrics, Summary& out) {
@@ -314,6 +342,7 @@ Summary summarise(const Metrics& metrics, const ReportContext& context) {
   out.throughput.output_tokens = rate(as_double(metrics.output_tokens));
   fill_parts(metrics, out);
   fill_engine(metrics, out);
+  fill_pools(metrics, out);
   fill_series(metrics, out);
   fill_cost(context, out);
   out.time = time_shares(metrics.ledger);

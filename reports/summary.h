@@ -38,6 +38,14 @@ struct PerfectSystem {
   std::string reason;        ///< what the bound counts, one sentence
 };
 
+/// Replicas of one kind, in order of their numbers.
+struct ReplicaPool {
+  std::string name;
+  std::string role;  ///< prefill, decode or joint
+  std::int64_t replicas = 0;
+  std::int64_t gpus = 0;  ///< of all of them
+};
+
 /// What the report must know beside the metrics, as plain values.
 struct ReportContext {
   std::string scenario;         ///< name
@@ -50,7 +58,8 @@ struct ReportContext {
   std::string device;
   std::int64_t gpus = 0;
   std::int64_t replicas = 0;
-  std::string cost_model;  ///< one sentence
+  std::vector<ReplicaPool> pools{};  ///< where prefill and decode are apart; covers all replicas
+  std::string cost_model;            ///< one sentence
   Blocks kv_blocks_per_replica{0};
   Tokens kv_block_tokens{0};
   std::optional<UsdPerHour> gpu_hour_price{};
@@ -116,6 +125,21 @@ struct ReplicaUse {
   std::int64_t peak_blocks = 0, total_blocks = 0;
 };
 
+/// One of several pools; `use` over its replicas.
+struct PoolUse {
+  ReplicaPool pool;
+  EngineUse use;
+  std::int64_t handed_over = 0, finished = 0;  ///< requests
+};
+
+/// KV moved between pools.
+struct TransferUse {
+  std::int64_t moves = 0;
+  Bytes bytes{0};
+  DurationSummary waited;  ///< end of the prompt to the start of the move
+  DurationSummary moved;   ///< from there until landed
+};
+
 struct CostResult {
   double gpu_hours = 0;
   std::optional<double> usd{}, usd_per_million_output{}, usd_per_hour{};
@@ -162,6 +186,8 @@ struct Summary {
   std::array<PartShare, kLatencyParts> parts{};
   EngineUse engine;
   std::vector<ReplicaUse> replicas;
+  std::vector<PoolUse> pools;  ///< empty where all replicas are joint
+  TransferUse transfers;
   CostResult cost;
   std::optional<LowerBoundResult> lower_bound{};
   TimeShares time;

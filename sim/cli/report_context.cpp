@@ -102,6 +102,18 @@ void add_lower_bound(ReportContext& context, const Assembly& assembly, const Met
   }
 }
 
+/// Nothing where all groups are joint.
+std::vector<ReplicaPool> pools_of(const Assembly& assembly) {
+  std::vector<ReplicaPool> pools;
+  bool apart = false;
+  for (const AssembledGroup& group : assembly.groups) {
+    pools.push_back({group.spec.name, group.spec.role, group.spec.replicas, gpus_of(group)});
+    apart = apart || group.spec.role != "joint";
+  }
+  if (!apart) pools.clear();
+  return pools;
+}
+
 void add_notes(ReportContext& context, const Scenario& scenario, const Assembly& assembly) {
   if (assembly.cluster_gpus > assembly.gpus) {
     context.notes.push_back(fmt::format("{} of the cluster's {} GPUs are used; cost counts those.",
@@ -135,6 +147,7 @@ ReportContext make_report_context(const Scenario& scenario, const Assembly& asse
       joined_groups(assembly, [](const AssembledGroup& group) { return group.device.name; });
   context.gpus = assembly.gpus;
   context.replicas = assembly.replicas;
+  context.pools = pools_of(assembly);
   context.cost_model =
       joined_groups(assembly, [](const AssembledGroup& group) { return group.cost_sentence; });
   context.kv_blocks_per_replica = assembly.groups.front().kv_blocks;
