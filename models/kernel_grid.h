@@ -1,11 +1,16 @@
 // Measured kernels as corrections: measured over roofline time, on a ragged grid of three axes.
 //
-// Corrections vary slowly where times do not, so between points they are interpolated linearly in
-// the logarithm of each axis, axis by axis; beyond an axis the edge's holds. A family is an
-// operator in one pair of formats; within it a group fixes what does not interpolate (head size,
-// window, experts), and a group nobody measured takes the nearest one's.
+// Corrections vary slowly where times do not, so between points they are interpolated in the
+// logarithm of each axis, axis by axis; beyond an axis the edge's holds. A family is an operator in
+// one pair of formats; within it a group fixes what does not interpolate (head size, window,
+// experts), and a group nobody measured takes the nearest one's.
 //
-// Law: a point that was added is returned exactly.
+// A family's own points choose how it interpolates along sizes: by straight lines, by lines among
+// sizes that are alike to a kernel (multiples of 4 or not: rows that are not need another kernel or
+// padding), or by monotone cubics. A hole of the grid is answered from the lines through it along
+// all axes, each weighted by how well such lines answer for the family's points.
+//
+// Law: a point that was added is returned exactly; an answer lies between those it is made of.
 // Cost: O(log points) a query, no allocation; read-only and shareable once finished.
 // Not here: what an operator's axes are (models/kernel_place.h), times.
 #pragma once
@@ -58,9 +63,11 @@ class KernelGrid {
   void each(const std::function<void(const KernelPlace&, double ratio)>& visit) const;
 
  private:
+  using Weights = std::array<double, kGridAxes>;
+  enum class Rule : std::uint8_t { straight, aligned, smooth };
   struct Line {
     double at = 0, log = 0;
-    std::vector<double> sizes{}, logs{}, ratios{};
+    std::vector<double> sizes{}, logs{}, ratios{}, levels{};  ///< levels: logarithms of ratios
   };
   struct Plane {
     double at = 0, log = 0;
@@ -76,12 +83,38 @@ class KernelGrid {
     int rank = 0;
     double ratio = 1;
   };
-  using Family = std::vector<Group>;
+  struct Family {
+    std::vector<Group> groups{};
+    Rule rule = Rule::straight;
+    /// Weights of answers across planes, across lines and along sizes, where a point is missing or
+    /// its whole site.
+    Weights point{0, 0, 1}, site{0, 1, 0};
+  };
+  /// A place on a plane of a group, and on its line if it has one there.
+  struct Site {
+    const Group* group = nullptr;
+    std::size_t plane = 0, line = 0;
+    bool has_line = true;
+  };
+  struct Estimate {
+    double level = 0;
+    bool found = false, inside = false;
+  };
+  using Estimates = std::array<Estimate, kGridAxes>;
 
   static const Group& nearest(const Family& family, const KernelGroup& key, bool& near);
-  static GridAnswer in_line(const Line& line, double size, LeaveOut out);
-  static GridAnswer in_plane(const Plane& plane, const KernelPlace& place, LeaveOut out);
-  static void insert(Family& family, const Loose& point);
+  static Estimate in_line(const Line& line, double size, LeaveOut out, Rule rule);
+  static Estimate blended(double weight, const Estimate& low, const Estimate& high);
+  static Estimate in_plane(const Plane& plane, const KernelPlace& place, Rule rule);
+  static Estimate across(const Family& family, const Site& site, const KernelPlace& place,
+                         std::size_t axis, LeaveOut out);
+  static Estimates in_hole(const Family& family, const Site& site, const KernelPlace& place,
+                           LeaveOut out);
+  static Estimate weighed(const Estimates& estimates, const Weights& weights);
+  static Estimate between_sites(const Family& family, const Group& group, const KernelPlace& place);
+  static void insert(std::vector<Group>& groups, const Loose& point);
+  static void choose(const KernelFamily& key, Family& family);
+  static Weights best_weights(const std::vector<std::pair<Estimates, double>>& tried);
 
   std::map<KernelFamily, std::vector<Loose>> loose_;
   std::map<KernelFamily, Family> families_;
