@@ -186,20 +186,21 @@ void EdgeSite::settle() {
   metrics_.most_parked = std::max<std::uint64_t>(metrics_.most_parked, plan_.parked_.size());
   // Copies of tasks come into being here only: hidden_ follows the slots.
   if (hidden_.size() < plan_.tasks_.size()) hidden_.resize(plan_.tasks_.size());
-  while (!plan_.dropped_.empty() || !plan_.to_cloud_.empty()) {
+  do {
     for (const std::uint32_t slot : plan_.to_cloud_) {
       hidden_[slot].call.queued = plan_.now_;
       waiting_calls_.push_back(slot);
     }
     plan_.to_cloud_.clear();
-    if (!plan_.dropped_.empty()) {
+    if (plan_.dropped_.empty()) {
+      start_calls();
+    } else {
       const EdgePlan::Dropped drop = plan_.dropped_.front();
       plan_.dropped_.erase(plan_.dropped_.begin());
       book_drop(drop.slot, drop.reason);
-      continue;
+      if (plan_.dropped_.empty() && plan_.to_cloud_.empty()) start_calls();
     }
-    start_calls();
-  }
+  } while (!plan_.dropped_.empty() || !plan_.to_cloud_.empty());
 }
 
 void EdgeSite::start_calls() {

@@ -8,6 +8,7 @@ namespace headroom {
 
 [[nodiscard]] int command_run(const Invocation& call);
 [[nodiscard]] int command_validate(const Invocation& call);
+[[nodiscard]] int command_edge_compare(const Invocation& call);
 [[nodiscard]] int command_list(const Invocation& call);
 [[nodiscard]] int command_trace_info(const Invocation& call);
 [[nodiscard]] int command_trace_convert(const Invocation& call);

@@ -7,6 +7,7 @@
 #include "sim/cli/help_text.h"
 #include "sim/cli/terminal.h"
 #include "sim/cli/word_lists.h"
+#include "sim/edge_scenario_reader.h"
 #include "sim/quantity_text.h"
 #include "sim/scenario_reader.h"
 
@@ -44,8 +45,17 @@ int command_man(const Invocation&) {
   return kExitYes;
 }
 
-int command_schema(const Invocation&) {
-  print(scenario_schema());
+int command_schema(const Invocation& call) {
+  if (call.arguments().empty()) {
+    print(scenario_schema());
+    return kExitYes;
+  }
+  const std::string& kind = call.arguments().front();
+  if (kind != "edge") {
+    throw InputError("headroom schema", "expected edge or nothing, got " + headroom::quoted(kind) +
+                                            "; `headroom schema edge` is for edge sites");
+  }
+  print(edge_scenario_schema());
   return kExitYes;
 }
 

@@ -13,6 +13,8 @@
 #include "sim/cli/scenario_files.h"
 #include "sim/cli/terminal.h"
 #include "sim/cli/word_lists.h"
+#include "sim/edge_policy.h"
+#include "sim/edge_presets.h"
 #include "sim/policy.h"
 #include "sim/quantity_text.h"
 #include "sim/registry.h"
@@ -82,6 +84,7 @@ void list_policies() {
   list_policy_kind<BatchPolicy>("Batch policies (deployment/batch)");
   list_policy_kind<RoutingPolicy>("Routing policies (routing)");
   list_policy_kind<AdmissionPolicy>("Admission policies (admission)");
+  list_policy_kind<DispatchPolicy>("Dispatch policies of edge sites (edge/policy)");
 }
 
 void list_costs() {
@@ -109,6 +112,24 @@ void list_workloads() {
   }
 }
 
+void list_edge() {
+  print("Task tables of edge sites (edge/load):\n");
+  for (const EdgeLoad& load : edge_loads()) {
+    print(fmt::format("  {:<20}{}\n", load.name, load.summary));
+  }
+  print("Cloud qualities (edge/cloud/quality):\n");
+  for (const CloudQuality& quality : cloud_qualities()) {
+    print(fmt::format("  {:<20}{}\n", quality.name, quality.summary));
+  }
+  print("Edge devices (edge/device) and prices of calls (edge/cloud/price):\n");
+  for (const EdgeDevice& device : edge_devices()) {
+    print(fmt::format("  {:<20}{}\n", device.name, device.source));
+  }
+  for (const CallPrice& price : call_prices()) {
+    print(fmt::format("  {:<20}{}\n", price.name, price.source));
+  }
+}
+
 void list_scenarios() {
   print("Bundled scenarios (headroom run NAME):\n");
   for (const BundledScenario& scenario : bundled_scenarios()) {
@@ -123,7 +144,7 @@ struct Topic {
 constexpr Topic kTopics[] = {
     {"models", list_models},       {"devices", list_devices},     {"engines", list_engines},
     {"policies", list_policies},   {"costs", list_costs},         {"formats", list_formats},
-    {"workloads", list_workloads}, {"scenarios", list_scenarios},
+    {"workloads", list_workloads}, {"scenarios", list_scenarios}, {"edge", list_edge},
 };
 
 }  // namespace

@@ -74,6 +74,29 @@ CommandSpec validate_spec() {
           command_validate};
 }
 
+CommandSpec edge_compare_spec() {
+  return {
+      "edge compare",
+      "SCENARIO",
+      1,
+      1,
+      "policies of edge sites over loads, fleets and clouds",
+      {{"headroom edge compare drones", "every policy, 45 cells, ten seeds"},
+       {"headroom edge compare my.json --policies dems,gems,dems:faithful --drones 4 --seeds 30",
+        "some on your own scenario"}},
+      {{"policies", "NAMES", "dispatch policies; NAME:faithful for the released form"},
+       {"loads", "NAMES", "light,medium,heavy"},
+       {"drones", "NUMBERS", "drones a site; 2,3,4,5,6 when left out"},
+       {"clouds", "NAMES", "benign,variable,degraded"},
+       {"seeds", "N", "runs of each, from the scenario's seed on; 10 when left out"},
+       {"jobs", "N", "simulations at a time; all processors when left out"},
+       {"csv", "FILE", "write one line a cell and policy (- for stdout)"},
+       {"seed", "N", "first seed", "seed"},
+       {"set", "KEY=VALUE", "set any value of the scenario", "", nullptr, kMany}},
+      command_edge_compare,
+      bundled_scenario_words};
+}
+
 CommandSpec list_spec() {
   return {"list",
           "[TOPIC]",
@@ -191,9 +214,9 @@ std::vector<CommandSpec> profile_specs() {
 
 std::vector<CommandSpec> help_specs() {
   CommandSpec schema{"schema",
-                     "",
+                     "[edge]",
                      0,
-                     0,
+                     1,
                      "JSON Schema of scenarios",
                      {{"headroom schema", "print it"},
                       {"headroom schema > scenario.schema.json", "for your editor"}},
@@ -244,7 +267,7 @@ std::vector<CommandSpec> help_specs() {
 
 const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> kTable = [] {
-    std::vector<CommandSpec> table{run_spec(), validate_spec(), list_spec()};
+    std::vector<CommandSpec> table{run_spec(), validate_spec(), edge_compare_spec(), list_spec()};
     for (CommandSpec& spec : trace_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : profile_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : help_specs()) table.push_back(std::move(spec));

@@ -21,9 +21,11 @@
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/commands.h"
+#include "sim/cli/edge_run.h"
 #include "sim/cli/exit_codes.h"
 #include "sim/cli/scenario_files.h"
 #include "sim/cli/terminal.h"
+#include "sim/edge_scenario_reader.h"
 
 namespace headroom {
 namespace {
@@ -181,7 +183,9 @@ int run_loaded(const Invocation& call, const LoadedScenario& loaded) {
 int command_run(const Invocation& call) {
   check_outputs(call);
   check_explain(call);
-  const LoadedScenario loaded = load_scenario(call);
+  const ScenarioText text = scenario_text(call);
+  if (is_edge_scenario(text)) return run_edge_scenario(call, text);
+  const LoadedScenario loaded = read_scenario(text);
   if (call.has("explain-config")) return explain(loaded);
   return run_loaded(call, loaded);
 }

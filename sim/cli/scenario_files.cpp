@@ -128,7 +128,7 @@ WindowTexts split_window(const std::string& text, const std::string& where) {
   return {text.substr(0, dots), text.substr(dots + 2)};
 }
 
-LoadedScenario load_scenario(const Invocation& call) {
+ScenarioText scenario_text(const Invocation& call) {
   const std::string& name = call.arguments().front();
   const std::string path = resolve_scenario(name);
   ScenarioText input;
@@ -138,7 +138,9 @@ LoadedScenario load_scenario(const Invocation& call) {
   for (const auto& [option, text] : call.options()) {
     add_option(input.overrides, call.command(), option, text);
   }
-  return read_scenario(input);
+  return input;
 }
+
+LoadedScenario load_scenario(const Invocation& call) { return read_scenario(scenario_text(call)); }
 
 }  // namespace headroom

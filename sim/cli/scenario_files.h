@@ -18,6 +18,10 @@ struct BundledScenario {
 /// Scenarios that come with the program, sorted by name; empty where its folder is gone.
 [[nodiscard]] const std::vector<BundledScenario>& bundled_scenarios();
 
+/// The text of the scenario that the first argument names, with HEADROOM_SET and the call's options
+/// as overrides. Throws InputError.
+[[nodiscard]] ScenarioText scenario_text(const Invocation& call);
+
 /// Reads the scenario that the first argument names, with HEADROOM_SET and the call's options on
 /// top. Throws InputError.
 [[nodiscard]] LoadedScenario load_scenario(const Invocation& call);

@@ -25,7 +25,8 @@ std::vector<std::string> batch_policy_words() { return policy_words<BatchPolicy>
 std::vector<std::string> routing_policy_words() { return policy_words<RoutingPolicy>(); }
 
 std::vector<std::string> list_topic_words() {
-  return {"models", "devices", "engines", "policies", "costs", "formats", "workloads", "scenarios"};
+  return {"models",  "devices",   "engines",   "policies", "costs",
+          "formats", "workloads", "scenarios", "edge"};
 }
 
 std::vector<std::string> help_topic_words() {

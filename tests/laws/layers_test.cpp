@@ -30,8 +30,8 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     // The vocabulary of requests, and how to read and draw its quantities.
     {"traces",
      {"traces/*", "sim/units.h", "sim/check.h", "sim/request.h", "sim/request_source.h",
-      "sim/random.h", "sim/math.h", "sim/edge_task.h", "sim/scenario.h", "sim/quantity_text.h",
-      "sim/histogram.h", "sim/nearest_name.h"}},
+      "sim/random.h", "sim/math.h", "sim/edge_task.h", "sim/edge_cloud.h", "sim/edge_scenario.h",
+      "sim/scenario.h", "sim/quantity_text.h", "sim/histogram.h", "sim/nearest_name.h"}},
     // The vocabulary of metrics: what sim/metrics.h is made of.
     {"reports",
      {"reports/*", "sim/metrics.h", "sim/edge_metrics.h", "sim/edge_task.h", "sim/units.h",
@@ -51,7 +51,7 @@ const std::vector<ThirdParty> kThirdParty = {
     // A JSON include costs seconds of compile time.
     {"nlohmann/*",
      {"sim/scenario_json.cpp", "traces/json_walker.cpp", "reports/json_report.cpp",
-      "sim/cli/*.cpp"}},
+      "reports/edge_json.cpp", "sim/cli/*.cpp"}},
     {"boost/graph/*", {"sim/topology.cpp", "sim/operator_graph.cpp"}},
     {"boost/program_options*", {"sim/cli/*.cpp"}},
     {"fmt/*", {"*.cpp"}},
@@ -61,6 +61,8 @@ const std::vector<ThirdParty> kThirdParty = {
     {"snappy-c.h", {"profiles/*.cpp"}},
     {"xxhash.h", {"sim/*.cpp", "profiles/*.cpp", "reports/*.cpp"}},
     {"cuda*", {"profiles/*.cu", "profiles/*.cuh"}},
+    // Libraries that a machine may lack, looked for while the program runs.
+    {"dlfcn.h", {"profiles/*.cpp"}},
     // The operating system: where files are opened and processes end, never inside a simulation.
     {"sys/*", {"traces/*.cpp", "reports/*.cpp", "profiles/*.cpp", "sim/cli/*.cpp"}},
     {"fcntl.h", {"traces/*.cpp", "reports/*.cpp", "profiles/*.cpp", "sim/cli/*.cpp"}},

@@ -114,3 +114,28 @@ TEST_CASE("d3-kalmia without a cloud extends when a task's turn comes") {
   CHECK(world.outcome("BP") == EdgeOutcome::edge);
   CHECK(world.outcome("HV", 1) == EdgeOutcome::expired_edge);
 }
+
+TEST_CASE("one arrival may displace a task into a call and another one out of existence") {
+  // A blocker runs to 400; BP (ends 644 of 961) and CD (ends 1207 of 1251) wait behind it. A task
+  // of 500 ms with deadline 951 ends at 900: BP would end at 1144, CD at 1463. BP's call never
+  // pays, CD's does, and starts although a drop is booked with it.
+  World world("dem");
+  EdgeTaskType rich = world.setup.types[world.type("DEV")];
+  rich.name = "RICH";
+  rich.benefit = 1000;
+  rich.cloud_price = 900;  // loses 899 by moving, BP and CD together 38 + 148
+  rich.edge_time = ms(500);
+  world.setup.types.push_back(rich);
+  EdgeTaskType blocker = rich;
+  blocker.name = "X";
+  blocker.edge_time = ms(400);
+  world.setup.types.push_back(blocker);
+  world.arrive(0, "X", 20'000);
+  world.arrive(1, "BP", 960);
+  world.arrive(1, "CD", 1250);
+  world.arrive(1, "RICH", 950);
+  world.run();
+  CHECK(world.outcome("RICH") == EdgeOutcome::edge);
+  CHECK(world.outcome("CD") == EdgeOutcome::rescheduled_cloud);
+  CHECK(world.outcome("BP") == EdgeOutcome::rescheduled_drop_cost);
+}

@@ -1,0 +1,269 @@
+#include "reports/edge_comparison.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "reports/number_text.h"
+#include "reports/text_layout.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::size_t kColumns = 80;
+
+/// Student's t, two-sided 95 %, for 1 to 30 degrees of freedom (standard tables).
+constexpr double kStudent[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
+                               2.262,  2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+                               2.110,  2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
+                               2.060,  2.056, 2.052, 2.048, 2.045, 2.042};
+constexpr double kNormal = 1.960;
+
+double student(std::size_t freedom) {
+  return freedom <= std::size(kStudent) ? kStudent[freedom - 1] : kNormal;
+}
+
+const ComparedPolicy* find(const ComparedCell& cell, const std::string& policy) {
+  const auto it = std::find_if(cell.policies.begin(), cell.policies.end(),
+                               [&](const ComparedPolicy& p) { return p.policy == policy; });
+  return it == cell.policies.end() ? nullptr : &*it;
+}
+
+std::vector<double> total_utility(const ComparedPolicy& policy) {
+  std::vector<double> total = policy.task_utility;
+  for (std::size_t i = 0; i < total.size(); ++i) total[i] += policy.window_utility[i];
+  return total;
+}
+
+std::string pair_text(const EdgeInterval& interval, double scale, int decimals) {
+  return fmt::format("{:.{}f} ±{:.{}f}", interval.mean * scale, decimals, interval.half * scale,
+                     decimals);
+}
+
+void table(std::string& text, const EdgeComparison& comparison) {
+  text += fmt::format("{:<20}{:>14}{:>16}{:>14}{:>16}\n", "", "in time", "task utility", "windows",
+                      comparison.reference.empty() ? "" : "vs " + comparison.reference);
+  text += fmt::format("{:<20}{:>14}{:>16}{:>14}{:>16}\n", "policy", "%", "thousand", "thousand",
+                      comparison.reference.empty() ? "" : "thousand");
+  for (const ComparedCell& cell : comparison.cells) {
+    text +=
+        fmt::format("{} load, {} drones a site, {} cloud\n", cell.load, cell.drones, cell.cloud);
+    const ComparedPolicy* reference = find(cell, comparison.reference);
+    for (const ComparedPolicy& policy : cell.policies) {
+      std::string line = left_cell("  " + policy.policy, 20);
+      line += right_cell(pair_text(interval_of(policy.completion), 100, 1), 14);
+      line += right_cell(pair_text(interval_of(policy.task_utility), 1e-3, 1), 16);
+      line += right_cell(pair_text(interval_of(policy.window_utility), 1e-3, 1), 14);
+      if (reference != nullptr && reference != &policy) {
+        line += right_cell(
+            pair_text(paired_interval(policy.task_utility, reference->task_utility), 1e-3, 1), 16);
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      text += line + "\n";
+    }
+  }
+}
+
+/// A published order of two policies, looked at in every cell that has both.
+struct Claim {
+  const char* better;
+  const char* worse;
+  std::vector<double> (*figure)(const ComparedPolicy&);
+  const char* what;
+};
+
+std::vector<double> tasks_of(const ComparedPolicy& policy) { return policy.task_utility; }
+std::vector<double> completion_of(const ComparedPolicy& policy) { return policy.completion; }
+
+constexpr Claim kClaims[] = {
+    {"dems", "edge-fifo", tasks_of, "task utility"},
+    {"dems", "edge-edf", tasks_of, "task utility"},
+    {"dems", "edge-sjf", tasks_of, "task utility"},
+    {"dems", "edge-hpf", tasks_of, "task utility"},
+    {"dems", "edge-huf", tasks_of, "task utility"},
+    {"dems", "edge-huf-per-time", tasks_of, "task utility"},
+    {"dems", "cloud-only", tasks_of, "task utility"},
+    {"dems", "edge-cloud", tasks_of, "task utility"},
+    {"dems", "dem", tasks_of, "task utility"},
+    {"dems", "dedas", tasks_of, "task utility"},
+    {"dems", "d3-kalmia", tasks_of, "task utility"},
+    {"dems-a", "dems", tasks_of, "task utility"},
+    {"gems", "dems", total_utility, "utility with windows"},
+    {"gems", "dems", completion_of, "share in time"},
+};
+
+struct Verdicts {
+  int holds = 0, open = 0, fails = 0;
+};
+
+Verdicts verdicts_of(const EdgeComparison& comparison, const Claim& claim,
+                     const std::string& cloud) {
+  Verdicts verdicts;
+  for (const ComparedCell& cell : comparison.cells) {
+    const ComparedPolicy* better = find(cell, claim.better);
+    const ComparedPolicy* worse = find(cell, claim.worse);
+    if (better == nullptr || worse == nullptr || cell.cloud != cloud) continue;
+    const EdgeInterval gap = paired_interval(claim.figure(*better), claim.figure(*worse));
+    if (gap.mean - gap.half > 0) {
+      ++verdicts.holds;
+    } else if (gap.mean + gap.half < 0) {
+      ++verdicts.fails;
+    } else {
+      ++verdicts.open;
+    }
+  }
+  return verdicts;
+}
+
+std::vector<std::string> clouds_of(const EdgeComparison& comparison) {
+  std::vector<std::string> clouds;
+  for (const ComparedCell& cell : comparison.cells) {
+    if (std::find(clouds.begin(), clouds.end(), cell.cloud) == clouds.end()) {
+      clouds.push_back(cell.cloud);
+    }
+  }
+  return clouds;
+}
+
+void claims(std::string& text, const EdgeComparison& comparison) {
+  const std::vector<std::string> clouds = clouds_of(comparison);
+  std::string lines;
+  for (const Claim& claim : kClaims) {
+    std::string line =
+        left_cell(fmt::format("  {} > {}, {}", claim.better, claim.worse, claim.what), 44);
+    bool any = false;
+    for (const std::string& cloud : clouds) {
+      const Verdicts v = verdicts_of(comparison, claim, cloud);
+      any = any || v.holds + v.open + v.fails > 0;
+      line += right_cell(fmt::format("{}/{}/{}", v.holds, v.open, v.fails), 12);
+    }
+    if (any) lines += line + "\n";
+  }
+  if (lines.empty()) return;
+  text += "\nThe published ordering: in how many cells it holds / is open / fails\n";
+  std::string head = left_cell("", 44);
+  for (const std::string& cloud : clouds) head += right_cell(cloud, 12);
+  text += head + "\n" + lines;
+}
+
+/// Largest ratio of two policies' means over the cells of some clouds, with the cell; 0 where there
+/// is none.
+struct Ratio {
+  double value = 0;
+  std::string cell;
+};
+
+Ratio largest_ratio(const EdgeComparison& comparison, const std::string& above,
+                    const std::vector<std::string>& below,
+                    std::vector<double> (*figure)(const ComparedPolicy&)) {
+  Ratio best;
+  for (const ComparedCell& cell : comparison.cells) {
+    const ComparedPolicy* first = find(cell, above);
+    if (first == nullptr) continue;
+    for (const std::string& name : below) {
+      const ComparedPolicy* second = find(cell, name);
+      if (second == nullptr) continue;
+      const double divisor = interval_of(figure(*second)).mean;
+      const double ratio = divisor > 0 ? interval_of(figure(*first)).mean / divisor : 0;
+      if (ratio > best.value) {
+        best = {ratio, fmt::format("over {}: {}, {} drones, {}", name, cell.load, cell.drones,
+                                   cell.cloud)};
+      }
+    }
+  }
+  return best;
+}
+
+void headlines(std::string& text, const EdgeComparison& comparison) {
+  double least = 1;
+  double most = -1;
+  for (const ComparedCell& cell : comparison.cells) {
+    if (const ComparedPolicy* dems = find(cell, "dems")) {
+      least = std::min(least, interval_of(dems->completion).mean);
+      most = std::max(most, interval_of(dems->completion).mean);
+    }
+  }
+  if (most < 0) return;
+  text +=
+      "\nPublished headlines, and the same figure here (clouds here are assumptions, the\n"
+      "paper's traces are not published: read directions, not amounts)\n";
+  const auto line = [&](const std::string& published, const std::string& here) {
+    std::string head = published;
+    for (const std::string& part : wrapped(here, kColumns - 40)) {
+      text += left_cell("  " + head, 40) + part + "\n";
+      head.clear();
+    }
+  };
+  line("up to 88 % in time (DEMS)",
+       fmt::format("DEMS {:.1f} to {:.1f} % over the cells", least * 100, most * 100));
+  const auto ratio = [&](const std::string& published, const Ratio& found) {
+    line(published, found.value > 0 ? fmt::format("at most {:.2f}x {}", found.value, found.cell)
+                                    : std::string("not among these policies"));
+  };
+  ratio("up to 2.7x a baseline's utility",
+        largest_ratio(comparison, "dems",
+                      {"edge-fifo", "edge-edf", "edge-sjf", "edge-hpf", "edge-huf", "cloud-only",
+                       "edge-cloud"},
+                      tasks_of));
+  ratio("DEMS-A +16 % over DEMS", largest_ratio(comparison, "dems-a", {"dems"}, tasks_of));
+  ratio("GEMS up to +75 % QoE utility",
+        largest_ratio(comparison, "gems", {"dems"},
+                      [](const ComparedPolicy& p) { return p.window_utility; }));
+}
+
+}  // namespace
+
+EdgeInterval interval_of(const std::vector<double>& values) {
+  EdgeInterval interval;
+  if (values.empty()) return interval;
+  const auto count = static_cast<double>(values.size());
+  for (const double value : values) interval.mean += value;
+  interval.mean /= count;
+  if (values.size() < 2) return interval;
+  double squares = 0;
+  for (const double value : values) {
+    squares += (value - interval.mean) * (value - interval.mean);
+  }
+  interval.half = student(values.size() - 1) * std::sqrt(squares / (count - 1) / count);
+  return interval;
+}
+
+EdgeInterval paired_interval(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> gaps;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) gaps.push_back(a[i] - b[i]);
+  return interval_of(gaps);
+}
+
+std::string edge_comparison_text(const EdgeComparison& comparison) {
+  std::string text;
+  for (const std::string& part : wrapped(comparison.title, kColumns)) text += part + "\n";
+  text +=
+      fmt::format("Means over {} seeds from {}, ± 95 % (Student's t); differences are paired.\n\n",
+                  comparison.seeds, comparison.first_seed);
+  table(text, comparison);
+  claims(text, comparison);
+  headlines(text, comparison);
+  return text;
+}
+
+std::string edge_comparison_csv(const EdgeComparison& comparison) {
+  std::string text =
+      "load,drones,cloud,policy,seeds,completion,completion_half,task_utility,task_utility_half,"
+      "window_utility,window_utility_half,cost_usd,cost_usd_half\n";
+  for (const ComparedCell& cell : comparison.cells) {
+    for (const ComparedPolicy& policy : cell.policies) {
+      text += fmt::format("{},{},{},{},{}", cell.load, cell.drones, cell.cloud, policy.policy,
+                          policy.completion.size());
+      for (const auto* values :
+           {&policy.completion, &policy.task_utility, &policy.window_utility, &policy.cost_usd}) {
+        const EdgeInterval interval = interval_of(*values);
+        text += fmt::format(",{:.9g},{:.6g}", interval.mean, interval.half);
+      }
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace headroom

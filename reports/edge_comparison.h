@@ -1,0 +1,52 @@
+// Policies of edge sites compared over a grid of loads, fleets and clouds, over the same seeds.
+//
+// Law: intervals are Student's t over the seeds, 95 %, two-sided; differences are paired, for every
+// policy meets the same arrivals and the same actual times. A published claim holds in a cell where
+// the interval of its difference lies above zero, fails where it lies below, else it is open.
+// Cost: linear in cells.
+// Not here: running them (sim/cli/edge_compare.cpp).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace headroom {
+
+/// Mean and half width of its interval; the half width is 0 for fewer than two values.
+struct EdgeInterval {
+  double mean = 0, half = 0;
+};
+[[nodiscard]] EdgeInterval interval_of(const std::vector<double>& values);
+/// Of a[i] - b[i]. Requires equal sizes.
+[[nodiscard]] EdgeInterval paired_interval(const std::vector<double>& a,
+                                           const std::vector<double>& b);
+
+/// One policy in one cell of the grid; a value a seed.
+struct ComparedPolicy {
+  std::string policy;
+  std::vector<double> completion;      ///< shares
+  std::vector<double> task_utility;    ///< points
+  std::vector<double> window_utility;  ///< points
+  std::vector<double> cost_usd;
+};
+
+struct ComparedCell {
+  std::string load, cloud;
+  std::uint64_t drones = 0;
+  std::vector<ComparedPolicy> policies;
+};
+
+struct EdgeComparison {
+  std::string title;
+  std::uint64_t seeds = 0, first_seed = 1;
+  std::string reference;  ///< policy that differences are taken to; empty: none of it is there
+  std::vector<ComparedCell> cells;
+};
+
+/// One table, then what it says about the published ordering. At most 80 columns.
+[[nodiscard]] std::string edge_comparison_text(const EdgeComparison& comparison);
+/// One CSV line a cell and policy, with means and half widths.
+[[nodiscard]] std::string edge_comparison_csv(const EdgeComparison& comparison);
+
+}  // namespace headroom

@@ -1,0 +1,327 @@
+// The field table of a scenario of edge sites.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/check.h"
+#include "sim/edge_policy.h"
+#include "sim/edge_presets.h"
+#include "sim/edge_scenario_reader.h"
+#include "sim/quantity_text.h"
+#include "sim/registry.h"
+
+namespace headroom {
+namespace {
+
+// Bounds that keep every derived number inside its type.
+constexpr std::int64_t kMostSites = 1'000'000;
+constexpr std::int64_t kMostDrones = 100'000;  // a site
+constexpr std::int64_t kMostFrames = 10'000;
+constexpr std::int64_t kMostCalls = 1'000'000;
+constexpr std::int64_t kMostTokens = 1 << 20;
+constexpr double kMostPoints = 1e9;
+constexpr double kMostFactor = 1e4;
+constexpr Duration kNone{0};
+constexpr Duration kSome{1};
+
+/// A duration that always has a value.
+void time_field(JsonCursor& at, const char* name, Duration& value, Duration least,
+                const char* meaning) {
+  std::optional<Duration> held = value;
+  at.duration(name, held, least, meaning);
+  value = *held;
+}
+
+/// The laws that sim/edge_cloud.h draws from.
+const std::vector<std::string>& law_names() {
+  static const std::vector<std::string> kNames = {"constant",  "uniform", "exponential", "gamma",
+                                                  "lognormal", "pareto",  "empirical"};
+  return kNames;
+}
+constexpr DistributionSpec::Kind kLaws[] = {
+    DistributionSpec::Kind::constant,    DistributionSpec::Kind::uniform,
+    DistributionSpec::Kind::exponential, DistributionSpec::Kind::gamma,
+    DistributionSpec::Kind::lognormal,   DistributionSpec::Kind::pareto,
+    DistributionSpec::Kind::empirical};
+
+void check_law(const std::string& place, const DistributionSpec& law) {
+  using Kind = DistributionSpec::Kind;
+  const bool needs_mean =
+      law.kind == Kind::exponential || law.kind == Kind::gamma || law.kind == Kind::lognormal;
+  if (needs_mean && !(law.mean > 0)) {
+    throw InputError(place, "expected a mean above 0, got 0; add \"mean\"");
+  }
+  if (law.kind == Kind::pareto && !(law.least > 0 && law.alpha > 0)) {
+    throw InputError(place,
+                     "expected \"least\" and \"alpha\" above 0 for a Pareto law, got 0; add them");
+  }
+  if (law.kind == Kind::uniform && !(law.most > law.least)) {
+    throw InputError(place,
+                     "expected \"most\" above \"least\" for a uniform law, got no room; widen it");
+  }
+  if (law.most > 0 && law.most < law.least) {
+    throw InputError(place, "expected \"most\" of at least \"least\", got less; swap them");
+  }
+  if (law.kind == Kind::empirical && law.values.empty()) {
+    throw InputError(place, "expected \"values\" for an empirical law, got none; add them");
+  }
+  if (law.weights.size() != law.values.size()) {
+    throw InputError(place, fmt::format("expected a weight for each of {} values, got {}; give as "
+                                        "many or none",
+                                        law.values.size(), law.weights.size()));
+  }
+}
+
+/// A law of plain numbers; a bare number is the constant. A law that is written replaces the one
+/// before.
+void law(JsonCursor& parent, const char* name, DistributionSpec& value, const char* meaning) {
+  const std::string place = parent.describing() ? std::string() : parent.place(name);
+  if (parent.has(name)) value = DistributionSpec{};
+  parent.object(name, "mean", meaning, [&](JsonCursor& at) {
+    const auto known = std::find(std::begin(kLaws), std::end(kLaws), value.kind);
+    std::string kind = law_names()[static_cast<std::size_t>(known - std::begin(kLaws))];
+    at.choice("kind", kind, law_names(), "the law values are drawn from");
+    const auto& names = law_names();
+    value.kind = kLaws[std::find(names.begin(), names.end(), kind) - names.begin()];
+    at.number("mean", value.mean, 0, kMostFactor, "mean before clipping; a constant's value");
+    at.number("cv", value.cv, 1e-3, 100, "standard deviation over mean: gamma, lognormal");
+    at.number("least", value.least, 0, kMostFactor,
+              "uniform's lower bound, Pareto's minimum; else values below are raised to it");
+    at.number("most", value.most, 0, kMostFactor,
+              "uniform's upper bound; else values above are cut to it (0: never)");
+    at.number("alpha", value.alpha, 0, 100, "Pareto's tail index");
+    if (at.describing() || value.kind == DistributionSpec::Kind::empirical) {
+      at.numbers("values", value.values, "empirical: the values");
+      at.numbers("weights", value.weights, "empirical: their weights, equal when left out");
+    }
+    if (value.weights.empty()) value.weights.assign(value.values.size(), 1.0);
+  });
+  if (!parent.describing()) check_law(place, value);
+}
+
+JsonNode parameter_schema(const ParameterSpec& spec, const std::string& policy) {
+  JsonNode schema = JsonNode::object();
+  const bool flag = spec.kind == ParameterSpec::Kind::flag;
+  const bool number =
+      spec.kind == ParameterSpec::Kind::integer || spec.kind == ParameterSpec::Kind::number;
+  schema.add("type", JsonNode::of_text(flag ? "boolean" : number ? "number" : "string"));
+  schema.add("description", JsonNode::of_text(spec.meaning + " (" + policy + ")"));
+  return schema;
+}
+
+const PolicyEntry<DispatchPolicy>& find_policy(const std::string& name, const std::string& where) {
+  const auto& registry = PolicyRegistry<DispatchPolicy>::instance();
+  if (const auto* entry = registry.find(name); entry != nullptr) return *entry;
+  std::vector<std::string> names;
+  for (const auto& entry : registry.entries()) names.push_back(entry.name);
+  const std::string nearest = nearest_name(name, names);
+  throw InputError(where, fmt::format("expected a known policy ({}), got {}; {}",
+                                      fmt::join(names, ", "), headroom::quoted(name),
+                                      nearest.empty() ? "see `headroom list policies`"
+                                                      : "did you mean \"" + nearest + "\"?"));
+}
+
+void policy_field(JsonCursor& parent, PolicyChoice& value) {
+  if (!parent.describing()) value.where = parent.place("policy");
+  const auto parameters = [&](JsonCursor& at, const PolicyEntry<DispatchPolicy>& entry) {
+    for (const ParameterSpec& spec : entry.parameters) {
+      at.raw(spec.name, at.describing() ? "" : spec.default_text,
+             parameter_schema(spec, entry.name),
+             [&](const std::string& text, const std::string& place) {
+               static_cast<void>(parse_parameter(spec, text, place));
+               value.parameters[spec.name] = text;
+             });
+    }
+  };
+  parent.object("policy", "policy", "where tasks run, and when", [&](JsonCursor& at) {
+    at.text("policy", value.name, "name of the policy");
+    if (!at.describing()) return parameters(at, find_policy(value.name, at.place("policy")));
+    for (const auto& entry : PolicyRegistry<DispatchPolicy>::instance().entries()) {
+      parameters(at, entry);
+    }
+  });
+}
+
+void task_fields(JsonCursor& at, EdgeTaskType& type) {
+  at.required().text("name", type.name, "how traces and reports call such tasks");
+  at.required().number("benefit", type.benefit, 0, kMostPoints, "utility of a result in time");
+  at.number("edge_price", type.edge_price, 0, kMostPoints, "utility paid for a run at the edge");
+  at.number("cloud_price", type.cloud_price, 0, kMostPoints,
+            "utility paid for a call; above the benefit, calls never pay");
+  time_field(at.required(), "edge_time", type.edge_time, kSome, "expected time at the edge");
+  time_field(at.required(), "cloud_time", type.cloud_time, kSome,
+             "expected time of a call, a high percentile");
+  time_field(at.required(), "deadline", type.deadline, kSome, "from the segment's arrival");
+  time_field(at, "extension", type.extension, kNone,
+             "by which d3-kalmia may extend the deadline; 0 s: urgent");
+  at.number("wanted_rate", type.wanted_rate, 0, 1, "share in time that earns a window's bonus");
+  at.number("window_bonus", type.window_bonus, 0, kMostPoints, "utility of such a window");
+  at.bytes("input", type.input, "sent to the cloud with a call");
+  if (!at.describing() && type.edge_utility() < 0) {
+    throw InputError(at.place("edge_price"),
+                     fmt::format("expected at most the benefit {}, got {}; a task that loses by "
+                                 "running belongs nowhere",
+                                 type.benefit, type.edge_price));
+  }
+}
+
+void tasks_field(JsonCursor& at, EdgeScenario& scenario) {
+  const std::vector<EdgeLoad>& loads = edge_loads();
+  std::vector<std::string> names;
+  for (const EdgeLoad& load : loads) names.emplace_back(load.name);
+  at.choice("load", scenario.load, names, "published task table: two, four or six models");
+  if (at.has("load") && at.has("tasks")) {
+    throw InputError(at.place("load"),
+                     "expected either load or tasks, got both; remove one of them");
+  }
+  if (!at.has("tasks")) {
+    const auto it = std::find(names.begin(), names.end(), scenario.load);
+    scenario.types = loads[static_cast<std::size_t>(it - names.begin())].types;
+  }
+  std::vector<EdgeTaskType> written;
+  at.list("tasks", 1, 64, "kinds of tasks of your own, instead of load",
+          [&](JsonCursor& item, std::size_t) {
+            EdgeTaskType& type = written.emplace_back();
+            task_fields(item, type);
+            for (std::size_t i = 0; i + 1 < written.size(); ++i) {
+              if (written[i].name != type.name) continue;
+              throw InputError(item.place("name"),
+                               fmt::format("expected a name of its own, got {} again; name the "
+                                           "kinds of tasks apart",
+                                           headroom::quoted(type.name)));
+            }
+          });
+  if (!at.describing() && !written.empty()) {
+    scenario.types = std::move(written);
+    scenario.load.clear();
+  }
+}
+
+void fleet_fields(JsonCursor& at, FleetSpec& fleet) {
+  at.count("sites", fleet.sites, 1, kMostSites, "edge sites, each with one accelerator");
+  at.count("drones", fleet.drones, 1, kMostDrones, "drones a site");
+  time_field(at, "duration", fleet.duration, kSome, "how long each drone sends");
+  time_field(at, "segment", fleet.segment, Duration(1'000'000), "length of a video segment");
+  at.count("frames", fleet.frames, 1, kMostFrames, "frames a segment; tasks take so much longer");
+  std::string phase = fleet.phase == FleetPhase::random     ? "random"
+                      : fleet.phase == FleetPhase::together ? "together"
+                                                            : "even";
+  at.choice("phase", phase, {"random", "together", "even"},
+            "when in a segment the drones of a site send");
+  fleet.phase = phase == "random"     ? FleetPhase::random
+                : phase == "together" ? FleetPhase::together
+                                      : FleetPhase::even;
+  at.flag("shuffle", fleet.shuffle, "the tasks of a segment come in random order");
+  time_field(at, "stay", fleet.stay, kNone,
+             "mobility: how long a drone stays at a site before it flies to the next; 0 s: always");
+}
+
+void device_fields(JsonCursor& at, EdgeScenario& scenario) {
+  std::vector<std::string> names;
+  for (const EdgeDevice& device : edge_devices()) names.emplace_back(device.name);
+  at.choice("name", scenario.device, names, "accelerator of a site, for its power");
+  for (const EdgeDevice& device : edge_devices()) {
+    if (device.name == scenario.device) scenario.busy_power = device.power;
+  }
+  law(at, "time_factor", scenario.edge_factor, "actual over expected time");
+  at.text("latencies", scenario.latency_trace,
+          "measured latencies (a CSV with inference_time) whose shape time_factor takes");
+  double busy = scenario.busy_power.value();
+  at.number("busy_watts", busy, 0, 1e5, "drawn while it works");
+  scenario.busy_power = Watts(busy);
+  double idle = scenario.idle_power.value();
+  at.number("idle_watts", idle, 0, 1e5, "drawn while it does not");
+  scenario.idle_power = Watts(idle);
+}
+
+void price_fields(JsonCursor& at, EdgeScenario& scenario) {
+  std::string price(call_prices().front().name);
+  std::vector<std::string> names{"none"};
+  for (const CallPrice& known : call_prices()) names.emplace_back(known.name);
+  at.choice("price", price, names, "published price of calls");
+  for (const CallPrice& known : call_prices()) {
+    if (known.name != price) continue;
+    scenario.call_price = known.call;
+    scenario.gigabyte_second_price = known.gigabyte_second;
+  }
+  double calls = scenario.call_price.value() * 1e6;
+  at.number("usd_per_million_calls", calls, 0, 1e9, "instead of the published one");
+  scenario.call_price = Usd(calls / 1e6);
+  double seconds = scenario.gigabyte_second_price.value();
+  at.number("usd_per_gigabyte_second", seconds, 0, 1e9, "instead of the published one");
+  scenario.gigabyte_second_price = Usd(seconds);
+  at.bytes("memory", scenario.memory, "of a function, for its price");
+}
+
+void cloud_fields(JsonCursor& at, EdgeScenario& scenario) {
+  EdgeCloudSetup& cloud = scenario.cloud;
+  std::vector<std::string> names;
+  for (const CloudQuality& quality : cloud_qualities()) names.emplace_back(quality.name);
+  at.choice("quality", scenario.quality, names, "how well calls keep their expected times");
+  for (const CloudQuality& quality : cloud_qualities()) {
+    if (quality.name == scenario.quality) cloud = quality.setup;
+  }
+  at.count("concurrency", cloud.concurrency, 1, kMostCalls, "calls of a site at a time");
+  time_field(at, "timeout", cloud.timeout, kSome, "calls are given up after");
+  law(at, "time_factor", cloud.time_factor, "execution over expected time, as drawn a call");
+  if (at.has("phases")) cloud.phases.clear();
+  at.list("phases", 1, 10'000, "slower and faster times, in order",
+          [&](JsonCursor& item, std::size_t) {
+            CloudPhase phase;
+            Duration since{0};
+            time_field(item.required(), "at", since, kNone, "from here on");
+            phase.at = Instant() + since;
+            item.required().number("slowdown", phase.slowdown, 0.001, 1000,
+                                   "calls take so many times as long");
+            if (!cloud.phases.empty() && !item.describing() && phase.at <= cloud.phases.back().at) {
+              throw InputError(item.place("at"),
+                               "expected a time after the phase before, got none; sort them");
+            }
+            cloud.phases.push_back(phase);
+          });
+  time_field(at, "cold_start", cloud.cold_start, kNone,
+             "of an instance; 0 s: instances are always there");
+  time_field(at, "keep_alive", cloud.keep_alive, kNone, "idle instances are kept so long");
+  law(at, "latency_s", cloud.latency, "seconds there and back on top of the expected time");
+  at.text("network", scenario.network_trace,
+          "trace of the network: a CSV with time_s, latency_ms, uplink_mbps");
+  BytesPerSecond uplink{0};
+  at.bandwidth("uplink", uplink, "of a site for inputs, one after the other; 0 GB/s: unlimited");
+  if (uplink.value() > 0) cloud.network = {NetworkPoint{Instant(), Duration(0), uplink}};
+  if (at.has("uplink") && at.has("network")) {
+    throw InputError(at.place("uplink"),
+                     "expected either uplink or network, got both; remove one of them");
+  }
+  price_fields(at, scenario);
+}
+
+}  // namespace
+
+void edge_scenario_fields(JsonCursor& at, EdgeScenario& scenario) {
+  // Runs at the edge take a little less than expected, for expectations are high percentiles there
+  // too; no distribution is published, so this is an assumption.
+  scenario.edge_factor.mean = 0.95;
+  std::string schema;
+  at.text("$schema", schema, "for editors; `headroom schema edge` prints it");
+  at.text("name", scenario.name, "title of the report");
+  at.count("seed", scenario.seed, 0, std::int64_t{1} << 53, "of all random streams");
+  at.required().object("edge", "", "edge sites, their tasks and their cloud", [&](JsonCursor& in) {
+    policy_field(in, scenario.policy);
+    tasks_field(in, scenario);
+    if (in.has("fleet") && in.has("trace")) {
+      throw InputError(in.place("fleet"),
+                       "expected either fleet or trace, got both; remove one of them");
+    }
+    in.object("fleet", "", "drones that send video segments",
+              [&](JsonCursor& fleet) { fleet_fields(fleet, scenario.fleet); });
+    in.text("trace", scenario.trace, "path of a trace of tasks, instead of fleet");
+    in.object("device", "name", "the accelerator of a site",
+              [&](JsonCursor& device) { device_fields(device, scenario); });
+    in.object("cloud", "quality", "what calls meet",
+              [&](JsonCursor& cloud) { cloud_fields(cloud, scenario); });
+    time_field(in, "window", scenario.window, Duration(1'000'000),
+               "over which shares in time earn their bonus");
+  });
+}
+
+}  // namespace headroom

@@ -1,0 +1,100 @@
+// Exact identities of drone fleets: completions and utilities that need no simulation to know.
+#include "sim/cli/edge_assemble.h"
+#include "sim/edge_scenario_reader.h"
+#include "tests/catch.h"
+
+using namespace headroom;
+
+namespace {
+
+/// A run of the scenario `{"edge": {<edge>}}`.
+EdgeSummary run(const std::string& edge) {
+  const LoadedEdgeScenario loaded = read_edge_scenario({"test", "{\"edge\": {" + edge + "}}", {}});
+  const auto assembly = assemble_edges(loaded.scenario);
+  return summarise_edges(simulate_edges(assembly->setup),
+                         edge_report_context(loaded.scenario, *assembly));
+}
+
+}  // namespace
+
+TEST_CASE("cloud-only completes 3/4 of MEDIUM and 5/6 of HEAVY where no call is late") {
+  // BP's calls never pay: one of four, one of six models. Per drone-second the rest is worth
+  // 100 + 74 + 60 = 234, with CD and DEO 234 + 23 + 40 = 297. 3 drones x 300 s.
+  const EdgeSummary medium =
+      run(R"("policy": "cloud-only", "load": "medium", "fleet": {"drones": 3})");
+  CHECK(medium.generated == 3 * 300 * 4);
+  CHECK(medium.in_time == 3 * 300 * 3);
+  CHECK(medium.task_utility == 234.0 * 900);
+  const EdgeSummary heavy =
+      run(R"("policy": "cloud-only", "load": "heavy", "fleet": {"drones": 4})");
+  CHECK(heavy.in_time == 4 * 300 * 5);
+  CHECK(heavy.task_utility == 297.0 * 1200);
+  CHECK(heavy.outcomes[static_cast<std::size_t>(EdgeOutcome::drop_cost)] == 1200);
+}
+
+TEST_CASE("every task of two drones with LIGHT load ends in time at the edge") {
+  // 2 x 316 ms of each second; per drone-second 124 + 74 = 198: 118,800 in 300 s. Windows: 15 of
+  // 20 s x 2 types, bonuses 100 and 130: 15 x 230 = 3,450 (one more for a phase beyond 300 s: the
+  // drones send from their phase on, so that the last segments may fall into a 16th window).
+  for (const char* policy :
+       {"edge-edf", "edge-cloud", "dem", "dems", "dems-a", "gems", "d3-kalmia"}) {
+    INFO(policy);
+    const EdgeSummary s = run(std::string("\"policy\": \"") + policy +
+                              R"(", "load": "light", "fleet": {"drones": 2, "phase": "even"})");
+    CHECK(s.completion == 1);
+    CHECK(s.task_utility == 118'800);
+    CHECK(s.window_utility == 15 * 230);
+    CHECK(s.calls == 0);
+    CHECK(s.edge_busy == Approx(2 * 0.316 * 0.95).epsilon(0.01));
+  }
+}
+
+TEST_CASE("the edge's demand a segment is 316, 732 and 2,034 ms") {
+  const std::vector<std::int64_t> demand{316, 732, 2034};
+  const char* loads[] = {"light", "medium", "heavy"};
+  for (std::size_t i = 0; i < demand.size(); ++i) {
+    const LoadedEdgeScenario loaded =
+        read_edge_scenario({"test", std::string(R"({"edge": {"load": ")") + loads[i] + "\"}}", {}});
+    Duration sum{0};
+    for (const EdgeTaskType& type : loaded.scenario.types) sum += type.edge_time;
+    CHECK(sum == kMillisecond * demand[i]);
+  }
+}
+
+TEST_CASE(
+    "calls cost what Lambda charges: each, and each gigabyte-second begun by the millisecond") {
+  // One drone, one second: HV's call takes 0.5 x 398 = 199 ms; 1 GiB.
+  const EdgeSummary s = run(R"("policy": "cloud-only", "load": "light",
+      "fleet": {"drones": 1, "duration": "1 s"},
+      "cloud": {"time_factor": 0.5, "memory": "1 GiB"})");
+  // MD: 0.5 x 589 = 294.5 ms, billed as 295.
+  CHECK(s.calls == 2);
+  CHECK(s.billed_s == Approx(0.199 + 0.295));
+  CHECK(s.cost_usd == Approx(2 * 0.2e-6 + 0.494 * 0.0000166667));
+}
+
+TEST_CASE("an instance starts cold once and stays warm while it is used") {
+  // HV alone is called once a second: one instance, one cold start; with keep-alive below the gap
+  // every call starts one.
+  const std::string tasks = R"("tasks": [{"name": "HV", "benefit": 125, "cloud_price": 25,
+      "edge_time": "1 h", "cloud_time": "398 ms", "deadline": "5 s"}], "policy": "cloud-only",
+      "fleet": {"drones": 1, "duration": "100 s"},)";
+  const EdgeSummary warm = run(tasks + R"("cloud": {"cold_start": "1 s", "time_factor": 1})");
+  CHECK(warm.cold_starts ==
+        2);  // the second call comes 1 s later, when the first still runs 1.398 s
+  const EdgeSummary cold =
+      run(tasks + R"("cloud": {"cold_start": "1 s", "keep_alive": "100 ms", "time_factor": 1})");
+  CHECK(cold.cold_starts > 40);
+}
+
+TEST_CASE("an uplink serves one input after the other") {
+  // 1 MB over 8 Mbit/s takes 1 s: calls of one second's two drones wait for each other and miss 1.5
+  // s from the second on.
+  const std::string tasks = R"("tasks": [{"name": "HV", "benefit": 10, "edge_time": "1 h",
+      "cloud_time": "100 ms", "deadline": "1500 ms", "input": "1 MB"}], "policy": "cloud-only",
+      "fleet": {"drones": 2, "duration": "1 s", "phase": "together"},)";
+  const EdgeSummary s = run(tasks + R"("cloud": {"uplink": "8 Mbit/s", "time_factor": 1})");
+  CHECK(s.in_time == 1);  // 1.0 + 0.1 s; the other 2.0 + 0.1 s
+  CHECK(s.causes[static_cast<std::size_t>(MissCause::cloud_network)] == 1);
+  CHECK(s.uploaded == Bytes(2'000'000));
+}

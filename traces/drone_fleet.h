@@ -1,0 +1,37 @@
+// Drones that send video segments to edge sites: the generated workload of sim/edge_simulation.h.
+//
+// Each drone sends a segment of every type of task at a time, `segment` apart, from a phase of its
+// own; the tasks of a segment come together, in random order where `shuffle` is set. With `stay`, a
+// drone flies on to the next site (of a ring) after that time, its first leg cut short at random.
+// Laws: the i-th segment of a drone is the same wherever it is and whatever a policy does; every
+// drone sends floor(duration / segment) segments, at least one.
+// Cost: memory of the drones of one site; O(log drones) a segment.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "sim/edge_scenario.h"
+#include "sim/edge_task.h"
+
+namespace headroom {
+
+class DroneFleet final : public EdgeWorkload {
+ public:
+  /// `types` outlives this. Requires sites * drones below 2^32.
+  DroneFleet(const FleetSpec& spec, const std::vector<EdgeTaskType>& types, std::uint64_t seed);
+  [[nodiscard]] std::uint32_t sites() const override {
+    return static_cast<std::uint32_t>(spec_.sites);
+  }
+  [[nodiscard]] std::unique_ptr<EdgeTaskSource> open_site(std::uint32_t site) const override;
+  [[nodiscard]] std::int64_t segments_a_drone() const { return segments_; }
+
+ private:
+  FleetSpec spec_;
+  const std::vector<EdgeTaskType>& types_;
+  std::uint64_t seed_;
+  std::int64_t segments_;
+};
+
+}  // namespace headroom
