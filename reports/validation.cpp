@@ -172,29 +172,10 @@ Validation validate_points(std::vector<ValidatedPoint> points, std::vector<Group
   result.total = total.score({});
   result.doubtful = doubtful.score({});
   for (const auto& [key, gathered] : groups) result.groups.push_back(gathered.score(key));
+  result.headlines = headline_figures(result.points);
   count_reasons(result);
   find_worst(result, most_worst);
   return result;
-}
-
-std::string explain(const ValidatedPoint& point) {
-  const auto tpot = point.error(ServingMetric::tpot).value_or(0);
-  const auto ttft = point.error(ServingMetric::ttft).value_or(0);
-  const auto largest = std::max_element(point.time_share.begin(), point.time_share.end());
-  const auto kind = static_cast<OperatorClass>(largest - point.time_share.begin());
-  std::string text = fmt::format("TPOT {:+.0f} %, TTFT {:+.0f} %; {:.0f} % of time in {}",
-                                 tpot * 100, ttft * 100, *largest * 100, to_string(kind));
-  if (point.preemptions > 0) {
-    text +=
-        fmt::format("; KV full: {} preemptions at {} blocks", point.preemptions, point.kv_blocks);
-  } else if (point.kv_peak > 0.95) {
-    text += fmt::format("; KV {:.0f} % full of {} blocks", point.kv_peak * 100, point.kv_blocks);
-  }
-  if (point.queued_share > 0.5) {
-    text += fmt::format("; {:.0f} % of TTFT is waiting", point.queued_share * 100);
-  }
-  if (!point.note.empty()) text += "; " + point.note;
-  return text;
 }
 
 }  // namespace headroom

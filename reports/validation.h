@@ -49,11 +49,15 @@ using ServingFigures = std::array<std::optional<double>, kServingMetrics>;
 [[nodiscard]] ServingFigures figures_of(double ttft_ms, double tpot_ms, double output_tokens,
                                         double concurrency);
 
+/// What sort of model a point ran.
+enum class ModelKind : std::uint8_t { unknown, dense, mixture, latent };
+
 struct ValidatedPoint {
   std::string id, where;
   std::string device, model, engine, mode;  ///< what groups are made of
   std::string detail;                       ///< the run in a few words, for the list of the worst
-  int stage = -1;                           ///< load stage of a run; -1: all of it
+  ModelKind kind = ModelKind::unknown;
+  int stage = -1;  ///< load stage of a run; -1: all of it
   Split split = Split::fit;
   std::string doubt;        ///< why the measurement itself is in doubt; empty: it is not
   std::string unpredicted;  ///< why there is no prediction; empty: there is one
@@ -65,7 +69,8 @@ struct ValidatedPoint {
   double busy = 0;                            ///< share of the span with a batch in flight
   double queued_share = 0;                    ///< of TTFT, before the first computation
   std::int64_t kv_blocks = 0;
-  double kv_peak = 0;  ///< highest share of KV blocks in use
+  double kv_demand = 0;  ///< KV of all clients' longest requests over that
+  double kv_peak = 0;    ///< highest share of KV blocks in use
   std::int64_t preemptions = 0;
 
   [[nodiscard]] std::optional<double> error(ServingMetric metric) const;
@@ -92,7 +97,18 @@ struct GroupScore {
 enum class GroupLabel : std::uint8_t { device, model, engine, mode };
 [[nodiscard]] const char* to_string(GroupLabel label);
 
+/// A figure that the project is held to, over the points it names.
+struct HeadlineFigure {
+  std::string name;
+  ServingMetric metric{};
+  double target = 0;  ///< of the median |error|, a share; 0: none
+  ErrorScore all{}, fit{}, held_out{};
+  /// Share of points within a factor of 2 of the measured; only where the target is on that.
+  std::optional<double> within_double{};
+};
+
 struct Validation {
+  std::vector<HeadlineFigure> headlines;  ///< those with points
   std::vector<GroupLabel> labels;
   std::vector<ValidatedPoint> points;  ///< in input order
   GroupScore total;                    ///< key empty
@@ -108,6 +124,17 @@ struct Validation {
 /// Scores points. Pure.
 [[nodiscard]] Validation validate_points(std::vector<ValidatedPoint> points,
                                          std::vector<GroupLabel> labels, std::size_t most_worst);
+
+/// The headline figures of points; doubtful and unpredicted ones stay out.
+[[nodiscard]] std::vector<HeadlineFigure> headline_figures(
+    const std::vector<ValidatedPoint>& points);
+/// The same points validated on two cost models: each headline figure on both and the difference,
+/// over the points that both predicted. Requires equal points in equal order.
+[[nodiscard]] std::string comparison_text(const std::vector<ValidatedPoint>& first,
+                                          const std::string& first_name,
+                                          const std::vector<ValidatedPoint>& second,
+                                          const std::string& second_name);
+[[nodiscard]] std::string headline_text(const std::vector<HeadlineFigure>& figures);
 
 /// Why a point is so far off: which part dominates and what follows, one sentence.
 [[nodiscard]] std::string explain(const ValidatedPoint& point);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "reports/text_layout.h"
 #include "reports/validation.h"
@@ -9,8 +10,8 @@
 namespace headroom {
 namespace {
 
-constexpr std::array<ServingMetric, 3> kShown{ServingMetric::tpot, ServingMetric::ttft,
-                                              ServingMetric::end_to_end};
+constexpr std::array<ServingMetric, kMeanMetrics> kShown{
+    ServingMetric::tpot, ServingMetric::ttft, ServingMetric::end_to_end, ServingMetric::throughput};
 
 std::string joined(const std::vector<std::string>& key) {
   std::string text;
@@ -45,7 +46,8 @@ std::string text_row(const GroupScore& group, const std::string& name) {
   for (const ServingMetric metric : kShown)
     row += "  " + left_cell(cell(all_of(group, metric)), 26);
   row += left_cell(split_cell(group, ServingMetric::tpot), 14);
-  row += split_cell(group, ServingMetric::ttft);
+  row += left_cell(split_cell(group, ServingMetric::ttft), 14);
+  row += split_cell(group, ServingMetric::end_to_end);
   while (!row.empty() && row.back() == ' ') row.pop_back();
   return row + "\n";
 }
@@ -70,6 +72,30 @@ std::string headline(const Validation& validation) {
       validation.doubtful.points + validation.doubtful.unpredicted);
 }
 
+/// Reasons for doubt with their counts.
+std::string doubts_text(const Validation& validation) {
+  std::map<std::string, std::size_t> counts;
+  for (const ValidatedPoint& point : validation.points)
+    if (!point.doubt.empty()) ++counts[point.doubt];
+  std::string text = counts.empty() ? "" : "\nDoubtful, scored apart:\n";
+  for (const auto& [doubt, count] : counts)
+    text += right_cell(std::to_string(count), 6) + "  " + printable(doubt) + "\n";
+  return text;
+}
+
+/// Quantiles of runs whose logs have them; the median APE over runs.
+std::string tails_text(const Validation& validation) {
+  std::string text;
+  for (int i = kMeanMetrics; i < kServingMetrics; ++i) {
+    const ErrorScore& score = validation.total.all[static_cast<std::size_t>(i)];
+    if (score.points == 0) continue;
+    if (text.empty()) text = "\nQuantiles: median APE / MAPE / median signed / p90 APE\n";
+    text += left_cell(to_string(static_cast<ServingMetric>(i)), 20) +
+            right_cell(std::to_string(score.points), 6) + "  " + cell(score) + "\n";
+  }
+  return text;
+}
+
 std::string csv_text(const std::string& text) {
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
   std::string quoted = "\"";
@@ -89,18 +115,20 @@ std::string csv_number(const std::optional<double>& value) {
 std::string validation_text(const Validation& validation) {
   std::string text = headline(validation);
   text +=
-      "Errors in percent: median APE / MAPE / median signed / p90 APE; last two columns: median "
-      "APE of TPOT and TTFT on fitted | held-out points\n\n";
+      "Errors in percent: median APE / MAPE / median signed / p90 APE; last three columns: median "
+      "APE of TPOT, TTFT and end-to-end time on fitted | held-out points\n\n";
   std::string by;
   for (const GroupLabel label : validation.labels)
     by += std::string(by.empty() ? "" : " / ") + to_string(label);
   text += left_cell(by, 54) + right_cell("points", 7) + right_cell("none", 5) + "  " +
           left_cell("TPOT", 26) + "  " + left_cell("TTFT", 26) + "  " +
-          left_cell("end-to-end", 26) + "TPOT f|h      TTFT f|h\n";
+          left_cell("end-to-end", 28) + left_cell("throughput", 26) +
+          "TPOT f|h      TTFT f|h      e2e f|h\n";
   for (const GroupScore& group : validation.groups) text += text_row(group, joined(group.key));
   text += text_row(validation.total, "all but doubtful");
   if (validation.doubtful.points + validation.doubtful.unpredicted > 0)
     text += text_row(validation.doubtful, "doubtful");
+  text += doubts_text(validation);
   if (!validation.reasons.empty()) text += "\nNo prediction:\n";
   for (const auto& [reason, count] : validation.reasons)
     text += right_cell(std::to_string(count), 6) + "  " + printable(reason) + "\n";
@@ -111,8 +139,9 @@ std::string validation_text(const Validation& validation) {
                         point.error(ServingMetric::end_to_end).value_or(0) * 100,
                         printable(point.where), printable(point.detail), explain(point));
   }
+  text += tails_text(validation);
   if (!validation.calibration.empty()) text += "\nCalibration:\n" + validation.calibration;
-  return text;
+  return text + headline_text(validation.headlines);
 }
 
 std::string validation_markdown(const Validation& validation) {
@@ -125,6 +154,8 @@ std::string validation_markdown(const Validation& validation) {
   for (const GroupScore& group : validation.groups) text += markdown_row(group, joined(group.key));
   text += markdown_row(validation.total, "**all but doubtful**");
   text += markdown_row(validation.doubtful, "doubtful");
+  if (const std::string doubts = doubts_text(validation); !doubts.empty())
+    text += "\n## Doubtful\n\n```" + doubts + "```\n";
   text += "\n## No prediction\n\n| points | why |\n|---|---|\n";
   for (const auto& [reason, count] : validation.reasons)
     text += fmt::format("| {} | {} |\n", count, printable(reason));
@@ -137,6 +168,8 @@ std::string validation_markdown(const Validation& validation) {
   }
   if (!validation.calibration.empty())
     text += "\n## Calibration\n\n```\n" + validation.calibration + "```\n";
+  const std::string tails = tails_text(validation) + headline_text(validation.headlines);
+  if (!tails.empty()) text += "\n## Headline figures\n\n```" + tails + "```\n";
   return text;
 }
 
@@ -145,9 +178,15 @@ std::string validation_csv(const Validation& validation) {
       "id,where,device,model,engine,mode,split,doubt,unpredicted,"
       "measured_ttft_ms,predicted_ttft_ms,measured_tpot_ms,predicted_tpot_ms,"
       "measured_e2e_ms,predicted_e2e_ms,measured_output_tok_s,predicted_output_tok_s,"
-      "busy,queued_share,kv_blocks,kv_peak,preemptions";
+      "busy,queued_share,kv_blocks,kv_demand,kv_peak,preemptions,measured,interpolated,"
+      "extrapolated";
   for (int i = 0; i < kOperatorClasses; ++i)
     text += std::string(",share_") + to_string(static_cast<OperatorClass>(i));
+  for (int i = kMeanMetrics; i < kServingMetrics; ++i) {
+    std::string name = to_string(static_cast<ServingMetric>(i));
+    std::replace(name.begin(), name.end(), ' ', '_');
+    text += ",measured_" + name + "_ms,predicted_" + name + "_ms";
+  }
   text += "\n";
   for (const ValidatedPoint& point : validation.points) {
     for (const std::string* field :
@@ -160,9 +199,14 @@ std::string validation_csv(const Validation& validation) {
       const auto i = static_cast<std::size_t>(metric);
       text += "," + csv_number(point.measured[i]) + "," + csv_number(point.predicted[i]);
     }
-    text += fmt::format(",{:.4f},{:.4f},{},{:.4f},{}", point.busy, point.queued_share,
-                        point.kv_blocks, point.kv_peak, point.preemptions);
+    text += fmt::format(",{:.4f},{:.4f},{},{:.4f},{:.4f},{}", point.busy, point.queued_share,
+                        point.kv_blocks, point.kv_demand, point.kv_peak, point.preemptions);
+    for (const double share : point.evidence) text += fmt::format(",{:.4f}", share);
     for (const double share : point.time_share) text += fmt::format(",{:.4f}", share);
+    for (int i = kMeanMetrics; i < kServingMetrics; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      text += "," + csv_number(point.measured[at]) + "," + csv_number(point.predicted[at]);
+    }
     text += "\n";
   }
   return text;

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "models/engine_calibration.h"
 #include "reports/output_file.h"
 #include "reports/validation.h"
 #include "sim/check.h"
@@ -90,6 +91,18 @@ ServingPoint pass_deployment() {
   point.engine = "trtllm";
   point.prompt = point.output = point.concurrency = 1;
   return point;
+}
+
+/// Which constants were fitted on measured points, and what error they left there.
+std::string calibration_lines() {
+  std::string text;
+  for (const EngineCalibration& row : engine_calibrations()) {
+    text += fmt::format(
+        "  {}{}{} on {}: fitted on {} points of the fit half; left TPOT {:.1f} %, TTFT {:.1f} %\n",
+        row.engine, *row.versions == '\0' ? "" : " ", row.versions, row.device, row.fitted_on,
+        row.tpot, row.ttft);
+  }
+  return text + "  other engines and devices: descriptions as they ship, no calibration\n";
 }
 
 enum class SplitChoice { fit, held_out, all };
@@ -179,7 +192,8 @@ int command_validate(const Invocation& call) {
     complain("headroom validate: interrupted; no file was written; run the same command again");
     return kExitInterrupted;
   }
-  const Validation validation = validate_points(std::move(results), labels, kWorstShown);
+  Validation validation = validate_points(std::move(results), labels, kWorstShown);
+  validation.calibration = calibration_lines();
   outputs.commit(validation);
   if (!takes_stdout(call)) print(validation_text(validation));
   return validation.total.points > 0 ? kExitYes : kExitNoAnswer;

@@ -184,6 +184,7 @@ class RunRepeater {
     if (figures.stage >= 0) result.id += fmt::format(" stage {}", figures.stage);
     result.where = run_.where;
     result.device = plan_.device;
+    result.kind = kind_of(plan_.model);
     result.model = plan_.model;
     if (!run_.precision.empty()) result.model += " " + run_.precision;
     result.engine = plan_.engine;
@@ -253,6 +254,8 @@ class RunRepeater {
       const Blocks shared(cached_head * run_.distinct_prompts / block);
       if (shared < replica.kv_blocks) replica.kv_blocks = replica.kv_blocks - shared;
     }
+    if (plan_.engine == "vllm")
+      for (ReplicaSetup& replica : setup.replicas) replica.scheduling = Scheduling::overlapped;
     const Metrics metrics = simulate(std::move(setup));
     LatencySample& sample = stages_.emplace_back();
     add_requests(metrics, sample);

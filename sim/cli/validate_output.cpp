@@ -14,8 +14,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<ServingMetric, 3> kShown{ServingMetric::tpot, ServingMetric::ttft,
-                                              ServingMetric::end_to_end};
+constexpr std::array<ServingMetric, kMeanMetrics> kShown{
+    ServingMetric::tpot, ServingMetric::ttft, ServingMetric::end_to_end, ServingMetric::throughput};
 
 Json score_json(const ErrorScore& score) {
   return {{"points", score.points},
@@ -48,6 +48,10 @@ Json point_json(const ValidatedPoint& point) {
             {"engine", point.engine},
             {"mode", point.mode},
             {"split", to_string(point.split)}};
+  for (int i = 0; i < kEvidences; ++i) {
+    const double share = point.evidence[static_cast<std::size_t>(i)];
+    if (share > 0) json["evidence"][to_string(static_cast<Evidence>(i))] = nine_digits(share);
+  }
   if (!point.doubt.empty()) json["doubt"] = point.doubt;
   if (!point.unpredicted.empty()) json["unpredicted"] = point.unpredicted;
   for (int i = 0; i < kServingMetrics; ++i) {
@@ -56,6 +60,17 @@ Json point_json(const ValidatedPoint& point) {
     if (point.measured[at]) json["measured"][name] = nine_digits(*point.measured[at]);
     if (point.predicted[at]) json["predicted"][name] = nine_digits(*point.predicted[at]);
   }
+  return json;
+}
+
+Json headline_json(const HeadlineFigure& figure) {
+  Json json{{"name", figure.name},
+            {"metric", to_string(figure.metric)},
+            {"all", score_json(figure.all)},
+            {"fit", score_json(figure.fit)},
+            {"held_out", score_json(figure.held_out)}};
+  if (figure.target > 0) json["target"] = figure.target;
+  if (figure.within_double) json["within_factor_2"] = nine_digits(*figure.within_double);
   return json;
 }
 
@@ -111,6 +126,10 @@ std::string validation_json(const Validation& validation) {
   json["schema_version"] = 1;
   json["all"] = group_json(validation.total, validation.labels);
   json["doubtful"] = group_json(validation.doubtful, validation.labels);
+  json["headlines"] = Json::array();
+  for (const HeadlineFigure& figure : validation.headlines)
+    json["headlines"].push_back(headline_json(figure));
+  json["calibration"] = validation.calibration;
   json["groups"] = Json::array();
   for (const GroupScore& group : validation.groups)
     json["groups"].push_back(group_json(group, validation.labels));
@@ -133,7 +152,8 @@ std::string validation_svg(const Validation& validation) {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" "
       "font-family=\"sans-serif\" font-size=\"12\">\n"
       "<text x=\"{}\" y=\"14\">orange: fitted on, blue: held out; on the line: exact</text>\n",
-      kGap + 3 * (Panel::kSize + kGap), Panel::kTop + Panel::kSize + kGap, kGap);
+      kGap + static_cast<double>(kShown.size()) * (Panel::kSize + kGap),
+      Panel::kTop + Panel::kSize + kGap, kGap);
   double left = kGap;
   for (const ServingMetric metric : kShown) {
     text += Panel(validation, metric, left).svg(validation);

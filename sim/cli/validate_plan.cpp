@@ -85,7 +85,7 @@ constexpr std::array<FormatHabit, 12> kHabits{{
     {"deepseek", "", "", "", "fp8"},
     {"minimax", "vllm", "h", "", "fp8"},
     {"minimax", "vllm", "", "", "auto"},
-    {"", "tensorrt-llm", "", "fp8_static", "fp8"},
+    {"", "tensorrt-llm", "", "", "fp8"},
     {"", "", "", "", "auto"},
 }};
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "reports/validation.h"
 #include "sim/scenario.h"
 #include "traces/serving_points.h"
 
@@ -34,6 +35,9 @@ struct PlannedPoint {
   std::string doubt;     ///< why the measurement is in doubt (aiconfigurator-data section 3.3)
   std::string model, device, engine;  ///< names as Headroom spells them
 };
+
+/// Of a bundled model by name; unknown for others.
+[[nodiscard]] ModelKind kind_of(const std::string& model);
 
 [[nodiscard]] PlannedPoint plan_point(const ServingPoint& point, const BenchmarkHabits& habits);
 

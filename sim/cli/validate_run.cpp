@@ -31,6 +31,7 @@ ValidatedPoint labelled(const ServingPoint& point, const PlannedPoint& plan) {
   result.engine = plan.engine;
   if (!point.engine_version.empty()) result.engine += " " + point.engine_version;
   result.mode = point.mode;
+  result.kind = kind_of(plan.model);
   result.detail =
       fmt::format("{} {} {} tp {} {}x{} c {}", result.model, result.device, result.engine,
                   point.tensor, point.prompt, point.output, point.concurrency);
@@ -78,6 +79,12 @@ void simulate_point(const ServingPoint& point, const PlannedPoint& plan, const A
   }
   take_figures(point, metrics, result);
   take_shares(metrics, result);
+  const double room = static_cast<double>(result.kv_blocks) *
+                      assembly.groups.front().engine.block_tokens.as_double();
+  if (room > 0) {
+    result.kv_demand =
+        static_cast<double>(point.concurrency * (point.prompt + point.output)) / room;
+  }
 }
 
 class PointRunner {

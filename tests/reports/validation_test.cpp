@@ -98,3 +98,35 @@ TEST_CASE("one line a point, its texts quoted where they hold commas") {
   const std::string csv = validation_csv(validate_points(points, {}, 8));
   CHECK(csv.find("\"x,\"\"y\"\"\",p.csv:2,h100-sxm") != std::string::npos);
 }
+
+TEST_CASE("a headline figure holds its own points only, and says whether its target is met") {
+  std::vector<ValidatedPoint> points{point("vllm", 100, 104), point("vllm", 100, 110),
+                                     point("vllm", 100, 300), point("vllm", 100, 90)};
+  for (ValidatedPoint& one : points) one.kind = ModelKind::dense;
+  points[2].doubt = "suspect";
+  points[3].kind = ModelKind::mixture;
+  const std::vector<HeadlineFigure> figures = headline_figures(points);
+  // Two dense points on H100, |e| 0.04 and 0.1: the nearest-rank median is 0.04.
+  REQUIRE_FALSE(figures.empty());
+  CHECK(figures[0].all.points == 2);
+  CHECK(figures[0].all.median_ape == Approx(0.04));
+  CHECK(headline_text(figures).find("5 met") != std::string::npos);
+}
+
+TEST_CASE("two cost models are compared over the points that both predict") {
+  std::vector<ValidatedPoint> first{point("vllm", 100, 110), point("vllm", 100, 150)};
+  std::vector<ValidatedPoint> second{point("vllm", 100, 102), point("vllm", 100, 150)};
+  for (auto* side : {&first, &second})
+    for (ValidatedPoint& one : *side) one.kind = ModelKind::dense;
+  second[1].unpredicted = "no kernels of that device";
+  const std::string text = comparison_text(first, "packs", second, "tables");
+  CHECK(text.find("of 1 points that both predict: packs against tables") != std::string::npos);
+  CHECK(text.find("+8.0") != std::string::npos);  // 10 % against 2 %
+}
+
+TEST_CASE("a point's explanation says how much of its costs was extrapolated") {
+  ValidatedPoint one = point("vllm", 100, 200);
+  one.time_share[0] = 1;
+  one.evidence[static_cast<std::size_t>(Evidence::extrapolated)] = 0.4;
+  CHECK(explain(one).find("40 % of its costs extrapolated") != std::string::npos);
+}

@@ -88,8 +88,11 @@ TEST_CASE("forward passes and stages of runs are read with their units") {
       "metric,measured_ms\n1,H100,m,FP8,2,2048,general,-1,e2e_mean,5270\n"
       "1,H100,m,FP8,2,2048,general,-1,e2e_p90,5836\n2,H100,m,FP8,2,2048,general,0,ttft_mean,27\n");
   REQUIRE(runs.runs.size() == 2);
-  REQUIRE(runs.runs[0].metrics.size() == 1);  // percentiles are passed over
-  CHECK(runs.runs[0].metrics[0].metric == "e2e");
+  REQUIRE(runs.runs[0].measured.size() == 1);
+  const RunFigures& figures = runs.runs[0].measured[0].figures;
+  CHECK(*figures[static_cast<std::size_t>(RunMetric::e2e_mean)] == Approx(5270));
+  CHECK(*figures[static_cast<std::size_t>(RunMetric::e2e_p90)] == Approx(5836));
+  CHECK_FALSE(figures[static_cast<std::size_t>(RunMetric::ttft_mean)].has_value());
 }
 
 TEST_CASE("bad files of points are one line with place and remedy") {
