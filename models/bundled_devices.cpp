@@ -74,9 +74,16 @@ constexpr std::array kRows{
     Row{"b200-sxm", "NVIDIA", "NVIDIA B200 SXM 180 GB", 180 * kGiB, 183'359 * kMiB, 7'700, 75,
         2'250, 4'500, 4'500, 9'000, kSwitch, 900, 63, 8, 1'000, 140, 6.00, kAssumed,
         "NVIDIA HGX B200 data sheet, 2025; 183,359 MiB reported by nvidia-smi"},
+    // Blackwell Ultra gave up most of its int8 rate.
+    Row{"b300-sxm", "NVIDIA", "NVIDIA B300 SXM 270 GB", 270 * kGiB, 275'040 * kMiB, 7'750, 75,
+        2'250, 4'500, 153.5, 14'000, kSwitch, 900, 126, 8, 1'100, 150, 7.00, kAssumed,
+        "NVIDIA Blackwell Ultra data sheet, 2025; 275,040 MiB reported by nvidia-smi"},
     Row{"gb200", "NVIDIA", "NVIDIA GB200 NVL72, one B200 of 186 GB", 186 * kGiB, 189'471 * kMiB,
         8'000, 80, 2'500, 5'000, 5'000, 10'000, kSwitch, 900, 63, 4, 1'200, 150, 7.00, kAssumed,
         "NVIDIA GB200 NVL72 data sheet, 2025; 189,471 MiB reported by nvidia-smi"},
+    Row{"gb300", "NVIDIA", "NVIDIA GB300 NVL72, one B300 of 279 GB", 279 * kGiB, 284'208 * kMiB,
+        8'000, 80, 2'500, 5'000, 165, 15'000, kSwitch, 900, 63, 4, 1'400, 160, 8.00, kAssumed,
+        "NVIDIA Blackwell Ultra data sheet, 2025; 284,208 MiB reported by nvidia-smi"},
     // Export variant of H100; figures as the press and framework authors report them, no public
     // data sheet.
     Row{"h20", "NVIDIA", "NVIDIA H20 SXM 96 GB", 96 * kGiB, 97'871 * kMiB, 4'000, 44, 148, 296, 296,

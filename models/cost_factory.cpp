@@ -54,10 +54,11 @@ MadeCost compile(const CostRequest& request, const ShardedModel& sharded,
 }
 
 MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
-  if (bundled_pack(request.device.name) != nullptr) {
+  if (const Pack* near = near_pack(request.device); near != nullptr) {
     const PackTimes pack(request.device, library_of_engine(request.engine.name));
-    return compile(request, sharded, ScaledTimes(pack, request.engine),
-                   "roofline, corrected by the cost pack of " + request.device.name);
+    std::string source = "roofline, corrected by the cost pack of " + near->device;
+    if (near->device != request.device.name) source += ", nearest kin of " + request.device.name;
+    return compile(request, sharded, ScaledTimes(pack, request.engine), std::move(source));
   }
   const FoundCurves found = find_curves(request.device);
   const std::string kin =

@@ -10,8 +10,24 @@
 namespace headroom {
 namespace {
 
+/// Blackwell Ultra is Blackwell with more memory and faster fp4: its kernels are the same.
+struct PackKin {
+  std::string_view device, pack;
+};
+constexpr PackKin kPackKin[] = {{"b300-sxm", "b200-sxm"}, {"gb300", "gb200"}};
+
+}  // namespace
+
+const Pack* near_pack(const Device& device) {
+  for (const PackKin& kin : kPackKin)
+    if (device.name == kin.device) return bundled_pack(std::string(kin.pack));
+  return bundled_pack(device.name);
+}
+
+namespace {
+
 const Pack& nearest_pack(const Device& device) {
-  if (const Pack* own = bundled_pack(device.name)) return *own;
+  if (const Pack* near = near_pack(device)) return *near;
   const Pack* kin = bundled_pack(find_curves(device).curves->device);
   SIM_CHECK(kin != nullptr, "every device with curves has a pack");
   return *kin;

@@ -31,6 +31,9 @@ class PackTimes final : public OperatorTimes {
   PackView view_;
 };
 
+/// The device's own pack, or that of the same chip family; null where neither ships.
+[[nodiscard]] const Pack* near_pack(const Device& device);
+
 /// The library whose kernels an engine of that name runs; empty: any.
 [[nodiscard]] std::string_view library_of_engine(std::string_view engine);
 

@@ -33,6 +33,8 @@ TEST_CASE("the source names the kin whose curves a device borrows") {
              !Catch::Contains("kin"));
   CHECK_THAT(make_cost(request_for("opt-13b", "mi300x", 1, 1, "roofline")).source,
              Catch::Contains("nearest kin of mi300x"));
+  CHECK(make_cost(request_for("opt-13b", "b300-sxm", 1, 1, "roofline")).source ==
+        "roofline, corrected by the cost pack of b200-sxm, nearest kin of b300-sxm");
 }
 
 TEST_CASE("a cost that cannot be made is refused with its place") {
