@@ -81,6 +81,7 @@ bool Replica::has_requests() const {
 }
 
 void Replica::see_arrivals() {
+  if (coming_.empty()) return;
   const bool goes_on = has_requests() && (in_flight_ > 0 || last_end_ == state_.now());
   while (!coming_.empty() && (!goes_on || coming_.front().since <= last_start_)) {
     waiting_.push_back(coming_.front().slot);
@@ -286,7 +287,8 @@ void Replica::on_iteration_end(std::uint32_t generation) {
 void Replica::finish_iterations(Batch& batch) {
   batch.active = false;
   last_end_ = state_.now();
-  if (batch.iterations > 1) last_start_ = batch.start + batch.run.sum(batch.iterations - 1);
+  if (batch.iterations > 1 && setup_.scheduling == Scheduling::overlapped)
+    last_start_ = batch.start + batch.run.sum(batch.iterations - 1);
   if (--in_flight_ == 0) totals_.busy += state_.now() - busy_since_;
   book(batch);
   stall_clock_ += batch.stall;
