@@ -16,6 +16,8 @@ namespace {
 constexpr Duration microseconds(std::int64_t us) { return kMicrosecond * us; }
 
 const std::array<std::string, 2> kCaptures{"decode-only", "any-batch"};
+const std::array<std::string, 3> kMemoryShares{"total", "free", "static"};
+const std::array<std::string, 2> kSchedulings{"in-step", "overlapped"};
 const std::array<const char*, kOperatorClasses - 1> kScaleKeys{
     "gemm_scale", "prefill_attention_scale", "decode_attention_scale",
     "moe_scale",  "collective_scale",        "elementwise_scale"};
@@ -109,6 +111,8 @@ EngineDescription tensorrt_llm() {
                   "published TPOT of Llama-3.1-8B on "
                   "H100 at 8 clients over kernel times; the rest planning defaults");
   engine.block_tokens = Tokens(32);
+  engine.memory_share = MemoryShare::free;
+  engine.scheduling = Scheduling::overlapped;
   engine.host_per_iteration = microseconds(200);
   engine.host_per_sequence = microseconds(5);
   engine.layer_floor = microseconds(200);
@@ -124,6 +128,8 @@ EngineDescription sglang() {
                                          "vllm; reserve: planning default");
   engine.block_tokens = Tokens(1);
   engine.gpu_memory_utilisation = 0.88;
+  engine.memory_share = MemoryShare::static_pool;
+  engine.scheduling = Scheduling::overlapped;
   engine.host_per_iteration = microseconds(300);
   engine.host_per_sequence = microseconds(5);
   engine.layer_floor = kModuleLayer;
@@ -213,12 +219,18 @@ void read_fields(JsonCursor& cursor, EngineDescription& engine) {
   engine.block_tokens = Tokens(block);
   cursor.number("gpu_memory_utilisation", engine.gpu_memory_utilisation, 0.01, 1,
                 "share of device memory the engine may use");
+  read_choice(cursor, "memory_share", engine.memory_share, kMemoryShares,
+              "what that is a share of: all memory, what weights and activations leave free, or "
+              "all memory but for activations");
+  read_choice(cursor, "scheduling", engine.scheduling, kSchedulings,
+              "whether arrivals are seen at the next iteration or the one after");
   cursor.bytes("reserved_memory", engine.reserved_memory, "kept free of weights and KV, a GPU");
   read_time(cursor, "host_per_iteration", engine.host_per_iteration, "exposed host work");
   read_time(cursor, "host_per_sequence", engine.host_per_sequence, "the same, a sequence");
   read_time(cursor, "layer_floor", engine.layer_floor, "least time a layer when not captured");
   read_time(cursor, "ingest_per_request", engine.ingest_per_request, "front end, a request");
   read_time(cursor, "ingest_per_token", engine.ingest_per_token, "front end, a prompt token");
+  read_time(cursor, "ingest_gap", engine.ingest_gap, "front end, a request, one after the other");
   for (std::size_t i = 0; i < kScaleKeys.size(); ++i)
     cursor.number(kScaleKeys[i], engine.kernel_scale[i], 0.01, 100, "times kernels are multiplied");
   cursor.count("captured_tokens", engine.captured_tokens, 0, 1 << 20,

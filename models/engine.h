@@ -13,10 +13,18 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/batch_plan.h"
 #include "sim/cost_model.h"
 #include "sim/units.h"
 
 namespace headroom {
+
+/// What an engine's memory share is a share of.
+enum class MemoryShare : std::uint8_t {
+  total,        ///< of the device, for weights, activations and KV together (vLLM)
+  free,         ///< of what weights and activations leave, for KV alone (TensorRT-LLM)
+  static_pool,  ///< of the device, for weights and KV; activations live in the rest (SGLang)
+};
 
 /// Which batches an engine replays from captured graphs, without a launch for each kernel.
 enum class GraphCapture : std::uint8_t { decode_only, any_batch };
@@ -25,6 +33,8 @@ struct EngineDescription {
   std::string name;
   Tokens block_tokens{16};              ///< tokens of one KV block
   double gpu_memory_utilisation = 0.9;  ///< share of device memory the engine may use, in (0, 1]
+  MemoryShare memory_share = MemoryShare::total;
+  Scheduling scheduling = Scheduling::in_step;  ///< when arrivals are seen
   /// Kept free of weights and KV on a GPU; empty: `reserved_bytes` of models/memory.h.
   std::optional<Bytes> reserved_memory{};
   Duration host_per_iteration{
@@ -39,6 +49,8 @@ struct EngineDescription {
   /// others.
   Duration ingest_per_request{0};
   Duration ingest_per_token{0};  ///< the same for each prompt token, one request after the other
+  /// The same for each request: requests that come together reach the queue so far apart.
+  Duration ingest_gap{0};
   std::int64_t captured_tokens = 0;  ///< batches of at most so many tokens are captured; 0: none
   GraphCapture capture = GraphCapture::decode_only;
   bool simdistserve =

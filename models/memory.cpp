@@ -116,8 +116,27 @@ std::string describe(const MemoryFit& fit, const Parallelism& parallel) {
   return text + fmt::format("; no tp up to {} fits", kMostTensor);
 }
 
-Bytes usable(const Device& device, double utilisation) {
-  return Bytes(static_cast<std::int64_t>(device.usable_memory.as_double() * utilisation));
+Bytes share_of(Bytes bytes, double share) {
+  return Bytes(static_cast<std::int64_t>(bytes.as_double() * share));
+}
+
+/// What weights, activations, reserve and KV may take together.
+Bytes memory_for(const MemoryDemand& demand, const Device& device, const MemoryOptions& options) {
+  const Bytes all = device.usable_memory;
+  switch (options.share) {
+    case MemoryShare::free:
+      return demand.fixed() > all
+                 ? all
+                 : demand.fixed() + share_of(all - demand.fixed(), options.utilisation);
+    case MemoryShare::static_pool: {
+      // The share is taken of what the driver's context leaves.
+      const Bytes pool = share_of(all - demand.reserved, options.utilisation);
+      return std::min(all, pool + demand.reserved + demand.activations);
+    }
+    case MemoryShare::total:
+      break;
+  }
+  return share_of(all, options.utilisation);
 }
 
 }  // namespace
@@ -182,8 +201,8 @@ MemoryFit fit_memory(const ShardedModel& sharded, const Device& device,
             "memory utilisation is a share of the device");
   SIM_CHECK(options.block_tokens > Tokens(0), "a KV block holds at least one token");
   MemoryFit fit;
-  fit.has = usable(device, options.utilisation);
   fit.demand = memory_demand(sharded, options);
+  fit.has = memory_for(fit.demand, device, options);
   fit.fits = fit.demand.total() <= fit.has;
   if (fit.fits) {
     fit.smallest_tp = sharded.parallel.tensor;
@@ -195,7 +214,8 @@ MemoryFit fit_memory(const ShardedModel& sharded, const Device& device,
     ShardedModel other = sharded;
     other.parallel.tensor = tensor;
     if (!sharding_problem(other.model, other.parallel).empty()) continue;
-    if (memory_demand(other, options).total() > fit.has) continue;
+    const MemoryDemand demand = memory_demand(other, options);
+    if (demand.total() > memory_for(demand, device, options)) continue;
     fit.smallest_tp = tensor;
     break;
   }

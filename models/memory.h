@@ -1,6 +1,7 @@
 // Whether a sharded model fits a device, and how many KV blocks are left.
 //
-// Law: weights + activations + reserve + KV blocks never exceed utilisation x usable memory.
+// Law: weights + activations + reserve + KV blocks never exceed usable memory, nor the share of it
+// that the engine's setting means (models/engine.h, `MemoryShare`).
 // Law: a model that does not fit is an answer with the smallest tensor parallelism that does.
 // Cost: O(1) a question (O(candidates) where it does not fit).
 // Not here: KV blocks at run time (sim/kv_pool.h).
@@ -12,6 +13,7 @@
 
 #include "models/architecture.h"
 #include "models/device.h"
+#include "models/engine.h"
 #include "models/operators.h"
 #include "sim/units.h"
 
@@ -21,6 +23,7 @@ struct MemoryOptions {
   /// Share of usable memory that weights, activations, reserve and KV together may take. 0.9 is
   /// vLLM's default gpu_memory_utilization.
   double utilisation = 0.9;
+  MemoryShare share = MemoryShare::total;
   Tokens block_tokens{16};           ///< vLLM's default block
   Tokens max_batched_tokens{8'192};  ///< most tokens of one iteration: sizes activations
   std::int64_t max_sequences = 256;  ///< most sampled rows of one iteration: sizes logits
@@ -43,7 +46,7 @@ struct MemoryDemand {
 struct MemoryFit {
   bool fits = false;
   MemoryDemand demand;
-  Bytes has{0};         ///< utilisation x usable memory
+  Bytes has{0};         ///< usable memory that all this may take
   Blocks kv_blocks{0};  ///< of all attention groups together; 0 where it does not fit
   std::optional<std::int64_t> smallest_tp{};  ///< at the same pp; empty: none up to kMostTensor
   /// "needs 131.9 GiB a GPU at tp 1, has 71.2; smallest that fits: tp 4".

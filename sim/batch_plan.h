@@ -35,6 +35,12 @@ enum class Room : std::uint8_t {
   reserved,  ///< all KV room was reserved before; free blocks do not enter the decision
 };
 
+/// When a scheduler sees a request that arrives while an iteration runs.
+enum class Scheduling : std::uint8_t {
+  in_step,     ///< at that iteration's end: the next one may compute it
+  overlapped,  ///< one iteration later: the next one was planned already ("async" scheduling)
+};
+
 class BatchPlan {
  public:
   explicit BatchPlan(Replica& replica) : replica_(replica) {}
@@ -51,6 +57,8 @@ class BatchPlan {
   [[nodiscard]] Blocks free_host_blocks() const;
   /// Batches already running on this replica (more than 0 only with pipeline parallelism).
   [[nodiscard]] std::int64_t batches_in_flight() const;
+  /// Iterations this replica has ended so far.
+  [[nodiscard]] std::int64_t iterations() const;
 
   /// Queue of requests without KV, front first. Indices shift when one leaves.
   [[nodiscard]] std::size_t waiting_count() const;

@@ -13,6 +13,7 @@ inline Blocks BatchPlan::total_blocks() const { return replica_.kv_.total(); }
 inline Blocks BatchPlan::free_blocks() const { return replica_.kv_.free(); }
 inline Blocks BatchPlan::free_host_blocks() const { return replica_.kv_.host_free(); }
 inline std::int64_t BatchPlan::batches_in_flight() const { return replica_.in_flight_; }
+inline std::int64_t BatchPlan::iterations() const { return replica_.totals_.iterations; }
 
 inline std::size_t BatchPlan::waiting_count() const { return replica_.waiting_.size(); }
 inline RequestView BatchPlan::waiting(std::size_t i) const {

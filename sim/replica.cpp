@@ -82,11 +82,14 @@ bool Replica::has_requests() const {
 
 void Replica::see_arrivals() {
   if (coming_.empty()) return;
-  const bool goes_on = has_requests() && (in_flight_ > 0 || last_end_ == state_.now());
-  while (!coming_.empty() && (!goes_on || coming_.front().since <= last_start_)) {
+  const auto see_first = [this] {
     waiting_.push_back(coming_.front().slot);
     coming_.pop_front();
-  }
+  };
+  while (!coming_.empty() && coming_.front().since <= last_start_) see_first();
+  const bool goes_on = in_flight_ > 0 || last_end_ == state_.now();
+  if (goes_on && has_requests()) return;
+  while (!coming_.empty()) see_first();
 }
 
 void Replica::plan_batch() {

@@ -27,12 +27,6 @@ namespace headroom {
 
 class BatchPolicy;
 
-/// When the scheduler sees a request that arrives while an iteration runs.
-enum class Scheduling : std::uint8_t {
-  in_step,     ///< at that iteration's end: the next one may compute it
-  overlapped,  ///< one iteration later: the next one was planned already ("async" scheduling)
-};
-
 /// What a replica is made of.
 struct ReplicaSetup {
   std::unique_ptr<BatchPolicy> batch;

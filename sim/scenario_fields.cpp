@@ -167,6 +167,13 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   at.text("cost", group.cost, "roofline, table:PATH of a profile store, or linear:NAME");
   at.count("kv_blocks", group.kv_blocks, 1, kMostBlocks,
            "KV blocks as a real engine reports them; computed from memory when left out");
+  at.number("memory_utilisation", group.memory_utilisation, 0, 1,
+            "share of device memory, of what the engine's own setting counts (vLLM "
+            "gpu_memory_utilization, TensorRT-LLM free_gpu_memory_fraction, SGLang "
+            "mem_fraction_static); 0: the engine's default");
+  at.choice("scheduling", group.scheduling, {"engine", "in-step", "overlapped"},
+            "overlapped: the next iteration is planned while one runs, so arrivals wait for the "
+            "one after it; engine: as its description says");
   at.count("max_model_len", group.max_model_len, 1, kMaxRequestTokens.value(),
            "most tokens of prompt and output; the model's own limit when left out");
   at.bytes("swap_space", group.swap_space, "host memory for swapped KV, a replica");

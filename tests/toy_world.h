@@ -111,6 +111,7 @@ struct ReplicaShape {
   std::int64_t block_tokens = 16;
   std::int64_t max_model_len = 1 << 20;
   std::int64_t pipeline_stages = 1;
+  Scheduling scheduling = Scheduling::in_step;
 };
 
 [[nodiscard]] inline ReplicaSetup replica(std::unique_ptr<BatchPolicy> policy,
@@ -125,6 +126,7 @@ struct ReplicaShape {
   setup.max_model_len = Tokens(shape.max_model_len);
   setup.block_bytes = Bytes(shape.block_tokens * 1024);
   setup.pipeline_stages = shape.pipeline_stages;
+  setup.scheduling = shape.scheduling;
   return setup;
 }
 

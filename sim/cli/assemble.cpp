@@ -89,6 +89,15 @@ class Assembler {
     return out;
   }
 
+  void run_again(Assembly& out) const {
+    out.does_not_fit.clear();
+    for (std::size_t i = 0; i < out.groups.size(); ++i) {
+      set_engine(out.groups[i], i);
+      set_lengths(out, out.groups[i], i);
+      set_memory(out, out.groups[i], i);
+    }
+  }
+
  private:
   void make_pools() {
     for (std::size_t i = 0; i < scenario_.nodes.size(); ++i) {
@@ -109,15 +118,12 @@ class Assembler {
   void add_group(Assembly& out, std::size_t index) {
     const ReplicaGroupSpec& spec = scenario_.deployment[index];
     AssembledGroup group;
-    group.spec = spec;
-    group.engine = find_engine(spec.engine, group_place(scenario_, index, "engine"));
+    set_engine(group, index);
     const std::size_t pool = pool_of(spec);
     group.device = pools_[pool].device();
     const Parallelism parallel = parallelism(spec);
-    const ShardedModel sharded = shard_model(out.model, out.precision, parallel,
-                                             group_place(scenario_, index, "tensor_parallel"));
     set_lengths(out, group, index);
-    set_memory(out, group, sharded, index);
+    set_memory(out, group, index);
     place_replicas(pool, group, index);
     out.replicas += spec.replicas;
     out.gpus += spec.replicas * parallel.gpus();
@@ -127,6 +133,15 @@ class Assembler {
                                    kMostReplicas, out.replicas));
     }
     out.groups.push_back(std::move(group));
+  }
+
+  void set_engine(AssembledGroup& group, std::size_t index) const {
+    group.spec = scenario_.deployment[index];
+    group.engine = find_engine(group.spec.engine, group_place(scenario_, index, "engine"));
+    if (group.spec.memory_utilisation > 0)
+      group.engine.gpu_memory_utilisation = group.spec.memory_utilisation;
+    if (group.spec.scheduling == "in-step") group.engine.scheduling = Scheduling::in_step;
+    if (group.spec.scheduling == "overlapped") group.engine.scheduling = Scheduling::overlapped;
   }
 
   void set_lengths(const Assembly& out, AssembledGroup& group, std::size_t index) const {
@@ -140,11 +155,13 @@ class Assembler {
     }
   }
 
-  void set_memory(Assembly& out, AssembledGroup& group, const ShardedModel& sharded,
-                  std::size_t index) const {
+  void set_memory(Assembly& out, AssembledGroup& group, std::size_t index) const {
+    const ShardedModel sharded = shard_model(out.model, out.precision, parallelism(group.spec),
+                                             group_place(scenario_, index, "tensor_parallel"));
     const Parameters batch = resolve<BatchPolicy>(group.spec.batch).second;
     MemoryOptions options;
     options.utilisation = group.engine.gpu_memory_utilisation;
+    options.share = group.engine.memory_share;
     options.block_tokens = group.engine.block_tokens;
     options.reserved = group.engine.reserved_memory;
     options.max_batched_tokens = batched_tokens(batch, group.max_model_len);
@@ -245,6 +262,7 @@ ReplicaSetup make_replica(const AssembledGroup& group) {
   replica.max_model_len = group.max_model_len;
   replica.block_bytes = group.block_bytes;
   replica.pipeline_stages = group.spec.pipeline_parallel;
+  replica.scheduling = group.engine.scheduling;
   return replica;
 }
 
@@ -296,6 +314,12 @@ PredictorSetup make_predictor(const Scenario& scenario) {
 }  // namespace
 
 Assembly assemble(const Scenario& scenario) { return Assembler(scenario).run(); }
+
+void assemble_again(const Scenario& scenario, Assembly& assembly) {
+  SIM_CHECK(scenario.deployment.size() == assembly.groups.size(),
+            "a scenario assembled again has the groups of the first");
+  Assembler(scenario).run_again(assembly);
+}
 
 std::unique_ptr<RequestSource> open_workload(const Scenario& scenario) {
   const WorkloadSpec& load = scenario.workload;

@@ -65,6 +65,11 @@ struct Assembly {
 /// everything fits.
 [[nodiscard]] Assembly assemble(const Scenario& scenario);
 
+/// Another scenario on the same costs: takes its replica groups' engine settings, batch policies,
+/// lengths and KV memory into `assembly`, which must come from a scenario with the same model,
+/// devices, splits and engines. Throws InputError.
+void assemble_again(const Scenario& scenario, Assembly& assembly);
+
 /// The requests of a scenario. Throws InputError.
 [[nodiscard]] std::unique_ptr<RequestSource> open_workload(const Scenario& scenario);
 

@@ -7,7 +7,7 @@ namespace headroom {
 void IngestSource::look_ahead() const {
   if (held_ || source_.next_arrival() == Instant::never()) return;
   ahead_ = source_.take();
-  line_free_ = std::max(line_free_, ahead_.arrival) + per_token_ * ahead_.prompt.value();
+  line_free_ = std::max(line_free_, ahead_.arrival) + gap_ + per_token_ * ahead_.prompt.value();
   ready_ = line_free_ + per_request_;
   held_ = true;
 }

@@ -1,10 +1,10 @@
 // The front end of a serving engine before a request reaches its scheduler: HTTP, tokeniser, queues
 // between processes.
 //
-// Each prompt token takes its time in one line, first come, first served; then each request is
-// under way for a constant time. Law: requests keep their arrival, so that TTFT holds the front
-// end; they reach the scheduler in order of arrival (of a closed loop with think times: of
-// announcement). Cost: O(1) a request.
+// Each request and each of its prompt tokens takes its time in one line, first come, first served;
+// then each request is under way for a constant time. Law: requests keep their arrival, so that
+// TTFT holds the front end; they reach the scheduler in order of arrival (of a closed loop with
+// think times: of announcement). Cost: O(1) a request.
 #pragma once
 
 #include "models/engine.h"
@@ -18,7 +18,8 @@ class IngestSource final : public RequestSource {
   IngestSource(RequestSource& source, const EngineDescription& engine)
       : source_(source),
         per_request_(engine.ingest_per_request),
-        per_token_(engine.ingest_per_token) {}
+        per_token_(engine.ingest_per_token),
+        gap_(engine.ingest_gap) {}
   [[nodiscard]] Instant next_arrival() const override;
   [[nodiscard]] RequestSpec take() override;
   void on_left(const RequestSpec& request, Instant when) override {
@@ -27,13 +28,13 @@ class IngestSource final : public RequestSource {
 
  private:
   [[nodiscard]] bool active() const {
-    return per_request_ > Duration(0) || per_token_ > Duration(0);
+    return per_request_ > Duration(0) || per_token_ > Duration(0) || gap_ > Duration(0);
   }
   /// Looks one request ahead, not before the last one's spans are done with.
   void look_ahead() const;
 
   RequestSource& source_;
-  Duration per_request_, per_token_;
+  Duration per_request_, per_token_, gap_;
   mutable Instant line_free_;  ///< when the tokeniser has done all before
   mutable Instant ready_ = Instant::never();
   mutable RequestSpec ahead_;

@@ -9,6 +9,7 @@
 
 #include "models/architecture.h"
 #include "models/engine_calibration.h"
+#include "sim/cli/validate_harness.h"
 #include "sim/cli/validate_pools.h"
 
 namespace headroom {
@@ -39,24 +40,6 @@ std::string engine_name_of(const std::string& text) {
   for (const Spelling& spelling : kEngines)
     if (lower(text) == spelling.written) return std::string(spelling.ours);
   return text;
-}
-
-/// How an engine batches by default, as the nearest policy here.
-PolicyChoice batch_of(const std::string& engine, const ServingPoint& point) {
-  PolicyChoice choice;
-  choice.where = point.where;
-  if (engine == "sglang") {
-    // Prompts in waves of their own while decodes wait; chunked_prefill_size 8192 a wave.
-    choice.name = "vllm-v0";
-    choice.parameters["max_num_batched_tokens"] = "16384";
-    choice.parameters["max_num_seqs"] = "4096";
-    return choice;
-  }
-  choice.name = "vllm-v1";
-  choice.parameters["max_num_batched_tokens"] =
-      std::to_string(point.max_batched_tokens.value_or(8192));
-  if (engine == "tensorrt-llm") choice.parameters["max_num_seqs"] = "2048";
-  return choice;
 }
 
 struct Formats {
@@ -189,7 +172,7 @@ void set_deployment(const ServingPoint& point, const BenchmarkHabits& habits, Pl
   if (find_calibration(plan.engine, point.engine_version, plan.device) != nullptr)
     group.engine += ":" + point.engine_version + "@" + plan.device;
   if (substitute != habits.engines.end()) group.engine = substitute->second;
-  group.batch = batch_of(plan.engine, point);
+  set_harness(point, plan.engine, plan.model, group);
   if (point.kv_blocks) group.kv_blocks = Blocks(*point.kv_blocks);
   if (!habits.cost.empty()) group.cost = habits.cost;
   scenario.deployment.push_back(group);
@@ -203,9 +186,7 @@ void set_deployment(const ServingPoint& point, const BenchmarkHabits& habits, Pl
 double shortest_of(const ServingPoint& point, const BenchmarkHabits& habits) {
   if (habits.shortest) return *habits.shortest;
   if (point.shortest) return *point.shortest;
-  const bool inference_x =
-      point.source.rfind("source_file=20", 0) == 0 || point.source.rfind("db-dump/", 0) == 0;
-  return inference_x ? 0.8 : 1.0;
+  return is_inference_x(point) ? 0.8 : 1.0;
 }
 
 void set_workload(const ServingPoint& point, const BenchmarkHabits& habits, Scenario& scenario) {
@@ -287,10 +268,9 @@ PlannedPoint plan_point(const ServingPoint& point, const BenchmarkHabits& habits
   set_deployment(point, habits, plan);
   set_workload(point, habits, plan.scenario);
   const ReplicaGroupSpec& group = plan.scenario.deployment.front();
-  plan.cost_key = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", plan.model, formats.weights,
+  plan.cost_key = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}", plan.model, formats.weights,
                               formats.kv_cache, plan.device, group.engine, point.tensor,
-                              point.pipeline, group.attention_data_parallel, group.expert_parallel,
-                              point.max_batched_tokens.value_or(0));
+                              point.pipeline, group.attention_data_parallel, group.expert_parallel);
   if (point.mode == "disagg") plan.cost_key += pools_key(plan.scenario);
   return plan;
 }

@@ -125,26 +125,30 @@ class PointRunner {
 
   void run_lot(const Lot& lot) {
     std::optional<Assembly> assembly;
-    std::string why_not;
-    try {
-      assembly.emplace(assemble(plans_[lot.points.front()].scenario));
-      if (!assembly->does_not_fit.empty())
-        why_not = "does not fit: " + assembly->groups.front().fit.text;
-    } catch (const InputError& error) {
-      why_not = reason_of(error);
-    }
     for (const std::size_t i : lot.points) {
       if (stopped()) return;
-      if (!why_not.empty()) {
-        results_[i].unpredicted = why_not;
-        continue;
-      }
       try {
-        simulate_point(points_[i], plans_[i], *assembly, options_.stop, results_[i]);
+        run_point(i, assembly);
       } catch (const InputError& error) {
         results_[i].unpredicted = reason_of(error);
       }
     }
+  }
+
+  /// `assembly` is of the lot's points so far; they share its costs.
+  void run_point(std::size_t i, std::optional<Assembly>& assembly) {
+    if (assembly) {
+      assemble_again(plans_[i].scenario, *assembly);
+    } else {
+      assembly.emplace(assemble(plans_[i].scenario));
+    }
+    if (!assembly->does_not_fit.empty()) {
+      results_[i].unpredicted = "does not fit: " + assembly->groups.front().fit.text;
+      // Costs are compiled only for what fits.
+      if (assembly->groups.front().costs.empty()) assembly.reset();
+      return;
+    }
+    simulate_point(points_[i], plans_[i], *assembly, options_.stop, results_[i]);
   }
 
   const std::vector<ServingPoint>& points_;

@@ -42,6 +42,7 @@ World arbitrary_world() {
   world.shape.kv_blocks = *rc::gen::element<std::int64_t>(70, 90, 200, 100'000);
   world.shape.host_blocks = *rc::gen::element<std::int64_t>(0, 100, 10'000);
   world.shape.max_model_len = 1024;
+  world.shape.scheduling = *rc::gen::element(Scheduling::in_step, Scheduling::overlapped);
   world.replicas = *rc::gen::inRange<std::int64_t>(1, 4);
   return world;
 }

@@ -108,3 +108,18 @@ TEST_CASE("vllm-v1: a request that outgrows the whole pool is dropped, and the n
   CHECK(run.seen.rejected[0].reason == RejectReason::never_fits);
   CHECK(run.metrics.finished == 1);
 }
+
+TEST_CASE("overlapped scheduling: who arrives during step k is computed in step k + 2") {
+  // Request 1 arrives at 2.5 ms, during step 2. In step: it starts at 3 ms; overlapped: at 4 ms.
+  const std::vector<RequestSpec> two{request(half_ms(0), 32, 10), request(half_ms(5), 48, 3)};
+  World world = pool(100);
+  CHECK(watch("vllm-v1", {}, two, world).finished(1).first_scheduled == Instant() + half_ms(6));
+  world.shape.scheduling = Scheduling::overlapped;
+  CHECK(watch("vllm-v1", {}, two, world).finished(1).first_scheduled == Instant() + half_ms(8));
+  // An idle replica begins at once, and so does one that has just run dry.
+  const std::vector<RequestSpec> apart{request(half_ms(0), 32, 2), request(half_ms(3), 48, 3),
+                                       request(half_ms(31), 48, 3)};
+  const Run run = watch("vllm-v1", {}, apart, world);
+  CHECK(run.finished(1).first_scheduled == Instant() + half_ms(4));
+  CHECK(run.finished(2).first_scheduled == Instant() + half_ms(31));
+}
