@@ -148,6 +148,12 @@ void print_resources(Text& text, const EdgeSummary& s) {
                                      "ms, p99 {} ms",
                                      s.calls, s.cold_starts, s.most_calls_at_once,
                                      significant(s.cloud_time.p50), significant(s.cloud_time.p99)));
+  if (s.context.serving_price.value() > 0) {
+    text.labelled("cloud cost",
+                  fmt::format("{} USD (the serving system, {} USD/h)", significant(s.cost_usd),
+                              significant(s.context.serving_price.value())));
+    return;
+  }
   text.labelled("cloud cost", fmt::format("{} USD ({} s billed, {} GB functions)",
                                           significant(s.cost_usd), significant(s.billed_s, 6),
                                           significant(s.context.memory.as_double() / 0x1p30)));
@@ -194,7 +200,8 @@ EdgeSummary summarise_edges(const EdgeMetrics& metrics, const EdgeReportContext&
   s.billed_s = seconds(metrics.billed);
   s.cost_usd =
       static_cast<double>(s.calls) * context.call_price.value() +
-      s.billed_s * (context.memory.as_double() / 0x1p30) * context.gigabyte_second_price.value();
+      s.billed_s * (context.memory.as_double() / 0x1p30) * context.gigabyte_second_price.value() +
+      context.serving_price.value() * s.end_s / 3600;
   s.uploaded = metrics.uploaded;
   s.response = summary_of(metrics.response);
   s.cloud_time = summary_of(metrics.cloud_time);

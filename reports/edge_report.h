@@ -27,6 +27,7 @@ struct EdgeReportContext {
   Watts busy_power{0}, idle_power{0};
   Bytes memory{0};  ///< of a function
   Usd call_price{0}, gigabyte_second_price{0};
+  UsdPerHour serving_price{0};  ///< of the serving system that answers the calls; 0: there is none
   std::vector<std::string> notes{};
 };
 

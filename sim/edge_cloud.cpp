@@ -106,8 +106,10 @@ Duration EdgeTimes::network(Instant now, const EdgeTaskType& type, std::uint32_t
   if (point == nullptr) return time;
   time += point->latency;
   if (type.input > Bytes(0) && point->uplink.value() > 0) {
-    const Instant start = std::max(now, uplink_free_);
-    uplink_free_ = start + scaled_time(kSecond, type.input.as_double() / point->uplink.value());
+    const Duration upload = scaled_time(kSecond, type.input.as_double() / point->uplink.value());
+    const Duration wait = std::max(uplink_free_ - now, Duration(0)) + upload;
+    // A backlog beyond any timeout need not be told apart.
+    uplink_free_ = now + std::min(wait, Duration(static_cast<std::int64_t>(kLongest)));
     time += uplink_free_ - now;
   }
   return time;

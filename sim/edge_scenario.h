@@ -55,6 +55,9 @@ struct EdgeScenario {
   Usd call_price{0};
   Usd gigabyte_second_price{0};
   Duration window{20'000'000'000};
+  /// A serving system that answers the calls in the same run, instead of `quality`; its workload is
+  /// not used.
+  std::optional<Scenario> serving{};
   std::string digest;  ///< xxh3-64 of the effective scenario, hex
 };
 

@@ -9,6 +9,7 @@
 #include "sim/edge_scenario_reader.h"
 #include "sim/quantity_text.h"
 #include "sim/registry.h"
+#include "sim/scenario_fields.h"
 
 namespace headroom {
 namespace {
@@ -23,13 +24,19 @@ constexpr double kMostPoints = 1e9;
 constexpr double kMostFactor = 1e4;
 constexpr Duration kNone{0};
 constexpr Duration kSome{1};
+constexpr Duration kDay = kHour * 24;   // longest task, deadline, segment, window
+constexpr Duration kYear = kDay * 365;  // longest run
 
 /// A duration that always has a value.
 void time_field(JsonCursor& at, const char* name, Duration& value, Duration least,
-                const char* meaning) {
+                const char* meaning, Duration most = kDay) {
   std::optional<Duration> held = value;
   at.duration(name, held, least, meaning);
   value = *held;
+  if (value > most) {
+    throw InputError(at.place(name), fmt::format("expected a duration of at most {}, got {}; {}",
+                                                 to_text(most), to_text(value), meaning));
+  }
 }
 
 /// The laws that sim/edge_cloud.h draws from.
@@ -157,6 +164,13 @@ void task_fields(JsonCursor& at, EdgeTaskType& type) {
   at.number("wanted_rate", type.wanted_rate, 0, 1, "share in time that earns a window's bonus");
   at.number("window_bonus", type.window_bonus, 0, kMostPoints, "utility of such a window");
   at.bytes("input", type.input, "sent to the cloud with a call");
+  std::int64_t prompt = type.cloud_prompt.value();
+  at.count("prompt", prompt, 1, kMostTokens,
+           "tokens of a call's prompt, where the cloud serves a model");
+  type.cloud_prompt = Tokens(prompt);
+  std::int64_t output = type.cloud_output.value();
+  at.count("output", output, 1, kMostTokens, "tokens of its answer");
+  type.cloud_output = Tokens(output);
   if (!at.describing() && type.edge_utility() < 0) {
     throw InputError(at.place("edge_price"),
                      fmt::format("expected at most the benefit {}, got {}; a task that loses by "
@@ -200,7 +214,7 @@ void tasks_field(JsonCursor& at, EdgeScenario& scenario) {
 void fleet_fields(JsonCursor& at, FleetSpec& fleet) {
   at.count("sites", fleet.sites, 1, kMostSites, "edge sites, each with one accelerator");
   at.count("drones", fleet.drones, 1, kMostDrones, "drones a site");
-  time_field(at, "duration", fleet.duration, kSome, "how long each drone sends");
+  time_field(at, "duration", fleet.duration, kSome, "how long each drone sends", kYear);
   time_field(at, "segment", fleet.segment, Duration(1'000'000), "length of a video segment");
   at.count("frames", fleet.frames, 1, kMostFrames, "frames a segment; tasks take so much longer");
   std::string phase = fleet.phase == FleetPhase::random     ? "random"
@@ -213,7 +227,8 @@ void fleet_fields(JsonCursor& at, FleetSpec& fleet) {
                                       : FleetPhase::even;
   at.flag("shuffle", fleet.shuffle, "the tasks of a segment come in random order");
   time_field(at, "stay", fleet.stay, kNone,
-             "mobility: how long a drone stays at a site before it flies to the next; 0 s: always");
+             "mobility: how long a drone stays at a site before it flies to the next; 0 s: always",
+             kYear);
 }
 
 void device_fields(JsonCursor& at, EdgeScenario& scenario) {
@@ -269,7 +284,7 @@ void cloud_fields(JsonCursor& at, EdgeScenario& scenario) {
           [&](JsonCursor& item, std::size_t) {
             CloudPhase phase;
             Duration since{0};
-            time_field(item.required(), "at", since, kNone, "from here on");
+            time_field(item.required(), "at", since, kNone, "from here on", kYear);
             phase.at = Instant() + since;
             item.required().number("slowdown", phase.slowdown, 0.001, 1000,
                                    "calls take so many times as long");
@@ -322,6 +337,14 @@ void edge_scenario_fields(JsonCursor& at, EdgeScenario& scenario) {
     time_field(in, "window", scenario.window, Duration(1'000'000),
                "over which shares in time earn their bonus");
   });
+  at.optional_object("serving", "",
+                     "a serving system that answers the calls in the same run: model, cluster, "
+                     "deployment as in other scenarios",
+                     [&](JsonCursor& serving) {
+                       scenario.serving.emplace();
+                       scenario.serving->file = scenario.file + ": /serving";
+                       system_fields(serving, *scenario.serving);
+                     });
 }
 
 }  // namespace headroom

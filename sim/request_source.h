@@ -17,6 +17,11 @@ class RequestSource {
   /// has more once a running request leaves).
   [[nodiscard]] virtual Instant next_arrival() const = 0;
 
+  /// Whether next_arrival() brings a request. Where not, something else happens inside the source
+  /// then, which `step` does: sources that are simulations of their own (sim/edge_serving.h).
+  [[nodiscard]] virtual bool brings_request() const { return true; }
+  virtual void step() {}
+
   /// Removes and returns the next request. Requires next_arrival() < Instant::never(). The spans
   /// inside stay valid until the next call. Throws InputError when the trace turns out malformed at
   /// this row.

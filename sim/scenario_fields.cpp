@@ -251,11 +251,7 @@ const std::vector<std::string>& distribution_names() {
   return kNames;
 }
 
-void scenario_fields(JsonCursor& at, Scenario& scenario) {
-  std::string schema;
-  at.text("$schema", schema, "for editors; `headroom schema` prints it");
-  at.text("name", scenario.name, "title of the report");
-  at.count("seed", scenario.seed, 0, std::int64_t{1} << 53, "of all random streams");
+void system_fields(JsonCursor& at, Scenario& scenario) {
   at.required().object("model", "name", "what is served",
                        [&](JsonCursor& inner) { model_fields(inner, scenario.model); });
   at.required().object("cluster", "", "the hardware", [&](JsonCursor& inner) {
@@ -279,6 +275,14 @@ void scenario_fields(JsonCursor& at, Scenario& scenario) {
             "what schedulers believe of output lengths");
   at.number("predictor_sigma", scenario.predictor_sigma, 0, 10,
             "noisy predictor: sigma of the log of its error factor");
+}
+
+void scenario_fields(JsonCursor& at, Scenario& scenario) {
+  std::string schema;
+  at.text("$schema", schema, "for editors; `headroom schema` prints it");
+  at.text("name", scenario.name, "title of the report");
+  at.count("seed", scenario.seed, 0, std::int64_t{1} << 53, "of all random streams");
+  system_fields(at, scenario);
   at.required().object("workload", "", "what arrives",
                        [&](JsonCursor& inner) { workload_fields(inner, scenario.workload); });
   at.object("slo", "", "service levels; what is left out is not asked for",

@@ -14,6 +14,9 @@ namespace headroom {
 
 void scenario_fields(JsonCursor& at, Scenario& scenario);
 
+/// The part of it that is a serving system: model, cluster, deployment and its policies.
+void system_fields(JsonCursor& at, Scenario& scenario);
+
 /// Words of `DistributionSpec::Kind`, in its order.
 [[nodiscard]] const std::vector<std::string>& distribution_names();
 

@@ -44,10 +44,14 @@ class Rules {
   Rules(const JsonPlaces& places, const Scenario& scenario)
       : places_(places), scenario_(scenario), load_(scenario.workload) {}
 
-  void check() const {
+  void check_system() const {
     cluster();
     pools();
     predictor();
+  }
+
+  void check() const {
+    check_system();
     if (load_.trace.empty()) {
       generator();
     } else {
@@ -303,6 +307,10 @@ void Rules::empirical(const std::string& pointer, const DistributionSpec& value)
 
 void check_scenario_rules(const JsonPlaces& places, const Scenario& scenario) {
   Rules(places, scenario).check();
+}
+
+void check_system_rules(const JsonPlaces& places, const Scenario& scenario) {
+  Rules(places, scenario).check_system();
 }
 
 }  // namespace headroom

@@ -28,4 +28,7 @@ class JsonPlaces {
 /// Throws InputError for the first rule that is broken.
 void check_scenario_rules(const JsonPlaces& places, const Scenario& scenario);
 
+/// Those of a serving system alone, without a workload of its own.
+void check_system_rules(const JsonPlaces& places, const Scenario& scenario);
+
 }  // namespace headroom

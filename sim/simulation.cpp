@@ -131,7 +131,11 @@ bool Simulation::step() {
   } else {
     state_.queue.advance(arrival);
     state_.phase = Phase::arrival;
-    arrive();
+    if (state_.source->brings_request()) {
+      arrive();
+    } else {
+      state_.source->step();
+    }
   }
   return true;
 }

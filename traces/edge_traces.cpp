@@ -88,7 +88,8 @@ class Rows {
   std::size_t width_ = 0;
 };
 
-constexpr std::int64_t kMostNs = std::int64_t{1} << 60;
+constexpr std::int64_t kMostNs = std::int64_t{1} << 60;     // instants: 36 years
+constexpr std::int64_t kMostRunNs = 1'000'000'000'000'000;  // runs and latencies: 11 days
 
 class TraceSourceOfSite final : public EdgeTaskSource {
  public:
@@ -149,10 +150,10 @@ EdgeArrival task_of(const Rows& rows, const std::vector<EdgeTaskType>& types) {
     task.deadline = deadline - task.time;
   }
   if (rows.has(kEdge) && !rows.text(kEdge).empty()) {
-    task.edge_actual = Duration(rows.number(kEdge, 6, kMostNs));
+    task.edge_actual = Duration(rows.number(kEdge, 6, kMostRunNs));
   }
   if (rows.has(kCloud) && !rows.text(kCloud).empty()) {
-    task.cloud_actual = Duration(rows.number(kCloud, 6, kMostNs));
+    task.cloud_actual = Duration(rows.number(kCloud, 6, kMostRunNs));
   }
   return task;
 }
@@ -195,7 +196,7 @@ std::vector<NetworkPoint> read_network_trace(LineReader reader) {
   while (rows.next()) {
     NetworkPoint point;
     point.at = Instant(rows.number(kTime, 9, kMostNs));
-    if (rows.has(kLatency)) point.latency = Duration(rows.number(kLatency, 6, kMostNs));
+    if (rows.has(kLatency)) point.latency = Duration(rows.number(kLatency, 6, kMostRunNs));
     if (rows.has(kUplink)) {
       // 10^6 bit/s to bytes/s.
       point.uplink = BytesPerSecond(static_cast<double>(rows.number(kUplink, 6, kMostNs)) / 8);
@@ -227,7 +228,7 @@ DistributionSpec read_latency_shape(LineReader reader) {
   std::vector<double> values;
   while (rows.next()) {
     if (rows.has(kBatch) && rows.number(kBatch, 0, 1 << 20) != 1) continue;
-    values.push_back(static_cast<double>(rows.number(kTime, 9, kMostNs)));
+    values.push_back(static_cast<double>(rows.number(kTime, 9, kMostRunNs)));
     if (values.size() > kMost) {
       throw InputError(rows.place(kTime), "expected fewer latencies, got more than 10,000,000");
     }

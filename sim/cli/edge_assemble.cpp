@@ -93,7 +93,9 @@ EdgeReportContext edge_report_context(const EdgeScenario& scenario, const EdgeAs
   context.device = fmt::format("{}, {} W working, {} W idle", scenario.device,
                                scenario.busy_power.value(), scenario.idle_power.value());
   context.cloud =
-      fmt::format("{}, {} calls a site at a time", scenario.quality, scenario.cloud.concurrency);
+      fmt::format("{}, {} calls a site at a time",
+                  scenario.serving ? "the serving system of this scenario" : scenario.quality,
+                  scenario.cloud.concurrency);
   context.seed = scenario.seed;
   context.tool_version = kVersion;
   context.scenario_digest = scenario.digest;

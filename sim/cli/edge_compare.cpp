@@ -137,6 +137,11 @@ Grid grid_of(const Invocation& call) {
                      "bundled scenario drones");
   }
   const EdgeScenario scenario = read_edge_scenario(grid.text).scenario;
+  if (scenario.serving) {
+    throw InputError(grid.text.file + ": /serving",
+                     "expected a cloud that is drawn, got a serving system; use headroom run for "
+                     "each policy, or remove it");
+  }
   std::vector<std::string> policies, loads, clouds;
   for (const auto& entry : PolicyRegistry<DispatchPolicy>::instance().entries()) {
     policies.push_back(entry.name);

@@ -42,6 +42,22 @@ TEST_CASE("the bundled fleet runs by name, with JSON on stdout and a line a task
   CHECK(again.out.find("of 420 tasks in time") != std::string::npos);
 }
 
+TEST_CASE("calls of edge sites may be answered by a serving system of the same run") {
+  const Folder folder;
+  const std::string shorter = "run drones-on-a-cluster --set edge.fleet.duration='20 s'";
+  const Outcome enough = folder.headroom(shorter);
+  CHECK(enough.code == 0);
+  CHECK(enough.out.find("Completion: 100.00 %") != std::string::npos);
+  CHECK(enough.out.find("the serving system, ") != std::string::npos);
+  // One replica instead of four: the calls' times come from its queue.
+  const Outcome short_of = folder.headroom(shorter + " --set serving.deployment.replicas=1");
+  CHECK(short_of.code == 0);
+  CHECK(short_of.out.find("cloud_slow") != std::string::npos);
+  const Outcome bad = folder.headroom(shorter + " --set serving.deployment.engine=vlm");
+  CHECK(bad.code == 2);
+  CHECK(bad.error_lines() == 1);
+}
+
 TEST_CASE("values of an edge scenario can be set, explained and described") {
   const Folder folder;
   folder.write("s.json", kSmall);
