@@ -58,6 +58,7 @@ struct ReplicaGroupSpec {
   std::optional<Blocks> kv_blocks{};  ///< as a real engine reports; empty: computed from memory
   double memory_utilisation = 0;      ///< of what the engine counts; 0: as its description says
   std::string scheduling = "engine";  ///< engine | in-step | overlapped
+  std::optional<Tokens> captured_tokens{};  ///< empty: as the engine's description says
   std::optional<Tokens> max_model_len{};
   Bytes swap_space{std::int64_t{4} << 30};  ///< host memory for swapped KV, a replica
 };

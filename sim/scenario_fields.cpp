@@ -171,6 +171,9 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
             "share of device memory, of what the engine's own setting counts (vLLM "
             "gpu_memory_utilization, TensorRT-LLM free_gpu_memory_fraction, SGLang "
             "mem_fraction_static); 0: the engine's default");
+  at.count("captured_tokens", group.captured_tokens, 0, 1 << 20,
+           "batches of at most so many tokens run from captured graphs (vLLM "
+           "max_cudagraph_capture_size); the engine's default when left out");
   at.choice("scheduling", group.scheduling, {"engine", "in-step", "overlapped"},
             "overlapped: the next iteration is planned while one runs, so arrivals wait for the "
             "one after it; engine: as its description says");

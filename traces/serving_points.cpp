@@ -86,8 +86,8 @@ WorkerPool pool(const CsvTable& table, const std::string& prefix) {
 // measurement, DeepSeek-R1 on H200 (TensorRT-LLM, 1024x1024, 128 clients, TPOT 31.45 ms), stands in
 // it as attention dp 8, ep 8 and again as attention dp 64, experts 8 x 8; gpt-oss at "tp 4, experts
 // 2 x 2" equals tp 2 to three digits; and identifiers say tp8_ep8 where the columns say 64. With
-// vLLM, "tp 4, dp 4, ep 16" is tp 4, ep 4 (MiniMax-M2.5 on H100, 1024x8192, 64 clients: TPOT 31.9 ms
-// in both). A blank attention dp is what the experts' GPUs leave.
+// vLLM, "tp 4, dp 4, ep 16" is tp 4, ep 4 (MiniMax-M2.5 on H100, 1024x8192, 64 clients: TPOT 31.9
+// ms in both). A blank attention dp is what the experts' GPUs leave.
 void repair_split(std::int64_t expert_columns, ServingPoint& point) {
   std::int64_t& tensor = point.tensor;
   std::int64_t& groups = point.attention_data;
@@ -118,10 +118,12 @@ void read_split(const CsvTable& table, ServingPoint& point) {
   point.pipeline = table.whole_or("pp_size", 0, kMostRowWidth, 1);
   point.attention_data = table.whole_or("attention_dp_size", 0, kMostRowWidth, 1);
   point.expert = table.whole_or("moe_ep_size", 0, kMostRowWidth, 1);
-  if (point.concurrency == 0) {
-    point.concurrency = table.whole_or("batch_size", 0, kMostRowClients, 0) *
-                        std::max<std::int64_t>(1, point.attention_data);
-  }
+  // Rows of a whole NVL72 rack state the clients of all its replicas, and the batch of one of them.
+  const std::int64_t batch = table.whole_or("batch_size", 0, kMostRowClients, 0) *
+                             std::max<std::int64_t>(1, point.attention_data);
+  const bool shared = point.device.rfind("gb", 0) == 0 && batch > 0 && point.concurrency > batch &&
+                      point.concurrency % batch == 0;
+  if (point.concurrency == 0 || shared) point.concurrency = batch;
   if (point.tensor == 0 || point.pipeline == 0 || point.attention_data == 0)
     point.unusable = "the row has a parallel dimension of 0";
   repair_split(table.whole_or("moe_tp_size", 0, kMostRowWidth, 1), point);

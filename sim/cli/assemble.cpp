@@ -140,6 +140,8 @@ class Assembler {
     group.engine = find_engine(group.spec.engine, group_place(scenario_, index, "engine"));
     if (group.spec.memory_utilisation > 0)
       group.engine.gpu_memory_utilisation = group.spec.memory_utilisation;
+    if (group.spec.captured_tokens)
+      group.engine.captured_tokens = group.spec.captured_tokens->value();
     if (group.spec.scheduling == "in-step") group.engine.scheduling = Scheduling::in_step;
     if (group.spec.scheduling == "overlapped") group.engine.scheduling = Scheduling::overlapped;
   }
