@@ -11,6 +11,7 @@ namespace {
 constexpr double kHostLinkUse = 0.8;
 // Sampled rows and tokens are tabulated up to here; beyond, the last cell's line goes on.
 constexpr std::int64_t kMostTokens = std::int64_t{1} << 20;
+constexpr int kEagerBits = 10;
 constexpr std::int64_t kMostRows = std::int64_t{1} << 14;
 
 void add_all(WorkTable::Node& node, const std::vector<Operator>& list, double times,
@@ -135,6 +136,7 @@ CompiledCost::CompiledCost(const ShardedModel& sharded, const EngineDescription&
       captured_tokens_(engine.captured_tokens),
       captures_prefill_(engine.capture == GraphCapture::any_batch),
       floor_(fixed_from_seconds(seconds(engine.layer_floor)) * sharded.layers_per_stage()),
+      eager_(static_cast<std::int64_t>(engine.eager_scale * (1 << kEagerBits) + 0.5)),
       host_iteration_(fixed_from_seconds(seconds(engine.host_per_iteration))),
       host_sequence_(fixed_from_seconds(seconds(engine.host_per_sequence))),
       host_evidence_(engine.host_evidence),
@@ -180,11 +182,15 @@ Int128 CompiledCost::device_time(const BatchShape& shape) const {
   return sum;
 }
 
+Int128 CompiledCost::launched(const BatchShape& shape, Int128 device) const {
+  if (captured(all_tokens(shape), static_cast<std::int64_t>(shape.prefills.size()))) return device;
+  if (!shape.prefills.empty()) device = device * eager_ >> kEagerBits;
+  return std::max(device, Int128{floor_});
+}
+
 IterationPrice CompiledCost::price(const BatchShape& shape) const {
   const std::int64_t tokens = all_tokens(shape);
-  Int128 stage = device_time(shape);
-  if (!captured(tokens, static_cast<std::int64_t>(shape.prefills.size())))
-    stage = std::max(stage, Int128{floor_});
+  Int128 stage = launched(shape, device_time(shape));
   stage += host_time(sequences(shape)) + transfer_time(shape.host_transfer);
   IterationPrice price{Duration(static_cast<std::int64_t>(stage >> kFixedBits)), Duration(0)};
   if (pipeline_ > 1) price.handoff = Duration(handoff_.total(tokens) >> kFixedBits);
@@ -214,7 +220,6 @@ void CompiledCost::charge(const BatchShape& shape, CostLedger& ledger) const {
                    shape.decode_context, ledger);
     return;
   }
-  const std::int64_t tokens = all_tokens(shape);
   tokens_.charge(work_tokens(shape), 1, ledger);
   rows_.charge(sampled_rows(shape), 1, ledger);
   charge_prefills(shape, ledger);
@@ -225,9 +230,8 @@ void CompiledCost::charge(const BatchShape& shape, CostLedger& ledger) const {
     ledger.add(OperatorClass::decode_attention, found.evidence,
                Int128{found.line.base} + Int128{found.line.slope} * context);
   }
-  Int128 host = host_time(sequences(shape));
-  if (!captured(tokens, static_cast<std::int64_t>(shape.prefills.size())))
-    host += std::max(Int128{floor_} - device_time(shape), Int128{0});
+  const Int128 device = device_time(shape);
+  const Int128 host = host_time(sequences(shape)) + launched(shape, device) - device;
   ledger.add(OperatorClass::host, host_evidence_, host);
   ledger.add(OperatorClass::host, Evidence::extrapolated, transfer_time(shape.host_transfer));
 }

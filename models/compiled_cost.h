@@ -39,17 +39,23 @@ class CompiledCost final : public CostModel {
                       CostLedger& ledger) const override;
 
  private:
+  /// Attention groups are scheduled, and capture graphs, each for its own share of the batch.
+  [[nodiscard]] std::int64_t share(std::int64_t amount) const {
+    return groups_ == 1 ? amount : (amount + groups_ - 1) / groups_;
+  }
   [[nodiscard]] bool captured(std::int64_t tokens, std::int64_t chunks) const {
-    return tokens <= captured_tokens_ && (chunks == 0 || captures_prefill_);
+    return share(tokens) <= captured_tokens_ && (chunks == 0 || captures_prefill_);
   }
   [[nodiscard]] Int128 prefill_attention(const BatchShape& shape) const;
+  /// The device's own time, with what launches add to it when the batch is not captured.
+  [[nodiscard]] Int128 launched(const BatchShape& shape, Int128 device) const;
   /// Tokens of the batch; with attention groups at least so many that the longest chunk, which one
   /// group holds alone, is a group's share.
   [[nodiscard]] std::int64_t work_tokens(const BatchShape& shape) const;
   void charge_prefills(const BatchShape& shape, CostLedger& ledger) const;
   [[nodiscard]] Int128 device_time(const BatchShape& shape) const;
   [[nodiscard]] std::int64_t host_time(std::int64_t sequences) const {
-    return host_iteration_ + host_sequence_ * sequences;
+    return host_iteration_ + host_sequence_ * share(sequences);
   }
   [[nodiscard]] std::int64_t transfer_time(Bytes bytes) const;
 
@@ -64,6 +70,7 @@ class CompiledCost final : public CostModel {
   std::int64_t captured_tokens_ = 0;
   bool captures_prefill_ = false;
   std::int64_t floor_ = 0;
+  std::int64_t eager_ = 0;  ///< in 1/1024
   std::int64_t host_iteration_ = 0, host_sequence_ = 0;
   Evidence host_evidence_ = Evidence::extrapolated;
   double host_bytes_per_second_ = 0;

@@ -16,15 +16,15 @@ Duration from_us(double us) { return Duration(static_cast<std::int64_t>(us * 100
 // Made by tests/validation/fit_engine.py. Columns as in the header.
 const std::vector<EngineCalibration>& engine_calibrations() {
   static const std::vector<EngineCalibration> rows{
-      {"sglang", "", "h100-sxm", 1, 1, 1, 1, 1, 1.168, 800, 516, 3125, 0, 23, 1.7, 6.8},
-      {"tensorrt-llm", "", "b200-sxm", 0.8, 1.953, 0.741, 1, 0.763, 0.572, 711, 0, 6233, 1036, 38,
-       4.4, 10.3},
-      {"tensorrt-llm", "", "h100-sxm", 1, 1, 1, 1, 1, 1, 1137, 320, 1953, 0, 98, 4.9, 25.7},
-      {"tensorrt-llm", "", "h200-sxm", 0.8, 1.953, 1.012, 1, 0.551, 0.583, 200, 0, 42434, 8389, 20,
-       5.2, 10.6},
-      {"vllm", "", "b200-sxm", 0.885, 1.953, 0.918, 1, 0.531, 0.977, 857, 0, 48917, 1834, 16, 8.4,
-       7.4},
-      {"vllm", "", "h100-sxm", 1, 1, 1, 1, 1, 1, 500, 300, 1953, 800, 14, 2.2, 2.5},
+      {"sglang", "", "b200-sxm", 1, 1, 1, 1, 1, 1, 1, 900, 120, 6000, 4000, 34, 10.1, 73.7},
+      {"sglang", "", "h100-sxm", 1, 1, 1, 1, 1, 1.168, 1, 800, 516, 3125, 0, 23, 1.7, 6.8},
+      {"sglang", "", "h200-sxm", 1, 1, 1, 1, 1, 1, 1, 2500, 0, 6000, 4000, 23, 15.8, 6.8},
+      {"tensorrt-llm", "", "b200-sxm", 1, 1, 1, 1, 1, 0.8, 1.2, 890, 0, 6000, 4000, 31, 4.5, 8.7},
+      {"tensorrt-llm", "", "h100-sxm", 1, 1, 1, 1, 1, 1, 1, 695, 377, 2344, 4000, 33, 5.7, 36.8},
+      {"tensorrt-llm", "", "h200-sxm", 1, 1, 1, 1, 1, 0.9, 1, 434, 0, 31826, 4000, 23, 3.9, 11.3},
+      {"vllm", "", "b200-sxm", 1, 1, 1, 1, 1, 0.9, 1, 700, 300, 6000, 4000, 69, 7.3, 21.7},
+      {"vllm", "", "h100-sxm", 1, 1, 1, 1, 1, 1, 1, 344, 388, 3750, 4000, 22, 3.5, 11.9},
+      {"vllm", "", "h200-sxm", 1, 1, 1, 1, 1, 1, 1, 1112, 0, 16874, 4000, 32, 6.6, 15.9},
   };
   return rows;
 }
@@ -75,6 +75,7 @@ EngineDescription calibrated(EngineDescription engine, const std::string& versio
     engine.kernel_scale = {
         row->gemm, row->prefill, row->decode, row->moe, row->collective, row->elementwise, 1};
   }
+  engine.eager_scale = row->eager;
   engine.layer_floor = from_us(row->layer_floor_us);
   engine.host_per_iteration = from_us(row->host_us);
   engine.ingest_per_request = from_us(row->ingest_us);

@@ -18,9 +18,10 @@ struct EngineCalibration {
   const char* engine;
   const char* versions;  ///< they start so; "": all that no longer row fits
   const char* device;
-  /// gemm, prefill attention, decode attention, moe, collective, elementwise; then microseconds:
-  /// layer floor, host an iteration, ingest a request; nanoseconds: ingest a token.
+  /// Times kernels: gemm, prefill attention, decode attention, moe, collective, elementwise; then
+  /// microseconds: layer floor, host an iteration, ingest a request; nanoseconds: ingest a token.
   double gemm, prefill, decode, moe, collective, elementwise;
+  double eager;  ///< of prompts outside captured graphs
   double layer_floor_us, host_us, ingest_us, ingest_token_ns;
   int fitted_on;      ///< points of the fit half
   double tpot, ttft;  ///< median absolute error left on them, percent

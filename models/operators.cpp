@@ -75,8 +75,7 @@ Operator elementwise(const ShardedModel& sharded, OperatorKind kind, std::int64_
   return op;
 }
 
-// Ring all-reduce: every GPU sends 2 (N-1)/N of its buffer and adds (N-1)/N of the elements (Thakur
-// et al. 2005).
+// Ring: every GPU sends 2 (N-1)/N of its buffer and adds (N-1)/N of it (Thakur et al. 2005).
 Operator all_reduce(const ShardedModel& sharded, std::int64_t tokens, std::int64_t width) {
   const double gpus = real(sharded.parallel.tensor);
   const std::int64_t elements = tokens * width;
@@ -108,8 +107,7 @@ Operator exchange(const ShardedModel& sharded, OperatorKind kind, std::int64_t t
   return op;
 }
 
-// Adds the residual and normalises: reads input and residual, writes residual and output. A few
-// operations an element: square, sum, scale, add.
+// Adds the residual and normalises: reads input and residual, writes residual and output.
 Operator norm(const ShardedModel& sharded, std::int64_t tokens) {
   const std::int64_t hidden = sharded.model.hidden;
   Operator op = elementwise(sharded, OperatorKind::norm, tokens, 2 * hidden, 2 * hidden, 2);
@@ -183,8 +181,7 @@ void add_dense_ffn(const ShardedModel& sharded, std::int64_t tokens, std::int64_
 void add_experts(const ShardedModel& sharded, std::int64_t tokens, std::vector<Operator>& list) {
   const Architecture& model = sharded.model;
   const std::int64_t local = sharded.local(tokens);
-  // The router is replicated: every GPU scores all experts; the gate of shared experts is one more
-  // column.
+  // The router is replicated: all experts, and the gate of shared experts as one more column.
   list.push_back(gemm(sharded, OperatorKind::router, sharded.precision.activations, local,
                       model.experts + (model.shared_gate ? 1 : 0), model.hidden));
   const bool groups = sharded.parallel.attention_data > 1;

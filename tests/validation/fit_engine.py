@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 
 ENGINES = {"trtllm": "tensorrt-llm", "vllm": "vllm", "sglang": "sglang"}
-SCALES = ["gemm", "prefill_attention", "decode_attention", "moe", "collective", "elementwise"]
+SCALES = ["gemm", "prefill_attention", "decode_attention", "moe", "collective", "elementwise", "eager"]
 
 
 def starting_point():
@@ -62,6 +62,8 @@ def log_errors(arguments, folder, point, split):
 def allowed(key, value):
     if key == "ingest_per_request":
         return value <= 50_000
+    if key == "eager_scale":
+        return 1 <= value <= 2
     return not key.endswith("_scale") or 0.7 <= value <= 1.5
 
 
@@ -113,6 +115,7 @@ def main():
     parser.add_argument("--versions", default=".*")
     parser.add_argument("--models", default=".*")
     parser.add_argument("--fit", required=True, help="keys of an engine file, comma-separated")
+    parser.add_argument("--most", type=int, default=1000, help="points of a model at most, evenly taken")
     parser.add_argument("--leave-out", default="")
     parser.add_argument("--start", default="{}", help="JSON of keys to start from other values")
     parser.add_argument("--rounds", type=int, default=3)
@@ -121,6 +124,10 @@ def main():
         rows = [row for row in csv.DictReader(file)
                 if row["backend"] == arguments.backend and row["system"] == arguments.system and row["mode"] == "agg"
                 and re.match(arguments.versions, row["backend_version"]) and re.search(arguments.models, row["model_path"])]
+    groups = {}
+    for row in rows:
+        groups.setdefault((row["model_path"], row["precision"]), []).append(row)
+    rows = [row for group in groups.values() for row in group[::-(-len(group) // arguments.most)]]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         with open(folder / "points.csv", "w", newline="") as file:
