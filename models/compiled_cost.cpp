@@ -20,6 +20,30 @@ void add_all(WorkTable::Node& node, const std::vector<Operator>& list, double ti
     node.add(class_of(op.kind), clock.time(op), times * static_cast<double>(op.repeat));
 }
 
+bool is_ffn(OperatorKind kind) {
+  return kind == OperatorKind::gate_up_gemm || kind == OperatorKind::activation ||
+         kind == OperatorKind::down_gemm;
+}
+
+/// A layer of a mixture. Small batches run the shared experts beside the routed ones on a stream of
+/// their own, so that the longer counts: to 256 tokens in vLLM (its
+/// VLLM_SHARED_EXPERTS_STREAM_TOKEN_THRESHOLD); TensorRT-LLM and SGLang do so in decodes, too.
+void add_mixture_layer(WorkTable::Node& node, const ShardedModel& sharded,
+                       const OperatorTimes& clock, std::int64_t tokens, double layers) {
+  constexpr std::int64_t kOverlapped = 256;
+  const bool overlapped = sharded.model.shared_ffn_hidden > 0 && tokens <= kOverlapped;
+  double routed = 0, shared = 0;
+  const std::vector<Operator> list = layer_token_operators(sharded, tokens);
+  for (const Operator& op : list) {
+    if (op.kind == OperatorKind::moe_experts) routed += clock.time(op).seconds;
+    if (is_ffn(op.kind)) shared += clock.time(op).seconds;
+  }
+  const double seen = overlapped && shared > 0 ? std::max(0.0, 1 - routed / shared) : 1;
+  for (const Operator& op : list)
+    node.add(class_of(op.kind), clock.time(op),
+             (is_ffn(op.kind) ? seen : 1) * layers * static_cast<double>(op.repeat));
+}
+
 WorkTable::Node token_node(const ShardedModel& sharded, const OperatorTimes& clock,
                            std::int64_t tokens) {
   WorkTable::Node node;
@@ -32,7 +56,12 @@ WorkTable::Node token_node(const ShardedModel& sharded, const OperatorTimes& clo
     add_all(node, layer_token_operators(sharded, tokens, LayerKind::dense),
             static_cast<double>(dense), clock);
   }
-  add_all(node, layer_token_operators(sharded, tokens), static_cast<double>(layers - dense), clock);
+  const auto others = static_cast<double>(layers - dense);
+  if (sharded.model.is_moe()) {
+    add_mixture_layer(node, sharded, clock, tokens, others);
+  } else {
+    add_all(node, layer_token_operators(sharded, tokens), others, clock);
+  }
   return node;
 }
 
