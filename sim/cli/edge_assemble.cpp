@@ -39,7 +39,9 @@ void set_policy(const EdgeScenario& scenario, EdgeSetup& setup) {
 
 std::string policy_sentence(const EdgeScenario& scenario) {
   std::string text = scenario.policy.name;
-  for (const auto& [name, value] : scenario.policy.parameters) text += ", " + name + " " + value;
+  for (const auto& [name, value] : scenario.policy.parameters) {
+    text += fmt::format(", {} {}", name, value);
+  }
   const auto* entry = PolicyRegistry<DispatchPolicy>::instance().find(scenario.policy.name);
   return entry == nullptr ? text : text + ": " + entry->summary;
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "sim/edge_policy.h"
 #include "tests/catch.h"
 #include "tests/policies/watched.h"
 
@@ -26,12 +27,14 @@ std::size_t check_entries() {
 
 }  // namespace
 
-TEST_CASE("every file of policies/ registers one policy that its defaults can make") {
+TEST_CASE("every file of policies/ registers policies that their defaults can make") {
   const std::size_t registered = check_entries<BatchPolicy>() + check_entries<RoutingPolicy>() +
-                                 check_entries<AdmissionPolicy>();
+                                 check_entries<AdmissionPolicy>() + check_entries<DispatchPolicy>();
   std::size_t files = 0;
   for (const auto& file : std::filesystem::directory_iterator(HEADROOM_SOURCE_DIR "/policies")) {
     if (file.path().extension() == ".cpp") ++files;
   }
-  CHECK(registered == files);
+  // A family of orders may share a file; that none registers nothing, tests/laws/sources_test.cpp
+  // checks by name.
+  CHECK(registered >= files);
 }
