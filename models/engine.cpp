@@ -138,6 +138,25 @@ EngineDescription sglang() {
   return engine;
 }
 
+// llama.cpp's server (tools/server, ggml): slots decode together, prompts fill what n_batch leaves,
+// computed n_ubatch at a time; one KV cell a token, shared by the slots with --kv-unified. Written
+// in C++ on CUDA graphs for single tokens. To be run with the batch policy vllm-v1, its
+// max_num_batched_tokens as n_batch (2,048) and max_num_seqs as the number of slots (4).
+EngineDescription llama_cpp() {
+  EngineDescription engine =
+      make_engine("llama.cpp",
+                  "cells of one token, 2,048 tokens a batch, graphs for one request: llama.cpp "
+                  "server defaults; 1 ms an iteration, 50 us a sequence (samplers run on the CPU) "
+                  "and 50 us a layer: planning defaults");
+  engine.block_tokens = Tokens(1);
+  engine.gpu_memory_utilisation = 0.95;
+  engine.host_per_iteration = microseconds(1000);
+  engine.host_per_sequence = microseconds(50);
+  engine.layer_floor = microseconds(50);
+  engine.captured_tokens = 1;
+  return engine;
+}
+
 // simdistserve has no memory limit; blocks and reserve are those of DistServe's capacity formula
 // (0.95 of memory, less 1 %). Its step times carry all host work.
 EngineDescription simdistserve() {
@@ -166,6 +185,7 @@ std::vector<EngineDescription> make_engines() {
       sarathi(),
       tensorrt_llm(),
       sglang(),
+      llama_cpp(),
       simdistserve(),
       ideal(),
       native("orca",

@@ -81,6 +81,25 @@ void advise_on_engine(Summary& s) {
   }
 }
 
+/// How much the answer hangs on the number of KV blocks, which real engines seldom have as
+/// computed.
+void note_kv_room(Summary& s) {
+  if (!s.engine.kv_peak) return;
+  const std::int64_t preemptions = s.engine.preemptions_recompute + s.engine.preemptions_swap;
+  const std::string peak = percent(*s.engine.kv_peak);
+  if (*s.engine.kv_peak <= kTightKv && preemptions == 0) {
+    s.notes.push_back(fmt::format(
+        "KV memory: at most {} of a replica's blocks in use; 10 % fewer would hold all that ran",
+        peak));
+    return;
+  }
+  s.notes.push_back(fmt::format(
+      "KV memory: {} of a replica's blocks in use at most, more than {} of all during {} of the "
+      "run, {} preemptions; 10 % more or fewer blocks would change these figures: give kv_blocks "
+      "as the real engine reports them",
+      peak, percent(kTightKv), s.engine.kv_tight ? percent(*s.engine.kv_tight) : "-", preemptions));
+}
+
 void note_intervals(Summary& s) {
   for (const ConfidenceRow& row : s.confidence) {
     const IntervalQuality quality = row.interval.quality;
@@ -107,6 +126,7 @@ void add_remarks(Summary& summary) {
   warn_of_gaps(summary);
   advise_on_load(summary);
   advise_on_engine(summary);
+  note_kv_room(summary);
   note_intervals(summary);
 }
 

@@ -110,7 +110,8 @@ Json engine_json(const EngineUse& e) {
               {"preemptions_swap", e.preemptions_swap},
               {"swapped_bytes", e.swapped.value()},
               {"kv_mean_share", number(e.kv_mean)},
-              {"kv_peak_share", number(e.kv_peak)}};
+              {"kv_peak_share", number(e.kv_peak)},
+              {"kv_tight_share", number(e.kv_tight)}};
 }
 
 Json replicas_json(const Summary& s) {

@@ -221,6 +221,7 @@ void fill_series(const Metrics& metrics, Summary& out) {
   for (const ReplicaTotals& totals : metrics.replicas) blocks += totals.total_blocks.value();
   const std::size_t stride = (samples.size() + kSeriesPoints - 1) / kSeriesPoints;
   double kv_sum = 0;
+  double tight = 0;
   for (std::size_t i = 0; i < samples.size(); i += stride) {
     const std::size_t end = std::min(samples.size(), i + stride);
     const double weight = 1.0 / static_cast<double>(end - i);
@@ -229,6 +230,7 @@ void fill_series(const Metrics& metrics, Summary& out) {
     for (std::size_t j = i; j < end; ++j) {
       const ClusterSample& sample = samples[j];
       const double kv = ratio(as_double(sample.used_blocks), as_double(blocks));
+      if (kv > kTightKv) tight += 1;
       point.waiting += as_double(sample.waiting) * weight;
       point.running += as_double(sample.running) * weight;
       point.swapped += as_double(sample.swapped) * weight;
@@ -239,7 +241,9 @@ void fill_series(const Metrics& metrics, Summary& out) {
     }
     out.series.push_back(point);
   }
-  if (blocks > 0) out.engine.kv_mean = kv_sum / static_cast<double>(samples.size());
+  if (blocks == 0) return;
+  out.engine.kv_mean = kv_sum / static_cast<double>(samples.size());
+  out.engine.kv_tight = tight / static_cast<double>(samples.size());
 }
 
 void fill_cost(const ReportContext& context, Summary& out) {

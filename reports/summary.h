@@ -116,7 +116,10 @@ struct EngineUse {
   Bytes swapped{0};
   std::optional<double> kv_mean{};  ///< mean share of KV blocks in use, from samples
   std::optional<double> kv_peak{};  ///< highest share in any replica
+  /// Share of the samples in which more than kTightKv of all KV blocks are in use.
+  std::optional<double> kv_tight{};
 };
+constexpr double kTightKv = 0.9;
 
 struct ReplicaUse {
   double busy_share = 0;

@@ -2,6 +2,7 @@
 
 #include <rapidcheck.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -182,4 +183,37 @@ TEST_CASE("A stated reserve replaces the default one byte for byte") {
   // 551 MiB of context and 342 MiB of communication buffers at tp 2; blocks of 1 MiB a GPU.
   CHECK(with.demand.total() - without.demand.total() == Bytes(std::int64_t{893} << 20));
   CHECK(without.kv_blocks - with.kv_blocks == Blocks(893));
+}
+
+TEST_CASE("An engine's memory share is of all, of what is free, or of all but activations") {
+  // Weights w, activations a, reserve r, all m of a device; share s. KV takes
+  //   total: s m - w - a - r;  free: s (m - w - a - r);  static pool: s (m - r) - w, but never what
+  //   activations need. Blocks are the floors.
+  const ShardedModel model = sharded("llama-3.1-8b", 1);
+  const Device device = find_device("h100-sxm", "test");
+  MemoryOptions options;
+  options.utilisation = 0.8;
+  const MemoryDemand demand = memory_demand(model, options);
+  const auto m = device.usable_memory.as_double();
+  const auto block = demand.block.as_double();
+  const auto fixed = demand.fixed().as_double();
+  const auto blocks = [&](MemoryShare share) {
+    options.share = share;
+    return fit_memory(model, device, options).kv_blocks.as_double();
+  };
+  CHECK(std::abs(blocks(MemoryShare::total) - (0.8 * m - fixed) / block) <= 1);
+  CHECK(std::abs(blocks(MemoryShare::free) - 0.8 * (m - fixed) / block) <= 1);
+  const double pool = 0.8 * (m - demand.reserved.as_double()) - demand.weights.as_double();
+  CHECK(std::abs(blocks(MemoryShare::static_pool) - pool / block) <= 1);
+}
+
+TEST_CASE("A static pool never takes the room of activations") {
+  const ShardedModel model = sharded("llama-3.1-8b", 1);
+  const Device device = find_device("h100-sxm", "test");
+  MemoryOptions options;
+  options.utilisation = 1;
+  options.share = MemoryShare::static_pool;
+  const MemoryFit fit = fit_memory(model, device, options);
+  CHECK(fit.has == device.usable_memory);
+  CHECK(fit.demand.block * fit.kv_blocks.value() + fit.demand.fixed() <= device.usable_memory);
 }
