@@ -48,6 +48,20 @@ void WorkTable::Node::add(OperatorClass operator_class, const OperatorTime& time
   by_evidence[c][static_cast<std::size_t>(time.evidence)] += time.seconds * times;
 }
 
+// Kernels of one row may take longer than those of eight (vLLM's fp8 GEMMs on B200: 20 us for 7);
+// engines pad their batches, so that none takes longer than a larger one.
+void WorkTable::pad(std::vector<Node>& nodes) {
+  for (std::size_t i = nodes.size() - 1; i-- > 0;) {
+    for (std::size_t c = 0; c < kOperatorClasses; ++c) {
+      const double larger = nodes[i + 1].seconds[c];
+      double& seconds = nodes[i].seconds[c];
+      if (seconds <= larger) continue;
+      for (double& part : nodes[i].by_evidence[c]) part *= larger / seconds;
+      seconds = larger;
+    }
+  }
+}
+
 void WorkTable::append(std::int64_t start, const Node& node) {
   Split split;
   for (std::size_t c = 0; c < kOperatorClasses; ++c) {

@@ -45,7 +45,11 @@ class WorkTable {
   template <class NodeAt>
   WorkTable(std::int64_t most, const NodeAt& node_at) {
     const std::int64_t last = grid().index(most);
-    for (std::int64_t i = 0; i <= last; ++i) append(grid().start(i), node_at(grid().start(i)));
+    std::vector<Node> nodes;
+    for (std::int64_t i = 0; i <= last; ++i) nodes.push_back(node_at(grid().start(i)));
+    pad(nodes);
+    for (std::int64_t i = 0; i <= last; ++i)
+      append(grid().start(i), nodes[static_cast<std::size_t>(i)]);
     finish();
   }
 
@@ -64,6 +68,8 @@ class WorkTable {
     std::array<std::array<std::int32_t, 2>, kOperatorClasses> shares{};
   };
   static constexpr OctaveGrid grid() { return OctaveGrid(7); }
+  /// No node takes longer than a larger one.
+  static void pad(std::vector<Node>& nodes);
   void append(std::int64_t start, const Node& node);
   void finish();
 
