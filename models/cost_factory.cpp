@@ -36,14 +36,6 @@ class ScaledTimes final : public OperatorTimes {
   const std::array<double, kOperatorClasses>& scale_;
 };
 
-/// Whose kernels an engine runs, by its name and the names it is based on.
-std::string library_of(const EngineDescription& engine) {
-  const std::string text = engine.name + " " + engine.source;
-  if (text.find("tensorrt-llm") != std::string::npos) return "trtllm";
-  if (text.find("sglang") != std::string::npos) return "sglang";
-  return "vllm";
-}
-
 MadeCost compile(const CostRequest& request, const ShardedModel& sharded,
                  const OperatorTimes& times, std::string source) {
   MadeCost made;
@@ -55,7 +47,7 @@ MadeCost compile(const CostRequest& request, const ShardedModel& sharded,
 
 MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
   if (const Pack* near = near_pack(request.device); near != nullptr) {
-    const PackTimes pack(request.device, library_of_engine(request.engine.name));
+    const PackTimes pack(request.device, library_of(request.engine));
     std::string source = "roofline, corrected by the cost pack of " + near->device;
     if (near->device != request.device.name) source += ", nearest kin of " + request.device.name;
     return compile(request, sharded, ScaledTimes(pack, request.engine), std::move(source));
@@ -71,7 +63,8 @@ MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) 
 MadeCost table_cost(const CostRequest& request, const ShardedModel& sharded,
                     const std::string& path) {
   const ProfileStore store(path, ProfileStore::Mode::read_only);
-  const TableTimes times(store, request.device, request.where, library_of(request.engine));
+  const TableTimes times(store, request.device, request.where,
+                         std::string(library_of(request.engine)));
   MadeCost made = compile(request, sharded, times,
                           "kernels measured on " + request.device.name + " (" + path + ")");
   made.profile_digest = store.digest();

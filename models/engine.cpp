@@ -287,6 +287,21 @@ EngineDescription find_engine(const std::string& name_or_path, const std::string
   throw unknown_engine(name_or_path, where);
 }
 
+std::string_view library_of(const EngineDescription& engine) {
+  // vLLM last: others' sources compare themselves with it.
+  constexpr std::array<std::array<std::string_view, 3>, 3> kLibraries{
+      {{"TensorRT-LLM", "tensorrt", "trt"},
+       {"SGLang", "sglang", "sglang"},
+       {"vLLM", "vllm", "vllm"}}};
+  for (const std::string_view text :
+       {std::string_view(engine.name), std::string_view(engine.source)})
+    for (const auto& [library, word, other] : kLibraries)
+      if (text.find(library) != text.npos || text.find(word) != text.npos ||
+          text.find(other) != text.npos)
+        return library;
+  return "vLLM";
+}
+
 EngineDescription parse_engine_json(std::string_view text, const std::string& file) {
   const JsonNode root = parse_json(text, file);
   JsonDocument document;

@@ -69,6 +69,9 @@ struct EngineDescription {
 /// or ending in ".json"). Throws InputError{where} naming the nearest bundled engine.
 [[nodiscard]] EngineDescription find_engine(const std::string& name_or_path,
                                             const std::string& where);
+/// The library whose kernels an engine runs, "vLLM", "TensorRT-LLM" or "SGLang": by its name, else
+/// by its source, which names the engine it is based on; vLLM's where neither says.
+[[nodiscard]] std::string_view library_of(const EngineDescription& engine);
 /// An engine file: JSON object, keys as the fields above, times and bytes with units ("1.2 ms", "2
 /// GiB"); "base" starts from a bundled engine. Unknown keys are refused. Throws InputError with
 /// file and JSON pointer.

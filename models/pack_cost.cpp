@@ -57,12 +57,4 @@ OperatorTime PackTimes::time(const Operator& op) const {
   return time;
 }
 
-std::string_view library_of_engine(std::string_view engine) {
-  if (engine.find("vllm") != engine.npos) return "vLLM";
-  if (engine.find("sglang") != engine.npos) return "SGLang";
-  if (engine.find("tensorrt") != engine.npos || engine.find("trt") != engine.npos)
-    return "TensorRT-LLM";
-  return "";
-}
-
 }  // namespace headroom

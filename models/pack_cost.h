@@ -34,7 +34,4 @@ class PackTimes final : public OperatorTimes {
 /// The device's own pack, or that of the same chip family; null where neither ships.
 [[nodiscard]] const Pack* near_pack(const Device& device);
 
-/// The library whose kernels an engine of that name runs; empty: any.
-[[nodiscard]] std::string_view library_of_engine(std::string_view engine);
-
 }  // namespace headroom

@@ -65,3 +65,33 @@ TEST_CASE("a wrong engine file is refused with file and JSON pointer") {
   refuse(R"([1])", "e.json");
   refuse("{", "e.json");
 }
+
+TEST_CASE("an engine runs the kernels of the library it names, or of the engine it is based on") {
+  CHECK(library_of(find_engine("vllm", "")) == "vLLM");
+  CHECK(library_of(find_engine("sglang", "")) == "SGLang");
+  CHECK(library_of(find_engine("tensorrt-llm", "")) == "TensorRT-LLM");
+  CHECK(library_of(find_engine("tensorrt-llm@b200-sxm", "")) == "TensorRT-LLM");
+  const auto based_on = [](const char* text) {
+    return library_of(parse_engine_json(text, "e.json"));
+  };
+  CHECK(based_on(R"({"base": "sglang", "name": "mine"})") == "SGLang");
+  CHECK(based_on(R"({"base": "tensorrt-llm"})") == "TensorRT-LLM");
+  CHECK(based_on(R"({"base": "distserve"})") == "vLLM");
+}
+
+// The A100 has no row: vLLM's is of another generation. GB200's row would be its own generation's,
+// the B200's. Kernel scales are a device's own.
+TEST_CASE("an engine without a calibration row takes the host constants of the nearest device") {
+  const EngineDescription own = find_engine("vllm@b200-sxm", "");
+  const EngineDescription near = find_engine("vllm@gb200", "");
+  CHECK(near.layer_floor == own.layer_floor);
+  CHECK(near.host_per_iteration == own.host_per_iteration);
+  CHECK(near.ingest_per_request == own.ingest_per_request);
+  CHECK(near.eager_scale == own.eager_scale);
+  CHECK(near.kernel_scale == find_engine("vllm", "").kernel_scale);
+  CHECK(near.host_evidence == Evidence::extrapolated);
+  CHECK(own.host_evidence == Evidence::interpolated);
+  CHECK(near.source.find("the nearest to gb200") != std::string::npos);
+  CHECK(find_engine("vllm@a100-80g-sxm", "").source.find("nearest") != std::string::npos);
+  CHECK(find_engine("ideal@h100-sxm", "").source.find("not calibrated") != std::string::npos);
+}
