@@ -52,7 +52,8 @@ void vllm(const Harness& h) {
 /// dsr1_*_trt*: room for one prompt and a token of each client, from version 1.2 at least 8,192.
 void tensorrt_llm_deepseek(const Harness& h) {
   const std::int64_t whole = (h.point.concurrency + h.point.prompt + 64 + 63) / 64 * 64;
-  const bool newer = at_least(h.point.engine_version, 1, 2);
+  // Workers of separate pools (srt-slurm's recipes) hold a prompt of 8,192 tokens and 256 more.
+  const bool newer = at_least(h.point.engine_version, 1, 2) || h.point.mode == "disagg";
   h.set("max_num_batched_tokens", newer ? std::max<std::int64_t>(whole, 8192) : whole);
   h.group.memory_utilisation = h.on("h") ? 0.75 : 0.8;
   const bool fp8_b200 = newer && h.on("b") && h.point.precision == "fp8";
@@ -66,6 +67,8 @@ void tensorrt_llm_deepseek(const Harness& h) {
 
 void tensorrt_llm(const Harness& h) {
   h.group.batch.name = "tensorrt-llm";
+  // cuda_graph_config/max_batch_size: as many as there are clients, or 512 and more.
+  if (is_inference_x(h.point)) h.group.captured_tokens = Tokens(2048);
   if (!is_inference_x(h.point)) {
     // Not stated anywhere. On the fitted half of 297 rows (Llama-3.1-8B, Qwen3-32B and Qwen3-235B
     // on H100, version 1.0.0rc3) chunks of 2,048 tokens leave 24, 13 and 14 % of median TTFT error,
@@ -91,6 +94,7 @@ void tensorrt_llm(const Harness& h) {
 
 /// dsr1_fp4_b200.sh, dsr1_fp8_b200.sh, dsr1_fp8_h200.sh.
 void sglang_deepseek(const Harness& h) {
+  h.group.captured_tokens = Tokens(512);  // --cuda-graph-max-bs: 128 to 512, as clients ask
   if (h.on("h")) {
     h.set("max_num_batched_tokens", 32'768);
     h.set("max_num_seqs", h.shape(1024, 1024) ? 512 : 256);

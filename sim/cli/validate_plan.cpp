@@ -282,6 +282,7 @@ PlannedPoint plan_point(const ServingPoint& point, const BenchmarkHabits& habits
   plan.cost_key = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}", plan.model, formats.weights,
                               formats.kv_cache, plan.device, group.engine, point.tensor,
                               point.pipeline, group.attention_data_parallel, group.expert_parallel);
+  if (group.captured_tokens) plan.cost_key += fmt::format("|{}", group.captured_tokens->value());
   if (point.mode == "disagg") plan.cost_key += pools_key(plan.scenario);
   return plan;
 }
