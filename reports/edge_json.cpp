@@ -79,6 +79,7 @@ std::string edge_json_report(const EdgeSummary& s) {
                           {"copies_run", s.copies_run},
                           {"energy_working_j", number(s.energy_busy_j)},
                           {"energy_idle_j", number(s.energy_idle_j)},
+                          {"energy_drones_j", number(s.energy_drones_j)},
                           {"most_parked", s.most_parked}};
   document["calls"] = Json{{"count", s.calls},
                            {"cold_starts", s.cold_starts},

@@ -144,6 +144,10 @@ void print_resources(Text& text, const EdgeSummary& s) {
   text.labelled("energy", fmt::format("{} kJ working, {} kJ idle (accelerators)",
                                       significant(s.energy_busy_j / 1e3),
                                       significant(s.energy_idle_j / 1e3)));
+  if (s.energy_drones_j > 0) {
+    text.labelled("drones", fmt::format("{} kJ for heads and uploads of split tasks",
+                                        significant(s.energy_drones_j / 1e3)));
+  }
   text.labelled("calls", fmt::format("{} ({} cold starts), at most {} at a time at a site; p50 {} "
                                      "ms, p99 {} ms",
                                      s.calls, s.cold_starts, s.most_calls_at_once,
@@ -180,6 +184,8 @@ EdgeSummary summarise_edges(const EdgeMetrics& metrics, const EdgeReportContext&
   for (std::size_t t = 0; t < metrics.types.size(); ++t) {
     s.types.push_back(row_of(metrics.types[t], context.types[t]));
     const EdgeTypeRow& row = s.types.back();
+    s.energy_drones_j +=
+        static_cast<double>(row.generated) * context.types[t].device_energy.value();
     s.best_utility += static_cast<double>(row.generated) * context.types[t].edge_utility();
     s.windows += row.windows;
     s.windows_kept += row.windows_kept;

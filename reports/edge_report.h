@@ -55,6 +55,7 @@ struct EdgeSummary {
   std::uint64_t edge_runs = 0, copies_run = 0;
   double edge_busy = 0;  ///< mean share of time that an accelerator worked
   double energy_busy_j = 0, energy_idle_j = 0;
+  double energy_drones_j = 0;  ///< heads and uploads of split tasks
   std::uint64_t calls = 0, cold_starts = 0, most_calls_at_once = 0, most_parked = 0;
   double billed_s = 0;
   double cost_usd = 0;

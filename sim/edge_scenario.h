@@ -33,6 +33,7 @@ struct FleetSpec {
   FleetPhase phase = FleetPhase::random;
   bool shuffle = true;  ///< the tasks of a segment come in random order; else as listed
   Duration stay{0};     ///< then a drone moves to the next site; 0: it stays where it is
+  DroneLink link{};     ///< for tasks that are split between drone and edge
 };
 
 struct EdgeScenario {

@@ -149,13 +149,32 @@ void policy_field(JsonCursor& parent, PolicyChoice& value) {
   });
 }
 
+void split_fields(JsonCursor& at, EdgeTaskType& type) {
+  at.number("least_accuracy", type.least_accuracy, 0, 1, "that a split must have");
+  at.list("splits", 1, 64, "ways to split it between drone and edge, instead of edge_time",
+          [&](JsonCursor& item, std::size_t) {
+            EdgeSplit& split = type.splits.emplace_back();
+            item.required().text("name", split.name, "of the split");
+            time_field(item, "head", split.head, kNone, "on the drone, a frame");
+            item.bytes("sent", split.sent, "to the edge, a frame");
+            time_field(item.required(), "tail", split.tail, kSome, "at the edge, a frame");
+            item.required().number("accuracy", split.accuracy, 0, 1, "of its results");
+          });
+}
+
 void task_fields(JsonCursor& at, EdgeTaskType& type) {
   at.required().text("name", type.name, "how traces and reports call such tasks");
   at.required().number("benefit", type.benefit, 0, kMostPoints, "utility of a result in time");
   at.number("edge_price", type.edge_price, 0, kMostPoints, "utility paid for a run at the edge");
   at.number("cloud_price", type.cloud_price, 0, kMostPoints,
             "utility paid for a call; above the benefit, calls never pay");
-  time_field(at.required(), "edge_time", type.edge_time, kSome, "expected time at the edge");
+  if (!at.describing() && !at.has("splits")) at.required();
+  time_field(at, "edge_time", type.edge_time, kSome, "expected time at the edge");
+  if (at.has("edge_time") && at.has("splits")) {
+    throw InputError(at.place("edge_time"),
+                     "expected either edge_time or splits, got both; the tail of a split is its "
+                     "time at the edge, remove edge_time");
+  }
   time_field(at.required(), "cloud_time", type.cloud_time, kSome,
              "expected time of a call, a high percentile");
   time_field(at.required(), "deadline", type.deadline, kSome, "from the segment's arrival");
@@ -171,6 +190,7 @@ void task_fields(JsonCursor& at, EdgeTaskType& type) {
   std::int64_t output = type.cloud_output.value();
   at.count("output", output, 1, kMostTokens, "tokens of its answer");
   type.cloud_output = Tokens(output);
+  split_fields(at, type);
   if (!at.describing() && type.edge_utility() < 0) {
     throw InputError(at.place("edge_price"),
                      fmt::format("expected at most the benefit {}, got {}; a task that loses by "
@@ -229,6 +249,13 @@ void fleet_fields(JsonCursor& at, FleetSpec& fleet) {
   time_field(at, "stay", fleet.stay, kNone,
              "mobility: how long a drone stays at a site before it flies to the next; 0 s: always",
              kYear);
+  at.bandwidth("link", fleet.link.bandwidth, "between a drone and its site, for split tasks");
+  double device = fleet.link.device.value();
+  at.number("device_watts", device, 0, 1e5, "a drone draws while it computes heads");
+  fleet.link.device = Watts(device);
+  double radio = fleet.link.radio.value();
+  at.number("radio_watts", radio, 0, 1e5, "a drone draws while it sends");
+  fleet.link.radio = Watts(radio);
 }
 
 void device_fields(JsonCursor& at, EdgeScenario& scenario) {

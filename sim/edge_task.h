@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/edge_split.h"
 #include "sim/units.h"
 
 namespace headroom {
@@ -34,6 +35,12 @@ struct EdgeTaskType {
   Bytes input{0};            ///< sent to the cloud
   Tokens cloud_prompt{1};    ///< of the request, where the cloud is a simulated cluster
   Tokens cloud_output{1};
+  /// Ways to split it between drone and edge; the fastest with this accuracy is chosen. Empty: all
+  /// of it runs at the edge.
+  std::vector<EdgeSplit> splits{};
+  double least_accuracy = 0;
+  Duration device_time{0};  ///< of the chosen split: its head and upload, before it arrives
+  Joules device_energy{0};  ///< of the drone, a task
 
   [[nodiscard]] double edge_utility() const { return benefit - edge_price; }
   [[nodiscard]] double cloud_utility() const { return benefit - cloud_price; }

@@ -13,6 +13,7 @@ struct Visit {
   std::int64_t next = 0, end = 0;
   std::uint32_t drone = 0;
   std::uint64_t order_seed = 0;  ///< of the tasks within its segments
+  int type = -1;                 ///< the only one, where types take their own time to arrive
 };
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b > 0 ? 1 : 0); }
@@ -46,6 +47,7 @@ class FleetSource final : public EdgeTaskSource {
     arrival.drone = drone_;
     arrival.type = order_[at_];
     arrival.deadline = types_[arrival.type].deadline;
+    arrival.deadline -= types_[arrival.type].device_time;  // it counts from the frame
     if (++at_ == order_.size()) open_segment();
     return arrival;
   }
@@ -54,14 +56,16 @@ class FleetSource final : public EdgeTaskSource {
   struct Pending {
     Instant time;
     std::uint32_t drone, visit;
-    /// Of a heap whose top is first; ties by drone.
+    /// Of a heap whose top is first; ties by drone, then as listed.
     [[nodiscard]] bool operator<(const Pending& other) const {
-      return time != other.time ? time > other.time : drone > other.drone;
+      if (time != other.time) return time > other.time;
+      return drone != other.drone ? drone > other.drone : visit > other.visit;
     }
   };
 
   [[nodiscard]] Instant time_of(const Visit& visit) const {
-    return visit.phase + segment_ * visit.next;
+    const Instant sent = visit.phase + segment_ * visit.next;
+    return visit.type < 0 ? sent : sent + types_[static_cast<std::size_t>(visit.type)].device_time;
   }
 
   void open_segment() {
@@ -75,7 +79,11 @@ class FleetSource final : public EdgeTaskSource {
     Visit& visit = visits_[pending.visit];
     now_ = pending.time;
     drone_ = visit.drone;
-    arrange(mixed(visit.order_seed + static_cast<std::uint64_t>(visit.next)));
+    if (visit.type < 0) {
+      arrange(mixed(visit.order_seed + static_cast<std::uint64_t>(visit.next)));
+    } else {
+      order_.assign(1, static_cast<std::uint16_t>(visit.type));
+    }
     if (++visit.next < visit.end) {
       pending.time = time_of(visit);
       std::push_heap(heap_.begin(), heap_.end());
@@ -124,6 +132,10 @@ DroneFleet::DroneFleet(const FleetSpec& spec, const std::vector<EdgeTaskType>& t
 std::unique_ptr<EdgeTaskSource> DroneFleet::open_site(std::uint32_t site) const {
   const Duration length = spec_.segment * (segments_ + 1);
   const std::int64_t legs = spec_.stay > Duration(0) ? length / spec_.stay + 2 : 1;
+  // Tasks of a segment that is split on its drone arrive apart.
+  const bool apart = std::any_of(types_.begin(), types_.end(), [](const EdgeTaskType& type) {
+    return type.device_time > Duration(0);
+  });
   std::vector<Visit> visits;
   for (std::int64_t leg = 0; leg < legs; ++leg) {
     const auto behind = static_cast<std::uint64_t>(leg) % spec_.sites;
@@ -151,7 +163,15 @@ std::unique_ptr<EdgeTaskSource> DroneFleet::open_site(std::uint32_t site) const 
         visit.next = first_after(Instant() + spec_.stay * leg - flown);
         visit.end = first_after(Instant() + spec_.stay * (leg + 1) - flown);
       }
-      if (visit.next < visit.end) visits.push_back(visit);
+      if (visit.next >= visit.end) continue;
+      if (!apart) {
+        visits.push_back(visit);
+        continue;
+      }
+      for (std::size_t t = 0; t < types_.size(); ++t) {
+        visit.type = static_cast<int>(t);
+        visits.push_back(visit);
+      }
     }
   }
   return std::make_unique<FleetSource>(std::move(visits), types_, spec_.segment, spec_.shuffle);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/check.h"
 #include "sim/cli/commands.h"
 #include "sim/edge_policy.h"
@@ -37,6 +39,40 @@ void set_policy(const EdgeScenario& scenario, EdgeSetup& setup) {
   setup.policy_name = entry->name;
 }
 
+/// Chooses each type's split and makes it the task that arrives.
+void apply_splits(const EdgeScenario& scenario, EdgeSetup& setup) {
+  const std::string place = scenario.file + ": /edge";
+  for (std::size_t i = 0; i < setup.types.size(); ++i) {
+    EdgeTaskType& type = setup.types[i];
+    if (type.splits.empty()) continue;
+    if (!scenario.trace.empty()) {
+      throw InputError(place + "/trace",
+                       "expected a fleet for tasks with splits, got a trace; "
+                       "remove one of them");
+    }
+    const DroneLink& link = scenario.fleet.link;
+    const bool sends = std::any_of(type.splits.begin(), type.splits.end(),
+                                   [](const EdgeSplit& split) { return split.sent > Bytes(0); });
+    if (sends && !(link.bandwidth.value() > 0)) {
+      throw InputError(place + "/fleet/link",
+                       "expected a bandwidth above 0 for tasks with splits, got none; write for "
+                       "example \"50 Mbit/s\"");
+    }
+    const auto chosen = choose_split(type.splits, link, type.least_accuracy);
+    if (!chosen) {
+      throw InputError(fmt::format("{}/tasks/{}/least_accuracy", place, i),
+                       fmt::format("expected at most the accuracy of the best split, got {}; lower "
+                                   "it or add a split",
+                                   type.least_accuracy));
+    }
+    const EdgeSplit& split = type.splits[*chosen];
+    const SplitCost cost = cost_of(split, link);
+    type.edge_time = split.tail;
+    type.device_time = split.head + cost.upload;
+    type.device_energy = cost.energy;
+  }
+}
+
 std::string policy_sentence(const EdgeScenario& scenario) {
   std::string text = scenario.policy.name;
   for (const auto& [name, value] : scenario.policy.parameters) {
@@ -66,7 +102,10 @@ std::unique_ptr<EdgeAssembly> assemble_edges(const EdgeScenario& scenario) {
   set_policy(scenario, setup);
   const FleetSpec& fleet = scenario.fleet;
   if (scenario.trace.empty()) {
+    apply_splits(scenario, setup);
     for (EdgeTaskType& type : setup.types) {
+      type.device_time = type.device_time * static_cast<std::int64_t>(fleet.frames);
+      type.device_energy = type.device_energy * static_cast<double>(fleet.frames);
       type.edge_time = type.edge_time * static_cast<std::int64_t>(fleet.frames);
       type.cloud_time = type.cloud_time * static_cast<std::int64_t>(fleet.frames);
     }
@@ -107,6 +146,16 @@ EdgeReportContext edge_report_context(const EdgeScenario& scenario, const EdgeAs
   context.memory = scenario.memory;
   context.call_price = scenario.call_price;
   context.gigabyte_second_price = scenario.gigabyte_second_price;
+  for (const EdgeTaskType& type : context.types) {
+    if (type.splits.empty()) continue;
+    const auto chosen = choose_split(type.splits, scenario.fleet.link, type.least_accuracy);
+    const SplitCost cost = cost_of(type.splits[*chosen], scenario.fleet.link);
+    context.notes.push_back(fmt::format(
+        "{} is split at {}: {} on the drone and in the air, {} at the edge, {:.4g} mJ "
+        "of the drone a frame",
+        type.name, type.splits[*chosen].name, to_text(cost.latency - type.splits[*chosen].tail),
+        to_text(type.splits[*chosen].tail), cost.energy.value() * 1e3));
+  }
   for (const CloudQuality& quality : cloud_qualities()) {
     if (quality.name == scenario.quality) {
       context.notes.push_back(

@@ -1,4 +1,5 @@
 // Exact identities of drone fleets: completions and utilities that need no simulation to know.
+#include "sim/check.h"
 #include "sim/cli/edge_assemble.h"
 #include "sim/edge_scenario_reader.h"
 #include "tests/catch.h"
@@ -97,4 +98,57 @@ TEST_CASE("an uplink serves one input after the other") {
   CHECK(s.in_time == 1);  // 1.0 + 0.1 s; the other 2.0 + 0.1 s
   CHECK(s.causes[static_cast<std::size_t>(MissCause::cloud_network)] == 1);
   CHECK(s.uploaded == Bytes(2'000'000));
+}
+
+namespace {
+
+const char* const kSplitTask = R"("tasks": [{"name": "HV", "benefit": 10, "cloud_time": "1 h",
+    "deadline": "200 ms", "least_accuracy": 0.9, "splits": [
+      {"name": "on the drone", "head": "150 ms", "tail": "1 ns", "accuracy": 0.95},
+      {"name": "at the edge", "sent": "500 kB", "tail": "20 ms", "accuracy": 0.95},
+      {"name": "bottleneck", "head": "10 ms", "sent": "100 kB", "tail": "15 ms", "accuracy": 0.94},
+      {"name": "narrow", "head": "10 ms", "sent": "10 kB", "tail": "15 ms", "accuracy": 0.6}]}],
+    "policy": "edge-edf", "device": {"time_factor": 1},)";
+
+}  // namespace
+
+TEST_CASE(
+    "a split task arrives when its head and upload are done, its deadline counted from the frame") {
+  // 10 Mbit/s carry 100 kB in 80 ms: the bottleneck takes 10 + 80 + 15 = 105 ms, all on the drone
+  // 150, the whole frame 400 + 20; the narrow one is not accurate enough. 4 W x 10 ms + 1 W x 80 ms
+  // = 120 mJ a frame.
+  const EdgeSummary s = run(std::string(kSplitTask) + R"("fleet": {"drones": 2, "duration": "50 s",
+      "phase": "even", "link": "10 Mbit/s", "device_watts": 4, "radio_watts": 1})");
+  CHECK(s.completion == 1);
+  CHECK(s.edge_busy == Approx(2 * 0.015).epsilon(0.02));
+  CHECK(s.energy_drones_j == Approx(100 * 0.120));
+  CHECK(s.context.notes.front().find("split at bottleneck: 90 ms") != std::string::npos);
+  // Twenty times slower: everything stays on the drone.
+  const EdgeSummary slow = run(std::string(kSplitTask) + R"("fleet": {"drones": 2,
+      "duration": "50 s", "link": "500 kbit/s", "device_watts": 4, "radio_watts": 1})");
+  CHECK(slow.context.notes.front().find("split at on the drone") != std::string::npos);
+  CHECK(slow.energy_drones_j == Approx(100 * 0.600));
+  // A deadline below head and upload cannot be met.
+  const EdgeSummary late = run(std::string(kSplitTask) + R"("fleet": {"drones": 1,
+      "duration": "50 s", "link": "6 Mbit/s"})");
+  CHECK(late.completion == 1);  // 10 + 133 + 15 ms
+  CHECK(late.context.notes.front().find("split at on the drone") !=
+        std::string::npos);  // 150 < 158
+}
+
+TEST_CASE("split tasks without a link, and accuracies that no split has, are one line") {
+  const auto fault = [](const std::string& edge) -> std::string {
+    try {
+      static_cast<void>(run(edge));
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(fault(std::string(kSplitTask) + "\"fleet\": {}")
+            .starts_with("test: /edge/fleet/link: expected a bandwidth above 0"));
+  std::string exact = kSplitTask;
+  exact.replace(exact.find("0.9,"), 4, "0.99,");
+  CHECK(fault(exact + R"("fleet": {"link": "1 Gbit/s"})")
+            .starts_with("test: /edge/tasks/0/least_accuracy: expected at most"));
 }
