@@ -31,6 +31,8 @@ class EdgePlan {
  public:
   EdgePlan(const std::vector<EdgeTaskType>& types, std::uint32_t site)
       : types_(&types), site_(site) {}
+  EdgePlan(const EdgePlan&) = delete;
+  EdgePlan& operator=(const EdgePlan&) = delete;
 
   // What there is
   // ----------------------------------------------------------------------------------------
