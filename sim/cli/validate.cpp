@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -185,9 +186,19 @@ int command_validate(const Invocation& call) {
   watch_interrupts();
   const Outputs outputs(call);
   options.stop = &interrupted();
-  std::vector<ValidatedPoint> results = run_points(points, options);
-  append(results, run_open_loops(runs, options));
-  if (!passes.empty()) append(results, run_passes(passes, pass_deployment(), options));
+  const auto predict = [&] {
+    std::vector<ValidatedPoint> results = run_points(points, options);
+    append(results, run_open_loops(runs, options));
+    if (!passes.empty()) append(results, run_passes(passes, pass_deployment(), options));
+    return results;
+  };
+  std::vector<ValidatedPoint> results = predict();
+  const std::optional<std::string> against = call.value("against");
+  std::string compared;
+  if (against) {
+    options.habits.cost = *against == "pack" ? "" : *against;
+    compared = comparison_text(results, call.value("cost").value_or("pack"), predict(), *against);
+  }
   if (interrupted().load()) {
     complain("headroom validate: interrupted; no file was written; run the same command again");
     return kExitInterrupted;
@@ -195,7 +206,7 @@ int command_validate(const Invocation& call) {
   Validation validation = validate_points(std::move(results), labels, kWorstShown);
   validation.calibration = calibration_lines();
   outputs.commit(validation);
-  if (!takes_stdout(call)) print(validation_text(validation));
+  if (!takes_stdout(call)) print(validation_text(validation) + compared);
   return validation.total.points > 0 ? kExitYes : kExitNoAnswer;
 }
 
