@@ -135,13 +135,19 @@ OperatorTime prefill_node(const ShardedModel& sharded, const OperatorTimes& cloc
 /// Windows bend the curve away from powers of two, so they get more cells.
 int context_bits(const ShardedModel& sharded) { return sharded.model.windowed_layers > 0 ? 3 : 1; }
 
-/// Launches of a layer against those of grouped attention with a dense FFN or plain experts. Latent
-/// attention (two compressed projections and their norms, absorbed products) before a mixture with
-/// shared experts takes about 2.4 times as many: first tokens of DeepSeek on B200 come 75 ms later
-/// than 0.9 ms a layer says, 61 layers, under TensorRT-LLM and SGLang alike.
+/// Launches of a layer against those of a dense one of grouped attention, as first tokens of short
+/// prompts on the same engine and device tell them: plain mixtures route, sort and gather tokens
+/// (gpt-oss against Llama); latent attention adds compressed projections, their norms and absorbed
+/// products (DeepSeek under TensorRT-LLM and SGLang on B200: 75 ms more over 61 layers).
 double relative_launches(const Architecture& model) {
-  constexpr double kLatentMixture = 2.4;
-  return model.is_latent() && model.is_moe() ? kLatentMixture : 1;
+  constexpr double kMixture = 1.35, kLatentMixture = 3.2;
+  if (!model.is_moe()) return 1;
+  return model.is_latent() ? kLatentMixture : kMixture;
+}
+
+/// Times the kernels' own time that prompts take; the gaps of dense layers are half of mixtures'.
+double eager_scale(const EngineDescription& engine, const Architecture& model) {
+  return model.is_moe() ? engine.eager_scale : 1 + (engine.eager_scale - 1) / 2;
 }
 
 std::int64_t sampled_rows(const BatchShape& shape) {
@@ -175,7 +181,8 @@ CompiledCost::CompiledCost(const ShardedModel& sharded, const EngineDescription&
       captures_prefill_(engine.capture == GraphCapture::any_batch),
       floor_(fixed_from_seconds(seconds(engine.layer_floor) * relative_launches(sharded.model)) *
              sharded.layers_per_stage()),
-      eager_(static_cast<std::int64_t>(engine.eager_scale * (1 << kEagerBits) + 0.5)),
+      eager_(
+          static_cast<std::int64_t>(eager_scale(engine, sharded.model) * (1 << kEagerBits) + 0.5)),
       host_iteration_(fixed_from_seconds(seconds(engine.host_per_iteration))),
       host_sequence_(fixed_from_seconds(seconds(engine.host_per_sequence))),
       host_evidence_(engine.host_evidence),

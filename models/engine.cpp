@@ -255,7 +255,7 @@ void read_fields(JsonCursor& cursor, EngineDescription& engine) {
   for (std::size_t i = 0; i < kScaleKeys.size(); ++i)
     cursor.number(kScaleKeys[i], engine.kernel_scale[i], 0.01, 100, "times kernels are multiplied");
   cursor.number("eager_scale", engine.eager_scale, 1, 10,
-                "times kernels' own time that prompts take when not captured");
+                "times kernels' own time that a mixture's prompts take when not captured");
   cursor.count("captured_tokens", engine.captured_tokens, 0, 1 << 20,
                "batches of at most so many tokens run from captured graphs");
   read_choice(cursor, "capture", engine.capture, kCaptures, "which batches are captured");

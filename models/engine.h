@@ -45,8 +45,9 @@ struct EngineDescription {
   /// The engine's kernels against the fitted curves of cost "roofline", by operator class: times
   /// are multiplied by this. The entry of host work is not used.
   std::array<double, kOperatorClasses> kernel_scale{1, 1, 1, 1, 1, 1, 1};
-  /// An iteration that computes prompts and is not captured takes so many times its kernels' own
-  /// time (gaps between launches, cold caches), at least 1.
+  /// With a mixture of experts, an iteration that computes prompts and is not captured takes so
+  /// many times its kernels' own time (routing, sorting and gathering of tokens, gaps), at least 1;
+  /// with a dense model half of that excess.
   double eager_scale = 1;
   /// Front end: from a request's arrival to its place in the queue, and back; not exposed to
   /// others.
