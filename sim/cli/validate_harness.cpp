@@ -57,12 +57,14 @@ void vllm(const Harness& h) {
   if (h.on("b")) h.group.memory_utilisation = (h.runs("minimax") ? 0.95 : 0.9) - 0.05;
 }
 
-/// dsr1_*_trt*: room for one prompt and a token of each client, from version 1.2 at least 8,192.
+/// dsr1_*_trt*: room for one prompt and a token of each client; in the first scripts, of rows
+/// without a version, at least 2,200 tokens, from version 1.2 at least 8,192.
 void tensorrt_llm_deepseek(const Harness& h) {
   const std::int64_t whole = (h.point.concurrency + h.point.prompt + 64 + 63) / 64 * 64;
   // Workers of separate pools (srt-slurm's recipes) hold a prompt of 8,192 tokens and 256 more.
   const bool newer = at_least(h.point.engine_version, 1, 2) || h.point.mode == "disagg";
-  h.set_each("max_num_batched_tokens", newer ? std::max<std::int64_t>(whole, 8192) : whole);
+  const std::int64_t least = newer ? 8192 : h.point.engine_version.empty() && h.on("b") ? 2200 : 0;
+  h.set_each("max_num_batched_tokens", std::max(whole, least));
   h.group.memory_utilisation = h.on("h") ? 0.75 : 0.8;
   const bool fp8_b200 = newer && h.on("b") && h.point.precision == "fp8";
   if (fp8_b200 && h.point.concurrency >= 256 && !h.shape(8192, 1024))
