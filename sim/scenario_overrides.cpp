@@ -50,6 +50,12 @@ std::vector<std::string> split_path(const ScenarioOverride& change) {
   return parts;
 }
 
+/// What a bare text under a key stands for, as the field tables have it.
+const char* short_key(const std::string& name) {
+  if (name == "model" || name == "device") return "name";
+  return name == "cloud" ? "quality" : "policy";
+}
+
 class PathSetter {
  public:
   PathSetter(const ScenarioOverride& change, std::vector<std::string> parts)
@@ -76,9 +82,8 @@ class PathSetter {
       wrapped.source = node.source;
       wrapped.origin = node.origin;
       if (node.kind == JsonNode::Kind::text) {
-        const bool model = node.name == "model";
         JsonNode inner = node;
-        wrapped.add(model ? "name" : "policy", std::move(inner));
+        wrapped.add(short_key(node.name), std::move(inner));
       }
       node = std::move(wrapped);
     }

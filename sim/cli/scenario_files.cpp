@@ -9,6 +9,7 @@
 
 #include "reports/text_layout.h"
 #include "sim/check.h"
+#include "sim/edge_scenario_reader.h"
 #include "sim/quantity_text.h"
 
 namespace headroom {
@@ -141,6 +142,14 @@ ScenarioText scenario_text(const Invocation& call) {
   return input;
 }
 
-LoadedScenario load_scenario(const Invocation& call) { return read_scenario(scenario_text(call)); }
+LoadedScenario load_scenario(const Invocation& call) {
+  const ScenarioText input = scenario_text(call);
+  if (is_edge_scenario(input)) {
+    throw InputError(input.file,
+                     "expected a scenario of a serving system, got one of edge sites; use headroom "
+                     "run or headroom edge compare");
+  }
+  return read_scenario(input);
+}
 
 }  // namespace headroom

@@ -66,6 +66,12 @@ TEST_CASE("values of an edge scenario can be set, explained and described") {
   CHECK(explained.code == 0);
   CHECK(explained.out.find("/edge/fleet/drones") != std::string::npos);
   CHECK(explained.out.find("command line (--seed)") != std::string::npos);
+  // A short form gains members: "benign" is the cloud's quality, "jetson-nano" the device's name.
+  const Outcome set = folder.headroom(
+      "run drones --set edge.fleet.duration='5 s' --set edge.cloud.concurrency=2 "
+      "--set edge.device.idle_watts=5");
+  CHECK(set.code == 0);
+  CHECK(set.out.find("benign, 2 calls a site at a time") != std::string::npos);
   CHECK(folder.headroom("schema edge").out.find("\"window_bonus\"") != std::string::npos);
   CHECK(folder.headroom("list edge").out.find("degraded") != std::string::npos);
   CHECK(folder.headroom("list policies").out.find("dems-a") != std::string::npos);
@@ -98,8 +104,9 @@ TEST_CASE("mistakes about edge sites are one line each and exit 2") {
        {"run s.json --set edge.fleet.drones=0", "run s.json --rate '5 /s'",
         "run s.json --markdown r.md", "run s.json --set edge.policy=demz", "run trace.json",
         "run s.json --set edge.cloud.network=net.csv", "run s.json --set edge.trace=none.csv",
-        "edge compare llm.json", "edge compare s.json --policies dems,,gems",
-        "edge compare s.json --seeds 0", "edge compare s.json --clouds bad", "schema cloud"}) {
+        "trace generate s.json --output t.csv", "edge compare llm.json",
+        "edge compare s.json --policies dems,,gems", "edge compare s.json --seeds 0",
+        "edge compare s.json --clouds bad", "schema cloud"}) {
     INFO(arguments);
     const Outcome outcome = folder.headroom(arguments);
     CHECK(outcome.code == 2);
