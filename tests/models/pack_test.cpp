@@ -1,5 +1,8 @@
 #include "models/pack.h"
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <string>
 
 #include "models/kernel_operator.h"
@@ -112,4 +115,83 @@ TEST_CASE(
   const PackTimes kin(find_device("mi300x", ""), "");
   CHECK(kin.time(op).evidence == Evidence::extrapolated);
   for (const Device& device : device_catalogue()) CHECK(PackTimes(device, "").time(op).seconds > 0);
+}
+
+namespace {
+
+std::int64_t add_run(ProfileStore& store, const char* version) {
+  ProfileRun run;
+  run.device = "h100-sxm";
+  run.library = "vLLM";
+  run.library_version = version;
+  run.tool = run.source = "test";
+  return store.insert_run(run);
+}
+
+void add(ProfileStore& store, std::int64_t run, KernelShape shape, const char* format, double us) {
+  shape.compute = shape.stored = format;
+  KernelRow row;
+  row.shape = std::move(shape);
+  row.times.median_ns = us * 1e3;
+  store.insert_kernel(run, row);
+}
+
+/// Sixteen small shapes: block-fp8 GEMMs through launches in version 2 and without in version 1;
+/// fp8 GEMMs of 20 us of which 6 and 2 find and apply a scale; experts by two kernels.
+void fill(ProfileStore& store) {
+  ProfileStore::Transaction transaction(store);
+  const std::int64_t newer = add_run(store, "2"), older = add_run(store, "1");
+  for (const std::int64_t m : {1, 2, 4, 8})
+    for (const std::int64_t k : {256, 512, 1024, 2048}) {
+      add(store, newer, gemm(m, 512, k), "fp8_block", 60);
+      add(store, older, gemm(m, 512, k), "fp8_block", 10);
+      add(store, older, gemm(m, 512, k), "fp8", 20);
+      KernelShape quantise{.op = "quantize", .m = m, .k = k};
+      quantise.variant = "compute_scale";
+      add(store, older, quantise, "fp8", 6);
+      quantise.variant = "scale_matrix";
+      add(store, older, quantise, "fp8", 2);
+      KernelShape experts{
+          .op = "moe", .m = m, .n = 4096, .k = k, .experts = 8, .topk = 2, .ranks = 1};
+      experts.variant = "power_law_1.2";
+      add(store, older, experts, "fp8", 100);
+      experts.variant = "power_law_1.2#2";
+      add(store, older, experts, "fp8", 50);
+    }
+  transaction.commit();
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a pack is fitted to kernels that engines run: not to launches, scales or slower kernels") {
+  const std::filesystem::path path = std::filesystem::temp_directory_path() /
+                                     ("headroom-pack-" + std::to_string(::getpid()) + ".db");
+  std::filesystem::remove(path);
+  {
+    ProfileStore store(path.string(), ProfileStore::Mode::read_write);
+    fill(store);
+    int block = 0, fixed = 0, experts = 0;
+    for (const FitGroup& group : fit_groups(store, find_device("h100", ""))) {
+      const bool dense = group.key.op == PackOp::gemm;
+      for (const FitRow& row : group.rows) {
+        CAPTURE(to_string(group.key.op), to_string(group.key.stored), row.op.m, row.op.k);
+        if (dense && group.key.stored == DataType::fp8_block) {
+          CHECK(group.version == "1");
+          CHECK(row.seconds == Approx(10e-6));
+          ++block;
+        } else if (dense && group.key.stored == DataType::fp8_static) {
+          CHECK(row.seconds == Approx(12e-6));
+          ++fixed;
+        } else if (!dense) {
+          CHECK(row.seconds == Approx(50e-6));
+          ++experts;
+        }
+      }
+    }
+    CHECK(block == 16);
+    CHECK(fixed == 16);
+    CHECK(experts == 16);
+  }
+  std::filesystem::remove(path);
 }
