@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "models/engine_calibration.h"
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/ingest_source.h"
@@ -322,8 +323,8 @@ PlannedPoint plan_run(const MeasuredRun& run, const BenchmarkHabits& habits) {
   for (const char c : run.precision)
     point.precision += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   // Checkpoints with a scale a channel run their experts through grouped GEMMs of CUTLASS, which no
-  // table holds; those with a scale a block are the nearest. The tables' fp8 experts are Triton's at
-  // a configuration of no tuning, at 0.5 TB/s for this one's shape.
+  // table holds; those with a scale a block are the nearest. The tables' fp8 experts are Triton's
+  // at a configuration of no tuning, at 0.5 TB/s for this one's shape.
   if (run.model.ends_with("FP8-dynamic") && kind_of(model_name_of(run.model)) == ModelKind::mixture)
     point.precision = "fp8_block";
   point.kv_cache = run.kv_cache;
@@ -341,6 +342,12 @@ PlannedPoint plan_run(const MeasuredRun& run, const BenchmarkHabits& habits) {
   PlannedPoint plan = plan_point(point, habits);
   if (!plan.why_not.empty()) return plan;
   ReplicaGroupSpec& group = plan.scenario.deployment.front();
+  // Other devices' host times were fitted to schedulers in step; an overlapped one hides them.
+  const bool own_row =
+      find_calibration(plan.engine, run.engine_version, plan.device) != nullptr &&
+      find_calibration(plan.engine, run.engine_version, plan.device)->device == plan.device;
+  if (!own_row && habits.engines.count(plan.engine) == 0 && plan.engine == "vllm")
+    group.engine = plan.engine;
   if (run.max_sequences)
     group.batch.parameters["max_num_seqs"] =
         std::to_string(*run.max_sequences * run.attention_data);
