@@ -12,12 +12,14 @@ Duration from_us(double us) { return Duration(static_cast<std::int64_t>(us * 100
 // Fitted to the half of ai-dynamo/aiconfigurator's serving sample (commit 095f58a51, aggregated
 // rows) that hashing calls "fit" (reports/validation.h), by coordinate descent on mean |log error|
 // of TPOT plus a quarter of TTFT's, every model weighing alike, on the cost packs of models/packs/.
-// Made by tests/validation/fit_engine.py. Columns as in the header. Kernel scales stay 1: what they
-// once hid (quantisation with static scales, kernels no engine picks, padding) is in the prices;
-// element-wise kernels differ by what an engine fuses. TensorRT-LLM's floor and eager factor on
-// B200 are those of 1,200 forward passes (same project): 34 ms over 36 layers for prompts to 1,024
-// tokens, 1.2 times the kernels' time above. A front end takes about 4 us a prompt token there (its
-// pull request 1380: 3.6).
+// Made by tests/validation/fit_engine.py; floors of rows with mixtures were then divided by their
+// launches a layer (models/compiled_cost.cpp), and the B200 and H200 rows of vLLM rounded between
+// two fits, so that their last two columns are those of the fit before. Columns as in the header.
+// Kernel scales stay 1: what they once hid (quantisation with static scales, kernels no engine
+// picks, padding) is in the prices; element-wise kernels differ by what an engine fuses.
+// TensorRT-LLM's floor and eager factor on B200 are those of 1,200 forward passes (same project):
+// 34 ms over 36 layers for prompts to 1,024 tokens, 1.2 times the kernels' time above. A front end
+// takes about 4 us a prompt token there (its pull request 1380: 3.6).
 const std::vector<EngineCalibration>& engine_calibrations() {
   static const std::vector<EngineCalibration> rows{
       {"sglang", "", "b200-sxm", 1, 1, 1, 1, 1, 1, 1.875, 521, 800, 21466, 4000, 42, 8.6, 9.7},
