@@ -36,6 +36,12 @@ ReplicaGroupSpec group_of(const WorkerPool& pool, const char* role, bool dense,
   group.pipeline_parallel = pool.pipeline;
   group.attention_data_parallel = pool.attention_data;
   group.expert_parallel = dense ? 1 : std::max<std::int64_t>(1, pool.expert);
+  // Each attention group has a scheduler and a budget of its own.
+  for (const char* limit : {"max_num_batched_tokens", "max_num_seqs", "max_batch_size"}) {
+    const auto given = group.batch.parameters.find(limit);
+    if (given == group.batch.parameters.end()) continue;
+    given->second = std::to_string(std::stoll(given->second) * pool.attention_data);
+  }
   return group;
 }
 
