@@ -66,3 +66,22 @@ TEST_CASE("an empty ledger has no shares") {
   const auto shares = evidence_shares(CostLedger{});
   CHECK(shares[0] + shares[1] + shares[2] == 0);
 }
+
+TEST_CASE("each attention group replays captured graphs of its own share of the batch") {
+  CostRequest request = request_for("deepseek-v3", "b200", 1, 1, "roofline");
+  request.precision = make_precision(request.model, "fp8", "auto", "");
+  request.parallel.attention_data = request.parallel.expert = 8;
+  request.engine.captured_tokens = 16;
+  // An iteration that is not captured takes at least 10 ms a layer; no decode here takes so long.
+  request.engine.layer_floor = kMillisecond * 10;
+  const MadeCost made = make_cost(request);
+  const auto lasts = [&](std::int64_t decodes) {
+    BatchShape shape;
+    shape.decodes = decodes;
+    shape.decode_context = decodes * 100;
+    return made.stages.front()->price(shape).stage;
+  };
+  const Duration floor = kMillisecond * 10 * request.model.layers;
+  CHECK(lasts(16 * 8) < floor);
+  CHECK(lasts(16 * 8 + 1) >= floor);
+}
