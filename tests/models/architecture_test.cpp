@@ -81,7 +81,8 @@ TEST_CASE("Bundled models have the sizes of their names") {
            Row{"deepseek-llm-67b", 67.4, 0.002},
            Row{"deepseek-v3", 671.0, 0.001},  // without the prediction layer
            Row{"kimi-k2", 1026.4, 0.002},     // published as 1.04 T with rounding
-           Row{"minimax-m2.5", 228.7, 0.001}, Row{"llama-4-scout", 107.8, 0.001},
+           Row{"minimax-m2.5", 228.7, 0.001},
+           Row{"llama-4-scout", 107.8, 0.001},
            Row{"gpt-oss-120b", 116.83, 0.001},
            Row{"gpt-oss-20b", 20.91, 0.001},
            Row{"opt-13b", 12.85, 0.002},
