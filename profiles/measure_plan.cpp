@@ -1,0 +1,311 @@
+#include "profiles/measure_plan.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "sim/check.h"
+
+namespace headroom {
+namespace {
+
+using Sizes = std::vector<std::int64_t>;
+
+constexpr std::int64_t kPageTokens = 16;  // vLLM's default block size
+
+/// Grows a plan shape by shape.
+class PlanWriter {
+ public:
+  PlanWriter(PlanFor device, std::string name) : device_(device) { plan_.name = std::move(name); }
+
+  void gemm(const Sizes& rows, std::int64_t n, std::int64_t k) {
+    for (const std::string& format : formats())
+      for (const std::int64_t m : rows) {
+        KernelShape shape = shape_of("gemm", format);
+        shape.m = m;
+        shape.n = n;
+        shape.k = k;
+        both(shape);
+      }
+  }
+  void decode(const PlanModel& model, const Sizes& batches, const Sizes& contexts) {
+    for (const std::int64_t batch : batches)
+      for (const std::int64_t context : contexts) {
+        if (batch * context > kMostKeys) continue;
+        KernelShape shape = attention_of("decode_attention", model);
+        shape.batch = batch;
+        shape.context = context;
+        both(shape);
+      }
+  }
+  void prefill(const PlanModel& model, const Sizes& chunks, const Sizes& cached) {
+    for (const std::int64_t chunk : chunks)
+      for (const std::int64_t past : cached) {
+        KernelShape shape = attention_of("prefill_attention", model);
+        shape.batch = 1;
+        shape.chunk = chunk;
+        shape.cached = past;
+        cold(shape);
+      }
+  }
+  /// Norm, activation, positions and KV pages of `model` for so many tokens at once.
+  void elementwise(const PlanModel& model, const Sizes& tokens) {
+    const std::int64_t kv = 2 * model.kv_heads * model.head_dim;
+    for (const std::int64_t m : tokens) {
+      element("rms_norm", m, model.hidden, 2 * m * model.hidden);
+      element("silu_mul", m, model.ffn, 3 * m * model.ffn);
+      const std::int64_t rotated = (model.heads + model.kv_heads) * model.head_dim;
+      element("rope", m, rotated, 2 * m * rotated);
+      element("kv_append", m, kv, 2 * m * kv);
+      const std::int64_t whole = (m + kPageTokens - 1) / kPageTokens * kPageTokens;
+      element("kv_gather", whole, kv, 2 * whole * kv);
+      if (device_ == PlanFor::gpu) element("quantize_fp8", m, model.hidden, 3 * m * model.hidden);
+    }
+  }
+  void copies(const std::string& kernel, const Sizes& bytes) {
+    for (const std::int64_t size : bytes) {
+      KernelShape shape = shape_of("elementwise", "");
+      shape.bytes = 2 * size;
+      shape.variant = kernel;
+      device_ == PlanFor::gpu&& kernel != "copy" ? as_is(shape, " hot") : both(shape);
+    }
+  }
+  /// Launch of `m` empty kernels; of a graph of as many nodes.
+  void launches(const Sizes& nodes) {
+    for (const std::int64_t m : nodes)
+      for (const std::string kernel : {"launch_stream", "launch_graph"}) {
+        KernelShape shape = shape_of("elementwise", "");
+        shape.m = m;
+        shape.variant = kernel;
+        as_is(shape, " hot");
+      }
+  }
+  [[nodiscard]] MeasurePlan finish();
+
+ private:
+  // 16.8 million keys: what AIConfigurator's grid of decode attention ends at.
+  static constexpr std::int64_t kMostKeys = std::int64_t{1} << 24;
+
+  [[nodiscard]] std::vector<std::string> formats() const {
+    return device_ == PlanFor::cpu ? std::vector<std::string>{"fp32"}
+                                   : std::vector<std::string>{"bf16", "fp8"};
+  }
+  [[nodiscard]] static KernelShape shape_of(const std::string& op, const std::string& format) {
+    KernelShape shape;
+    shape.op = op;
+    shape.compute = shape.stored = format;
+    return shape;
+  }
+  [[nodiscard]] KernelShape attention_of(const std::string& op, const PlanModel& model) const {
+    KernelShape shape = shape_of(op, device_ == PlanFor::cpu ? "fp32" : "bf16");
+    shape.heads = model.heads;
+    shape.kv_heads = model.kv_heads;
+    shape.head_dim = model.head_dim;
+    return shape;
+  }
+  void element(const std::string& kernel, std::int64_t m, std::int64_t k, std::int64_t elements) {
+    KernelShape shape = shape_of("elementwise", device_ == PlanFor::cpu ? "fp32" : "bf16");
+    shape.m = m;
+    shape.k = k;
+    // fp8's output has half the width of its bf16 input: three bytes an element.
+    shape.bytes =
+        kernel == "quantize_fp8" ? elements : elements * (device_ == PlanFor::cpu ? 4 : 2);
+    shape.variant = kernel;
+    both(shape);
+  }
+  void as_is(KernelShape shape, const std::string& state) {
+    shape.variant = shape.variant.empty() ? state.substr(1) : shape.variant + state;
+    plan_.points.push_back(std::move(shape));
+  }
+  void cold(const KernelShape& shape) { as_is(shape, " cold"); }
+  void both(const KernelShape& shape) {
+    as_is(shape, " cold");
+    as_is(shape, " hot");
+  }
+
+  PlanFor device_;
+  MeasurePlan plan_{};
+};
+
+/// Sorted, each shape once; anchors: of each operator the shapes at the quarters of its list.
+MeasurePlan PlanWriter::finish() {
+  std::sort(plan_.points.begin(), plan_.points.end());
+  plan_.points.erase(std::unique(plan_.points.begin(), plan_.points.end()), plan_.points.end());
+  std::map<std::string, std::vector<std::size_t>> by_op;
+  for (std::size_t i = 0; i < plan_.points.size(); ++i) by_op[plan_.points[i].op].push_back(i);
+  for (const auto& [op, list] : by_op)
+    for (const std::size_t quarter : {std::size_t{1}, std::size_t{3}}) {
+      const std::size_t at = list[quarter * (list.size() - 1) / 4];
+      if (plan_.anchors.empty() || plan_.anchors.back() != at) plan_.anchors.push_back(at);
+    }
+  return std::move(plan_);
+}
+
+// A model of 58 million parameters, small enough that a CPU measures its kernels in a minute.
+PlanModel small_model() {
+  PlanModel model;
+  model.name = "small";
+  model.hidden = 512;
+  model.heads = 8;
+  model.kv_heads = 4;
+  model.head_dim = 64;
+  model.ffn = 1536;
+  model.vocab = 32000;
+  return model;
+}
+
+/// Sizes of Llama 3.1 8B (its config.json), a tensor degree of one.
+PlanModel eight_billion() {
+  PlanModel model;
+  model.name = "llama-3.1-8b";
+  model.hidden = 4096;
+  model.heads = 32;
+  model.kv_heads = 8;
+  model.head_dim = 128;
+  model.ffn = 14336;
+  model.vocab = 128256;
+  return model;
+}
+
+void model_gemms(PlanWriter& plan, const PlanModel& model, const Sizes& rows,
+                 const Sizes& head_rows) {
+  plan.gemm(rows, (model.heads + 2 * model.kv_heads) * model.head_dim, model.hidden);
+  plan.gemm(rows, model.hidden, model.heads * model.head_dim);
+  plan.gemm(rows, (model.gated ? 2 : 1) * model.ffn, model.hidden);
+  plan.gemm(rows, model.hidden, model.ffn);
+  if (model.vocab > 0) plan.gemm(head_rows, model.vocab, model.hidden);
+}
+
+void require_sizes(const PlanModel& model) {
+  for (const std::int64_t size :
+       {model.hidden, model.heads, model.kv_heads, model.head_dim, model.ffn})
+    if (size <= 0)
+      throw InputError("--model", "expected a dense model whose heads each GPU holds whole, got " +
+                                      model.name + "; choose another model or a smaller --tp");
+}
+
+void host_copies(PlanWriter& plan, PlanFor device, const Sizes& sizes) {
+  plan.copies("copy", sizes);
+  if (device == PlanFor::cpu) return;
+  plan.copies("copy_h2d_pinned", sizes);
+  plan.copies("copy_d2h_pinned", sizes);
+  plan.launches({1, 20, 200});
+}
+
+}  // namespace
+
+std::string MeasurePlan::hash() const {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  const auto byte = [&hash](unsigned char value) { hash = (hash ^ value) * 0x100000001b3ULL; };
+  for (const KernelShape& shape : points) {
+    for (const std::string* text : {&shape.op, &shape.compute, &shape.stored, &shape.variant}) {
+      for (const char c : *text) byte(static_cast<unsigned char>(c));
+      byte(0);
+    }
+    for (const std::int64_t value :
+         {shape.m, shape.n, shape.k, shape.batch, shape.heads, shape.kv_heads, shape.head_dim,
+          shape.chunk, shape.cached, shape.context, shape.window, shape.experts, shape.topk,
+          shape.bytes, shape.ranks})
+      for (unsigned shift = 0; shift < 64; shift += 8)
+        byte(static_cast<unsigned char>(static_cast<std::uint64_t>(value) >> shift));
+  }
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4)
+    text += kDigits[(hash >> static_cast<unsigned>(shift)) & 15U];
+  return text;
+}
+
+MeasurePlan quick_plan(PlanFor device) {
+  PlanWriter plan(device, "quick");
+  if (device == PlanFor::cpu) {
+    const PlanModel model = small_model();
+    const Sizes rows{1, 2, 4, 8, 16, 64, 256};
+    plan.gemm(rows, 2 * model.ffn, model.hidden);
+    plan.gemm(rows, model.hidden, model.ffn);
+    plan.decode(model, {1, 4, 8}, {16, 256, 1024});
+    plan.prefill(model, {16, 64, 256}, {0, 512});
+    plan.elementwise(model, {1, 128});
+    host_copies(plan, device, {4096, std::int64_t{1} << 20, std::int64_t{1} << 24});
+    return plan.finish();
+  }
+  const PlanModel model = eight_billion();
+  model_gemms(plan, model, {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096}, {1, 64, 256});
+  plan.decode(model, {1, 8, 32, 128}, {256, 1024, 4096, 16384});
+  plan.prefill(model, {128, 512, 2048}, {0, 2048});
+  plan.elementwise(model, {1, 64, 1024});
+  host_copies(plan, device, {4096, std::int64_t{1} << 20, std::int64_t{1} << 26});
+  return plan.finish();
+}
+
+MeasurePlan model_plan(PlanFor device, const PlanModel& model) {
+  require_sizes(model);
+  PlanWriter plan(device, "model " + model.name + " tp " + std::to_string(model.tensor_ranks));
+  if (device == PlanFor::cpu) {
+    model_gemms(plan, model, {1, 2, 3, 4, 6, 8, 16, 32, 64, 128}, {1, 2, 4, 8});
+    plan.decode(model, {1, 2, 4, 8}, {16, 128, 512, 1024, 2048});
+    plan.prefill(model, {8, 16, 32, 64, 128, 256}, {0, 256, 1024});
+    plan.elementwise(model, {1, 4, 16, 128});
+  } else {
+    // Tile edges and one beyond: steps of tiles and waves show.
+    model_gemms(plan, model,
+                {1,   2,   4,   8,   16,  17,  32,   33,   48,   64,   65,   96,   128,  129,
+                 192, 256, 257, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 16384},
+                {1, 8, 16, 32, 64, 128, 256});
+    plan.decode(model, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512},
+                {16, 64, 256, 1024, 2048, 4096, 8192, 16384, 32768, 131072});
+    plan.prefill(model, {16, 64, 128, 256, 512, 1024, 2048, 4096, 8192},
+                 {0, 512, 2048, 8192, 32768});
+    plan.elementwise(model, {1, 8, 64, 256, 1024, 4096, 16384});
+  }
+  host_copies(plan, device, {4096, 65536, std::int64_t{1} << 20, std::int64_t{1} << 24});
+  return plan.finish();
+}
+
+MeasurePlan full_plan(PlanFor device) {
+  PlanWriter plan(device, "full");
+  const bool cpu = device == PlanFor::cpu;
+  const Sizes widths = cpu ? Sizes{256, 512, 1024, 2048}
+                           : Sizes{512, 1024, 2048, 4096, 5120, 8192, 14336, 16384, 28672};
+  const Sizes rows =
+      cpu ? Sizes{1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256}
+          : Sizes{1,   2,   4,   8,   16,  17,  32,   33,   48,   64,   65,   96,   128,
+                  129, 192, 256, 257, 384, 512, 1024, 1536, 2048, 3072, 4096, 8192, 16384};
+  for (const std::int64_t n : widths)
+    for (const std::int64_t k : widths) plan.gemm(rows, n, k);
+  for (const std::int64_t kv_heads : cpu ? Sizes{1, 4} : Sizes{1, 2, 4, 8})
+    for (const std::int64_t group : cpu ? Sizes{1, 2} : Sizes{1, 4, 8})
+      for (const std::int64_t head_dim : cpu ? Sizes{64} : Sizes{64, 128}) {
+        PlanModel model = cpu ? small_model() : eight_billion();
+        model.kv_heads = kv_heads;
+        model.heads = kv_heads * group;
+        model.head_dim = head_dim;
+        plan.decode(
+            model, cpu ? Sizes{1, 2, 4, 8} : Sizes{1, 2, 4, 8, 16, 32, 64, 128, 256, 512},
+            cpu ? Sizes{16, 128, 512, 2048} : Sizes{16, 64, 256, 1024, 4096, 16384, 32768, 131072});
+        plan.prefill(model, cpu ? Sizes{16, 64, 256} : Sizes{16, 64, 256, 1024, 2048, 4096, 8192},
+                     cpu ? Sizes{0, 512} : Sizes{0, 1024, 4096, 16384});
+      }
+  plan.elementwise(cpu ? small_model() : eight_billion(),
+                   cpu ? Sizes{1, 16, 256} : Sizes{1, 8, 64, 512, 4096, 16384});
+  host_copies(plan, device,
+              {4096, 65536, std::int64_t{1} << 20, std::int64_t{1} << 24, std::int64_t{1} << 26});
+  return plan.finish();
+}
+
+std::vector<std::size_t> pass_order(const MeasurePlan& plan, std::uint64_t seed, int pass) {
+  std::vector<std::size_t> order(plan.points.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  SplitMix random(seed * 1000003U + static_cast<std::uint64_t>(pass));
+  // Fisher-Yates; the modulo's bias is below 2^-40 for any plan.
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.next() % i]);
+  return order;
+}
+
+bool starts_cold(const KernelShape& shape) { return shape.variant.ends_with("cold"); }
+
+std::string elementwise_kernel(const KernelShape& shape) {
+  return shape.variant.substr(0, shape.variant.find(' '));
+}
+
+}  // namespace headroom
