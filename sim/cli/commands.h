@@ -14,6 +14,7 @@ namespace headroom {
 [[nodiscard]] int command_trace_convert(const Invocation& call);
 [[nodiscard]] int command_trace_generate(const Invocation& call);
 [[nodiscard]] int command_profile_import(const Invocation& call);
+[[nodiscard]] int command_profile_measure(const Invocation& call);
 [[nodiscard]] int command_profile_list(const Invocation& call);
 [[nodiscard]] int command_profile_show(const Invocation& call);
 [[nodiscard]] int command_profile_export(const Invocation& call);
