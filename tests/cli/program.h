@@ -12,6 +12,8 @@
 #include <sstream>
 #include <string>
 
+#include "tests/paths.h"
+
 namespace headroom::cli_test {
 
 namespace fs = std::filesystem;

@@ -4,6 +4,7 @@
 
 #include "tests/catch.h"
 #include "tests/cli/program.h"
+#include "tests/paths.h"
 
 using namespace headroom::cli_test;
 

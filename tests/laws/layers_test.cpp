@@ -7,6 +7,7 @@
 
 #include "tests/catch.h"
 #include "tests/laws/source_tree.h"
+#include "tests/paths.h"
 
 namespace {
 

@@ -10,6 +10,7 @@
 #include "sim/registry.h"
 #include "tests/catch.h"
 #include "tests/laws/source_tree.h"
+#include "tests/paths.h"
 
 namespace {
 

@@ -6,6 +6,7 @@
 
 #include "sim/check.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 
 using namespace headroom;
 

@@ -3,6 +3,7 @@
 
 #include "sim/edge_policy.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 #include "tests/policies/watched.h"
 
 using namespace headroom;

@@ -5,6 +5,7 @@
 #include "profiles/import.h"
 #include "sim/check.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 #include "tests/profiles/import_tree.h"
 
 using namespace headroom;

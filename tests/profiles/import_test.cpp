@@ -10,6 +10,7 @@
 
 #include "sim/check.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 #include "tests/profiles/import_tree.h"
 
 using namespace headroom;

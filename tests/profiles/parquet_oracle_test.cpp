@@ -14,6 +14,7 @@
 #include "profiles/import_files.h"
 #include "profiles/parquet.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 
 using namespace headroom;
 

@@ -11,6 +11,7 @@
 #include "profiles/import_files.h"
 #include "sim/check.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 #include "tests/profiles/parquet_writer.h"
 
 using namespace headroom;

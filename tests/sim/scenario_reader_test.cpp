@@ -8,6 +8,7 @@
 #include "sim/policy.h"
 #include "sim/registry.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 
 using namespace headroom;
 

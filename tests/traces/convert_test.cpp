@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/paths.h"
 #include "traces/make_source.h"
 
 using namespace headroom;

@@ -7,6 +7,7 @@
 
 #include "sim/check.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 #include "traces/drone_fleet.h"
 
 using namespace headroom;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "tests/paths.h"
 #include "traces/convert.h"
 #include "traces/make_source.h"
 

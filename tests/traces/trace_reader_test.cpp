@@ -8,6 +8,7 @@
 #include <set>
 
 #include "sim/check.h"
+#include "tests/paths.h"
 #include "traces/line_reader.h"
 
 using namespace headroom;

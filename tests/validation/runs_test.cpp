@@ -5,6 +5,7 @@
 
 #include "sim/cli/validate_open.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 #include "traces/serving_points.h"
 
 using namespace headroom;

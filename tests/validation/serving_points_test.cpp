@@ -7,6 +7,7 @@
 
 #include "sim/cli/validate_run.h"
 #include "tests/catch.h"
+#include "tests/paths.h"
 
 using namespace headroom;
 
