@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <map>
 
-#include "models/cost_factory.h"
 #include "sim/check.h"
 #include "sim/cli/ingest_source.h"
 #include "sim/cli/pool_wiring.h"
 #include "sim/cli/report_context.h"
 #include "sim/cli/run_account.h"
-#include "sim/cost_digest.h"
 #include "sim/policy.h"
 #include "sim/registry.h"
 #include "traces/make_source.h"
@@ -73,8 +71,12 @@ class Assembler {
  public:
   explicit Assembler(const Scenario& scenario) : scenario_(scenario) {}
 
-  Assembly run() {
+  Assembly run(CostCache* costs) {
     Assembly out;
+    if (costs == nullptr) {
+      out.own_costs = std::make_unique<CostCache>();
+      costs = out.own_costs.get();
+    }
     out.model = find_model(scenario_.model.name, place(scenario_, "/model/name"));
     out.precision = make_precision(out.model, scenario_.model.weights, scenario_.model.kv_cache,
                                    place(scenario_, "/model"));
@@ -83,8 +85,7 @@ class Assembler {
     for (const NodePool& pool : pools_) out.cluster_gpus += pool.devices();
     out.nodes = std::move(pools_);
     if (out.does_not_fit.empty()) {
-      for (std::size_t i = 0; i < out.groups.size(); ++i)
-        add_costs(out.model, out.precision, out.groups[i], i);
+      for (std::size_t i = 0; i < out.groups.size(); ++i) add_costs(out, i, *costs);
     }
     return out;
   }
@@ -211,21 +212,23 @@ class Assembler {
     }
   }
 
-  void add_costs(const Architecture& model, const Precision& precision, AssembledGroup& group,
-                 std::size_t index) const {
+  void add_costs(Assembly& out, std::size_t index, CostCache& cache) const {
+    AssembledGroup& group = out.groups[index];
     CostRequest request;
-    request.model = model;
-    request.precision = precision;
+    request.model = out.model;
+    request.precision = out.precision;
     request.parallel = parallelism(group.spec);
     request.device = group.device;
     request.engine = group.engine;
     request.cost = group.spec.cost;
     request.where = group_place(scenario_, index, "cost");
-    MadeCost made = make_cost(request);
-    group.costs = std::move(made.stages);
-    group.cost_sentence = std::move(made.source);
-    group.cost_digest = fmt::format("{:016x}", cost_digest(*group.costs.front()));
-    if (!made.profile_digest.empty()) group.cost_digest += "+" + made.profile_digest;
+    const CachedCost& cached = cache.get(
+        request, fmt::format("{}|{}|{}|{}|{}|{}|{}", scenario_.model.name, scenario_.model.weights,
+                             scenario_.model.kv_cache, group.spec.engine, group.spec.scheduling,
+                             group.engine.captured_tokens, group.spec.memory_utilisation));
+    for (const auto& stage : cached.made.stages) group.costs.push_back(stage.get());
+    group.cost_sentence = cached.made.source;
+    group.cost_digest = cached.digest;
     if (!group.engine.simdistserve && group.costs.size() > 1) {
       throw InputError(group_place(scenario_, index, "pipeline_parallel"),
                        fmt::format("expected pipeline parallelism 1 with {} outside the engine "
@@ -257,7 +260,7 @@ ReplicaSetup make_replica(const AssembledGroup& group) {
                                  entry->name));
   }
   replica.batch_name = entry->name;
-  replica.cost = group.costs.front().get();
+  replica.cost = group.costs.front();
   replica.kv_blocks = group.kv_blocks;
   replica.host_blocks = group.host_blocks;
   replica.block_tokens = group.engine.block_tokens;
@@ -279,7 +282,7 @@ StageQueuesSetup make_stage_queues(const AssembledGroup& group) {
   const Parameters parameters = resolve<BatchPolicy>(group.spec.batch).second;
   StageQueuesSetup queues;
   queues.role = role_of(group);
-  for (const auto& stage : group.costs) queues.stages.push_back(stage.get());
+  for (const CostModel* stage : group.costs) queues.stages.push_back(stage);
   queues.prefill_capacity = Tokens(parameters.integer("prefill_tokens"));
   queues.decode_budget = Tokens(parameters.integer("decode_tokens"));
   return queues;
@@ -315,7 +318,9 @@ PredictorSetup make_predictor(const Scenario& scenario) {
 
 }  // namespace
 
-Assembly assemble(const Scenario& scenario) { return Assembler(scenario).run(); }
+Assembly assemble(const Scenario& scenario, CostCache* costs) {
+  return Assembler(scenario).run(costs);
+}
 
 void assemble_again(const Scenario& scenario, Assembly& assembly) {
   SIM_CHECK(scenario.deployment.size() == assembly.groups.size(),
@@ -383,7 +388,7 @@ SimulationSetup make_setup(const Scenario& scenario, const Assembly& assembly,
 
 RunResult run_scenario(const Scenario& scenario, const RunOptions& options) {
   RunResult result;
-  const Assembly assembly = assemble(scenario);
+  const Assembly assembly = assemble(scenario, options.costs);
   if (!assembly.does_not_fit.empty()) {
     result.does_not_fit = assembly.does_not_fit;
     return result;

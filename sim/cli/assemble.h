@@ -2,7 +2,7 @@
 //
 // Law: a scenario that cannot be is an InputError with its place; one whose model does not fit is
 // an answer (`RunResult::does_not_fit`). Same scenario, same result, to the byte.
-// Cost: compiling costs takes about 0.1 s a group.
+// Cost: compiling costs takes about 0.1 s a group, nothing where a cache has them.
 // Not here: files and options (sim/cli/run.cpp), what policies decide.
 #pragma once
 
@@ -16,6 +16,7 @@
 #include "models/engine.h"
 #include "models/memory.h"
 #include "reports/summary.h"
+#include "sim/cli/cost_cache.h"
 #include "sim/cli/placement.h"
 #include "sim/cost_model.h"
 #include "sim/metrics.h"
@@ -42,7 +43,7 @@ struct AssembledGroup {
   Blocks host_blocks{0};
   Bytes block_bytes{0};  ///< of one KV block, all GPUs of a replica
   Tokens max_model_len{0};
-  std::vector<std::unique_ptr<CostModel>> costs;  ///< one, or one a pipeline stage (linear)
+  std::vector<const CostModel*> costs;  ///< one, or one a pipeline stage (linear); of a cache
   std::string cost_sentence;
   std::string cost_digest;
   std::string batch_where;
@@ -56,14 +57,15 @@ struct Assembly {
   std::vector<AssembledGroup> groups;
   std::vector<NodePool> nodes;  ///< as the scenario lists them
   std::int64_t replicas = 0;
-  std::int64_t gpus = 0;          ///< used
-  std::int64_t cluster_gpus = 0;  ///< there
-  std::string does_not_fit;       ///< empty: everything fits
+  std::int64_t gpus = 0;                   ///< used
+  std::int64_t cluster_gpus = 0;           ///< there
+  std::string does_not_fit;                ///< empty: everything fits
+  std::unique_ptr<CostCache> own_costs{};  ///< where no cache was given
 };
 
 /// Resolves names, places devices, computes memory. Throws InputError. Compiles costs only if
-/// everything fits.
-[[nodiscard]] Assembly assemble(const Scenario& scenario);
+/// everything fits; takes them from `costs` where that is given, which must outlive the assembly.
+[[nodiscard]] Assembly assemble(const Scenario& scenario, CostCache* costs = nullptr);
 
 /// Another scenario on the same costs: takes its replica groups' engine settings, batch policies,
 /// lengths and KV memory into `assembly`, which must come from a scenario with the same model,
@@ -82,6 +84,7 @@ struct RunOptions {
   std::vector<MetricsSink*> sinks{};        ///< look on; outlive the run
   const std::atomic<bool>* stop = nullptr;  ///< ends the run early when it turns true
   RunCompression compression = RunCompression::on;
+  CostCache* costs = nullptr;  ///< of runs before and after; outlives this one
 };
 
 struct RunResult {
