@@ -3,7 +3,7 @@
 //
 // Law: `check` runs the very kernel that `time` times. Cost: one virtual call a sample.
 // Not here: which shapes, how often, when it is enough (profiles/measure.h); a device itself
-// (profiles/measure_cpu.h, profiles/cuda/).
+// (profiles/measure_cpu.h, profiles/cuda_device.cu).
 #pragma once
 
 #include <cstdint>
