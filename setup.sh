@@ -38,6 +38,7 @@ libsqlite3-dev: profile store and run history
 libzstd-dev: compressed traces and kernel tables
 libsnappy-dev: compressed kernel tables
 libxxhash-dev: digests of scenarios and reports
+libcurl4-openssl-dev: speaks to the servers that profile calibrate measures
 libopenblas0-serial: kernels that profile measure times on a CPU
 TEXT
   [[ $1 == run ]] && return

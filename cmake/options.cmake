@@ -49,6 +49,7 @@ find_package(Boost CONFIG REQUIRED COMPONENTS graph program_options)
 find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
 find_package(SQLite3 REQUIRED)
+find_package(CURL REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 # Not every system's Snappy comes with a pkg-config file.

@@ -52,7 +52,7 @@ const std::vector<ThirdParty> kThirdParty = {
     // A JSON include costs seconds of compile time.
     {"nlohmann/*",
      {"sim/scenario_json.cpp", "traces/json_walker.cpp", "reports/json_report.cpp",
-      "reports/edge_json.cpp", "sim/cli/*.cpp"}},
+      "reports/edge_json.cpp", "profiles/calibrate_stream.cpp", "sim/cli/*.cpp"}},
     {"boost/graph/*", {"sim/topology.cpp", "sim/operator_graph.cpp"}},
     {"boost/program_options*", {"sim/cli/*.cpp"}},
     {"fmt/*", {"*.cpp"}},
@@ -60,6 +60,7 @@ const std::vector<ThirdParty> kThirdParty = {
     {"sqlite3.h", {"profiles/*.cpp", "profiles/store_sql.h", "reports/*.cpp"}},
     {"zstd.h", {"traces/*.cpp", "profiles/*.cpp"}},
     {"snappy-c.h", {"profiles/*.cpp"}},
+    {"curl/*", {"profiles/calibrate_http.cpp", "profiles/calibrate_url.cpp"}},
     {"xxhash.h", {"sim/*.cpp", "profiles/*.cpp", "reports/*.cpp"}},
     {"cuda*", {"profiles/*.cu", "profiles/*.cuh"}},
     // Libraries that a machine may lack, looked for while the program runs.
