@@ -103,13 +103,21 @@ class Problem {
     return all;
   }
 
+  static bool same(const Row& before, const Row& after) {
+    constexpr double kSettled = 1e-7;  // of coefficients of about 1
+    for (std::size_t c = 0; c < before.size(); ++c)
+      if (!(std::abs(before[c] - after[c]) <= kSettled)) return false;
+    return true;
+  }
+
   [[nodiscard]] std::optional<Row> reweighted(const Row& targets,
                                               const std::vector<bool>& used) const {
     constexpr int kRounds = 30;
     Row weights(rows_.size(), 1.0);
     std::optional<Row> found = least_squares(targets, weights, used);
     for (int round = 0; found && round < kRounds; ++round) {
-      const Row fitted = predictions(*found);
+      const Row before = *found;
+      const Row fitted = predictions(before);
       Row sizes;
       for (std::size_t r = 0; r < rows_.size(); ++r)
         sizes.push_back(std::abs(targets[r] - fitted[r]));
@@ -117,6 +125,7 @@ class Problem {
       for (std::size_t r = 0; r < rows_.size(); ++r)
         weights[r] = std::min(1.0, kHuber * deviation / std::max(sizes[r], 1e-300));
       found = least_squares(targets, weights, used);
+      if (found && same(before, *found)) break;
     }
     return found;
   }

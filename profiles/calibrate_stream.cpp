@@ -1,7 +1,10 @@
 #include "profiles/calibrate_stream.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "sim/check.h"
 
 namespace headroom {
 namespace {
@@ -47,6 +50,40 @@ const Json* text_of(const Json& choice) {
 }
 
 }  // namespace
+
+std::string request_body(const CompletionQuestion& question) {
+  Json body;
+  if (!question.model.empty()) body["model"] = question.model;
+  body["prompt"] = question.prompt;
+  body["max_tokens"] = question.tokens;
+  body["stream"] = true;
+  body["stream_options"] = {{"include_usage", true}};
+  // The same work every time, and as much of it as asked for: vLLM, SGLang, TensorRT-LLM and
+  // llama.cpp know the second.
+  body["temperature"] = 0;
+  body["ignore_eos"] = true;
+  if (question.fields.empty()) return body.dump();
+  const Json fields = Json::parse(question.fields, nullptr, false);
+  if (!fields.is_object())
+    throw InputError("--fields", "expected a JSON object, got " + shown(question.fields) +
+                                     R"(; write it like {"ignore_eos": null})");
+  for (const auto& [name, value] : fields.items()) {
+    if (value.is_null()) {
+      body.erase(name);
+    } else {
+      body[name] = value;
+    }
+  }
+  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string first_model(std::string_view text) {
+  const Json list = Json::parse(text, nullptr, false);
+  const Json* data = member(list, "data");
+  if (data == nullptr || !data->is_array() || data->empty()) return {};
+  const Json* id = member(data->front(), "id");
+  return id != nullptr && id->is_string() ? id->get<std::string>() : std::string();
+}
 
 bool CompletionStream::fail(std::string what) {
   if (fault_.empty()) fault_ = std::move(what);

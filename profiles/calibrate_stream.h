@@ -1,4 +1,5 @@
-// What a streaming completions server answers: server-sent events, each with a piece of JSON.
+// What a streaming completions server is asked, and what it answers: server-sent events, each with
+// a piece of JSON.
 //
 // Bytes go in as they arrive, with the time at which they did; tokens with their times come out.
 // Law: any bytes, cut anywhere, give a record or one line that says what was expected; how they are
@@ -19,6 +20,18 @@ namespace headroom {
 constexpr std::size_t kLongestLine = std::size_t{1} << 20;
 /// Of one answer; more are refused.
 constexpr std::size_t kMostTokens = std::size_t{1} << 20;
+
+struct CompletionQuestion {
+  std::string prompt{};
+  std::int64_t tokens = 1;  ///< of the answer, no fewer and no more
+  std::string model{};      ///< empty: the server has one
+  /// A JSON object whose members are added or replace ours; null takes one out. Empty: none.
+  std::string fields{};
+};
+/// The body of a request. Throws InputError{--fields} unless `fields` is a JSON object.
+[[nodiscard]] std::string request_body(const CompletionQuestion& question);
+/// The first model of a list of models; empty where the text is none.
+[[nodiscard]] std::string first_model(std::string_view text);
 
 class CompletionStream {
  public:
