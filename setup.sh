@@ -54,6 +54,10 @@ libclang-rt-14-dev: fuzzers and their sanitizers
 clang-format-14: layout check
 clang-tidy-14: static checks
 valgrind: counts instructions
+slurmctld: sweeps on a real cluster of one host
+slurmd: the same
+slurm-client: the same
+munge: the same
 TEXT
 }
 

@@ -13,6 +13,11 @@ namespace headroom {
 [[nodiscard]] int command_trace_info(const Invocation& call);
 [[nodiscard]] int command_trace_convert(const Invocation& call);
 [[nodiscard]] int command_trace_generate(const Invocation& call);
+[[nodiscard]] int command_sweep(const Invocation& call);
+[[nodiscard]] int command_sweep_resume(const Invocation& call);
+[[nodiscard]] int command_sweep_status(const Invocation& call);
+[[nodiscard]] int command_sweep_merge(const Invocation& call);
+[[nodiscard]] int command_sweep_worker(const Invocation& call);
 [[nodiscard]] int command_profile_import(const Invocation& call);
 [[nodiscard]] int command_profile_measure(const Invocation& call);
 [[nodiscard]] int command_profile_list(const Invocation& call);

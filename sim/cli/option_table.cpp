@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/cli/commands.h"
+#include "sim/cli/option_table_parts.h"
 #include "sim/cli/word_lists.h"
 
 namespace headroom {
@@ -286,6 +287,7 @@ std::vector<CommandSpec> help_specs() {
 const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> kTable = [] {
     std::vector<CommandSpec> table{run_spec(), validate_spec(), edge_compare_spec(), list_spec()};
+    for (CommandSpec& spec : sweep_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : trace_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : profile_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : help_specs()) table.push_back(std::move(spec));

@@ -101,6 +101,21 @@ void add_option(std::vector<ScenarioOverride>& changes, const CommandSpec& comma
       {option->sets, text, source, flag, number ? OverrideForm::guess : OverrideForm::text});
 }
 
+/// The scenario that the first argument names, with those options of the call that `takes` takes.
+template <class Takes>
+ScenarioText text_with(const Invocation& call, const Takes& takes) {
+  const std::string& name = call.arguments().front();
+  const std::string path = resolve_scenario(name);
+  ScenarioText input;
+  input.file = path == "-" ? "standard input" : name;
+  input.text = read_text_file(path);
+  add_environment(input.overrides);
+  for (const auto& [option, text] : call.options()) {
+    if (takes(option)) add_option(input.overrides, call.command(), option, text);
+  }
+  return input;
+}
+
 }  // namespace
 
 const std::vector<BundledScenario>& bundled_scenarios() {
@@ -129,17 +144,12 @@ WindowTexts split_window(const std::string& text, const std::string& where) {
   return {text.substr(0, dots), text.substr(dots + 2)};
 }
 
+ScenarioText scenario_text_without_sets(const Invocation& call) {
+  return text_with(call, [](const std::string& option) { return option != "set"; });
+}
+
 ScenarioText scenario_text(const Invocation& call) {
-  const std::string& name = call.arguments().front();
-  const std::string path = resolve_scenario(name);
-  ScenarioText input;
-  input.file = path == "-" ? "standard input" : name;
-  input.text = read_text_file(path);
-  add_environment(input.overrides);
-  for (const auto& [option, text] : call.options()) {
-    add_option(input.overrides, call.command(), option, text);
-  }
-  return input;
+  return text_with(call, [](const std::string&) { return true; });
 }
 
 LoadedScenario load_scenario(const Invocation& call) {

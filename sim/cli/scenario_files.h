@@ -22,6 +22,9 @@ struct BundledScenario {
 /// as overrides. Throws InputError.
 [[nodiscard]] ScenarioText scenario_text(const Invocation& call);
 
+/// The same without the call's --set options, for commands that give them another meaning.
+[[nodiscard]] ScenarioText scenario_text_without_sets(const Invocation& call);
+
 /// Reads the scenario that the first argument names, with HEADROOM_SET and the call's options on
 /// top. Throws InputError.
 [[nodiscard]] LoadedScenario load_scenario(const Invocation& call);
