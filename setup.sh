@@ -4,12 +4,14 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly kScenario=sim/cli/scenarios/quickstart.json
-readonly kBuild=build/release
+preset=release
+kBuild=build/$preset
 
 usage() {
   cat <<'TEXT'
 Usage: ./setup.sh run [SCENARIO [OPTION]...]   build, simulate (default: the bundled scenario), print the report
        ./setup.sh test [CTEST-OPTION]...       build everything and run every test
+       ./setup.sh measure [OPTION]...          build with CUDA, measure this machine's GPU (default: the quick plan)
        ./setup.sh build [TARGET]...            build only
        ./setup.sh packages [run|test|ci]       install the packages that this needs, and nothing else
        ./setup.sh help                         this text
@@ -129,12 +131,13 @@ parallel_jobs() {
 # Every checkout shares ccache's results: paths below this folder count as relative.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
+options=()
 configure() {
-  local options=() log=$kBuild/configure.log
+  local log=$kBuild/configure.log
   # New compilers bring new warnings; only the one that the code is kept clean with may stop a user's build.
   [[ $(g++ -dumpversion 2>/dev/null | cut -d. -f1) == 12 ]] || options+=(-DHEADROOM_WERROR=OFF)
   mkdir -p "$kBuild"
-  cmake --preset release "${options[@]}" >"$log" 2>&1 </dev/null && return
+  cmake --preset "$preset" "${options[@]}" >"$log" 2>&1 </dev/null && return
   cat "$log" >&2
   die "cmake could not configure $kBuild (see above)"
 }
@@ -162,6 +165,20 @@ run_scenario() {
   exec "$kBuild/headroom" run "$@"
 }
 
+# Into kernels.db here; interrupted, the same command goes on.
+measure_gpu() {
+  install_packages run
+  command -v nvcc >/dev/null || [[ -x ${CUDA_HOME:-/usr/local/cuda}/bin/nvcc ]] ||
+    die "measure needs NVIDIA's CUDA toolkit 12.5 or later (nvcc, cuBLAS): install it, or set CUDA_HOME"
+  preset=cuda
+  kBuild=build/$preset
+  options=(-DHEADROOM_TESTS=OFF)
+  build headroom
+  (($#)) || set -- --plan quick
+  say "headroom profile measure kernels.db --device cuda:0 $*"
+  exec "$kBuild/headroom" profile measure kernels.db --device cuda:0 "$@"
+}
+
 run_tests() {
   install_packages test
   build all
@@ -175,6 +192,7 @@ command=${1:-help}
 case $command in
   run) run_scenario "$@" ;;
   test) run_tests "$@" ;;
+  measure) measure_gpu "$@" ;;
   build)
     install_packages test
     (($#)) || set -- all
@@ -185,5 +203,5 @@ case $command in
     install_packages "${1:-run}"
     ;;
   help | -h | --help) usage ;;
-  *) die "expected run, test, build, packages or help, got '$command'; './setup.sh help' explains them" ;;
+  *) die "expected run, test, measure, build, packages or help, got '$command'; './setup.sh help' explains them" ;;
 esac

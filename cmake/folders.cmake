@@ -22,6 +22,9 @@ endfunction()
 
 headroom_folder(sim LINKS Boost::graph nlohmann_json::nlohmann_json fmt::fmt)
 headroom_folder(profiles LINKS sim nlohmann_json::nlohmann_json CURL::libcurl SQLite::SQLite3 PkgConfig::ZSTD ${SNAPPY_LIBRARY})
+if(HEADROOM_CUDA)
+  headroom_add_cuda(profiles)
+endif()
 # Loops over rows of a softmax and the like: only with these do compilers use vector instructions for them. Nothing that
 # a simulation computes comes from here.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/profiles/measure_cpu_kernels.cpp PROPERTIES

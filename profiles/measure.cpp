@@ -24,7 +24,9 @@ class StepRunner {
  private:
   [[nodiscard]] bool stopped() const { return stop_ != nullptr && stop_->load(); }
   [[nodiscard]] std::int64_t launches_for(ReadyKernel& kernel, bool cold) const;
-  [[nodiscard]] bool sample(ReadyKernel& kernel, bool cold, StepRecord& record) const;
+  /// `before`: the clock once the device is warm.
+  [[nodiscard]] bool sample(ReadyKernel& kernel, bool cold, StepRecord& record,
+                            double& before) const;
   static LaunchTime timed(ReadyKernel& kernel, bool cold, std::int64_t launches) {
     if (cold) kernel.evict();
     return kernel.time(launches);
@@ -61,8 +63,8 @@ std::optional<StepRecord> StepRunner::run(std::size_t index, const MeasureStep& 
       device_.sleep_ns(pause);
       pause *= 2;
     }
-    const double before = device_.clock();
-    if (!sample(*ready.kernel, starts_cold(shape), record)) return std::nullopt;
+    double before = 0;
+    if (!sample(*ready.kernel, starts_cold(shape), record, before)) return std::nullopt;
     if (!(device_.clock() < method_.throttled_below * before)) return record;
   }
   record.state = StepState::throttled;
@@ -81,7 +83,7 @@ std::int64_t StepRunner::launches_for(ReadyKernel& kernel, bool cold) const {
   return launches;
 }
 
-bool StepRunner::sample(ReadyKernel& kernel, bool cold, StepRecord& record) const {
+bool StepRunner::sample(ReadyKernel& kernel, bool cold, StepRecord& record, double& before) const {
   record.device_ns.clear();
   record.wall_ns.clear();
   const double warm_up = device_.now_ns();
@@ -90,6 +92,8 @@ bool StepRunner::sample(ReadyKernel& kernel, bool cold, StepRecord& record) cons
     if (stopped()) return false;
   } while (device_.now_ns() - warm_up < method_.warm_up_ns);
   record.launches = launches_for(kernel, cold);
+  // A GPU under load runs below the clock that it idles at: that is its pace, not a slowdown.
+  before = device_.clock();
   StopRule rule(method_.stop);
   StopState state = StopState::go_on;
   const double begin = device_.now_ns();

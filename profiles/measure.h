@@ -30,7 +30,7 @@ struct MeasureMethod {
   double least_sample_ns = 100e3;  ///< hot kernels are launched so often that a sample takes this
   std::size_t anchor_every = 40;   ///< points between two looks at the anchors
   double most_drift = 0.03;        ///< anchors that move further make the measurement void
-  double throttled_below = 0.9;    ///< clock after over clock before a step
+  double throttled_below = 0.9;    ///< clock after a step over clock once it was warm
   int throttle_attempts = 3;
   double throttle_pause_ns = 50e6;  ///< before the second attempt; doubles with each
 };

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <optional>
 
+#include "profiles/cuda_device.h"
 #include "profiles/measure_cpu.h"
 #include "sim/check.h"
 
@@ -32,9 +33,13 @@ PlanFor kind_of_device(const std::string& name) {
 
 std::unique_ptr<MeasuredDevice> open_measured_device(const std::string& name) {
   if (kind_of_device(name) == PlanFor::cpu) return cpu_device();
+#if defined(HEADROOM_CUDA)
+  return gpu::cuda_device(*cuda_ordinal(name));
+#else
   throw InputError("--device " + name,
                    "expected a program built with CUDA, got one without; configure the build with "
                    "-DHEADROOM_CUDA=ON where the CUDA toolkit is installed");
+#endif
 }
 
 }  // namespace headroom

@@ -1,6 +1,7 @@
 #include "profiles/measure_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -53,6 +54,7 @@ class PlanWriter {
     const std::int64_t kv = 2 * model.kv_heads * model.head_dim;
     for (const std::int64_t m : tokens) {
       element("rms_norm", m, model.hidden, 2 * m * model.hidden);
+      if (device_ == PlanFor::gpu) element("add_rms_norm", m, model.hidden, 4 * m * model.hidden);
       element("silu_mul", m, model.ffn, 3 * m * model.ffn);
       const std::int64_t rotated = (model.heads + model.kv_heads) * model.head_dim;
       element("rope", m, rotated, 2 * m * rotated);
@@ -69,6 +71,77 @@ class PlanWriter {
       shape.variant = kernel;
       device_ == PlanFor::gpu&& kernel != "copy" ? as_is(shape, " hot") : both(shape);
     }
+  }
+  /// Products in half precision, which a GPU runs beside bf16.
+  void half_gemm(const Sizes& rows, std::int64_t n, std::int64_t k) {
+    if (device_ == PlanFor::cpu) return;
+    for (const std::int64_t m : rows) {
+      KernelShape shape = shape_of("gemm", "fp16");
+      shape.m = m;
+      shape.n = n;
+      shape.k = k;
+      cold(shape);
+    }
+  }
+  /// Expert layers with evenly shared tokens: hidden, width of an expert, experts, chosen.
+  void experts(const Sizes& tokens, const std::array<std::int64_t, 4>& layer) {
+    if (device_ == PlanFor::cpu) return;
+    for (const std::int64_t m : tokens) {
+      KernelShape shape = shape_of("moe", "bf16");
+      shape.m = m;
+      shape.n = layer[0];
+      shape.k = layer[1];
+      shape.experts = layer[2];
+      shape.topk = layer[3];
+      shape.ranks = 1;
+      shape.variant = "balanced";
+      as_is(shape, " cold");
+    }
+  }
+  /// Messages between `ranks` GPUs of one node; between two also copies without NCCL.
+  void collectives(const Sizes& ranks, const Sizes& bytes) {
+    if (device_ == PlanFor::cpu) return;
+    for (const std::int64_t size : bytes)
+      for (const std::int64_t rank : ranks) {
+        if (rank < 2) continue;
+        for (const char* op : {"all_reduce", "all_gather", "reduce_scatter", "all_to_all", "p2p"}) {
+          KernelShape shape = shape_of(op, "bf16");
+          shape.bytes = size;
+          shape.ranks = op == std::string("p2p") ? 2 : rank;
+          shape.variant = "nccl";
+          as_is(shape, " hot");
+          if (op != std::string("p2p")) continue;
+          shape.variant = "copy";
+          as_is(shape, " hot");
+        }
+      }
+  }
+  /// Each two of a product, decode attention and a copy beside each other, with shares of the
+  /// multiprocessors in eighths and undivided, and each alone with its share.
+  void pairs(const PlanModel& model, std::int64_t rows, const Sizes& eighths) {
+    if (device_ == PlanFor::cpu) return;
+    KernelShape shape = attention_of("pair", model);
+    shape.m = rows;
+    shape.n = (model.gated ? 2 : 1) * model.ffn;
+    shape.k = model.hidden;
+    shape.batch = 64;
+    shape.context = 2048;
+    shape.bytes = std::int64_t{1} << 28;
+    const auto share = [](std::int64_t eighth) {
+      std::int64_t of = 8;
+      for (; eighth % 2 == 0 && of > 1; of /= 2) eighth /= 2;
+      return std::to_string(eighth) + "/" + std::to_string(of) + " hot";
+    };
+    for (const std::string own : {"gemm", "decode_attention", "copy"})
+      for (const std::int64_t eighth : eighths) {
+        shape.variant = own + " alone " + share(eighth);
+        plan_.points.push_back(shape);
+        for (const std::string other : {"gemm", "decode_attention", "copy"}) {
+          if (other == own) continue;
+          shape.variant = own + " beside " + other + " " + share(eighth);
+          plan_.points.push_back(shape);
+        }
+      }
   }
   /// Launch of `m` empty kernels; of a graph of as many nodes.
   void launches(const Sizes& nodes) {
@@ -184,6 +257,13 @@ void require_sizes(const PlanModel& model) {
                                       model.name + "; choose another model or a smaller --tp");
 }
 
+/// 4 KiB to 256 MiB, each four times the one before.
+Sizes message_sizes() {
+  Sizes sizes;
+  for (std::int64_t size = 4096; size <= std::int64_t{1} << 28; size *= 4) sizes.push_back(size);
+  return sizes;
+}
+
 void host_copies(PlanWriter& plan, PlanFor device, const Sizes& sizes) {
   plan.copies("copy", sizes);
   if (device == PlanFor::cpu) return;
@@ -235,6 +315,10 @@ MeasurePlan quick_plan(PlanFor device) {
   plan.prefill(model, {128, 512, 2048}, {0, 2048});
   plan.elementwise(model, {1, 64, 1024});
   host_copies(plan, device, {4096, std::int64_t{1} << 20, std::int64_t{1} << 26});
+  plan.half_gemm({16, 256, 4096}, model.hidden, model.hidden);
+  // Qwen3-30B-A3B's experts (its config.json).
+  plan.experts({16, 256, 4096}, {2048, 768, 128, 8});
+  plan.pairs(model, 1024, {2, 4, 6, 8});
   return plan.finish();
 }
 
@@ -257,6 +341,10 @@ MeasurePlan model_plan(PlanFor device, const PlanModel& model) {
     plan.prefill(model, {16, 64, 128, 256, 512, 1024, 2048, 4096, 8192},
                  {0, 512, 2048, 8192, 32768});
     plan.elementwise(model, {1, 8, 64, 256, 1024, 4096, 16384});
+    // Two bytes a number: messages of one token to a chunk of eight thousand.
+    plan.collectives({model.tensor_ranks}, message_sizes());
+    plan.pairs(model, 512, {1, 2, 3, 4, 5, 6, 7, 8});
+    plan.pairs(model, 2048, {1, 2, 3, 4, 5, 6, 7, 8});
   }
   host_copies(plan, device, {4096, 65536, std::int64_t{1} << 20, std::int64_t{1} << 24});
   return plan.finish();
@@ -290,6 +378,16 @@ MeasurePlan full_plan(PlanFor device) {
                    cpu ? Sizes{1, 16, 256} : Sizes{1, 8, 64, 512, 4096, 16384});
   host_copies(plan, device,
               {4096, 65536, std::int64_t{1} << 20, std::int64_t{1} << 24, std::int64_t{1} << 26});
+  for (const std::int64_t n : {4096, 8192})
+    for (const std::int64_t k : {4096, 8192}) plan.half_gemm(rows, n, k);
+  // Experts of Mixtral 8x7B, Qwen3-30B-A3B and gpt-oss-120b (their config.json).
+  for (const auto& layer : {std::array<std::int64_t, 4>{4096, 14336, 8, 2},
+                            std::array<std::int64_t, 4>{2048, 768, 128, 8},
+                            std::array<std::int64_t, 4>{2880, 2880, 128, 4}})
+    plan.experts({1, 8, 32, 128, 512, 2048, 8192}, layer);
+  plan.collectives({2, 4, 8}, message_sizes());
+  for (const std::int64_t m : {128, 512, 2048})
+    plan.pairs(eight_billion(), m, {1, 2, 3, 4, 5, 6, 7, 8});
   return plan.finish();
 }
 

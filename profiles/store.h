@@ -51,7 +51,7 @@ struct KernelShape {
   /// gemm | moe | decode_attention | prefill_attention | mixed_attention | encoder_attention |
   /// mla_prefill | mla_decode | mla_prefill_module | mla_decode_module | mla_bmm | moe_dispatch |
   /// moe_combine | quantize | elementwise | layer | all_reduce | all_gather | reduce_scatter |
-  /// all_to_all | p2p; profiles/README.md says which columns each uses
+  /// all_to_all | p2p | pair; profiles/README.md says which columns each uses
   std::string op{};
   std::string compute{};             ///< number format multiplied in: "bf16", "fp8", ...
   std::string stored{};              ///< format of weights, KV or message

@@ -168,6 +168,8 @@ int command_profile_measure(const Invocation& call) {
                     journal.records().size(), journal.path()));
     return kExitInterrupted;
   }
+  // With what was found on the way: algorithms chosen, clocks.
+  run.notes = device->identity().notes;
   return finish(store, run, plan, method,
                 evaluate(plan, method, journal.records(), device->peaks()), journal);
 }
