@@ -103,8 +103,11 @@ class BatchPlan {
   /// Puts the requests scheduled so far behind those that are not, both in their order (a rotating
   /// decode queue).
   void rotate_scheduled();
-  /// Adds rows that are computed without use.
-  void pad(std::int64_t rows) { padded_ += rows; }
+  /// Adds rows that are computed without use; they read the KV of `context` tokens in all.
+  void pad(std::int64_t rows, Tokens context = Tokens(0)) {
+    padded_ += rows;
+    padded_context_ += context.value();
+  }
   /// Promise: as long as nothing arrives (if that matters), finishes or is preempted and free
   /// blocks last, this policy would schedule one token for exactly the requests scheduled now,
   /// growing each by `grow(request, 1, lookahead)` (or not at all, where the room is reserved).
@@ -130,6 +133,7 @@ class BatchPlan {
   std::size_t requests_ = 0;
   std::size_t preemptions_ = 0;
   std::int64_t padded_ = 0;
+  std::int64_t padded_context_ = 0;
   bool steady_ = false;
   Arrivals arrivals_ = Arrivals::matter;
   Room room_ = Room::grows;

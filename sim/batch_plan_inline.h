@@ -56,6 +56,7 @@ inline void BatchPlan::reset() {
   requests_ = 0;
   preemptions_ = 0;
   padded_ = 0;
+  padded_context_ = 0;
   steady_ = false;
   arrivals_ = Arrivals::matter;
   room_ = Room::grows;

@@ -33,7 +33,7 @@ struct PrefillChunk {
 /// All that the price of an iteration depends on.
 struct BatchShape {
   std::int64_t decodes = 0;  ///< requests that compute exactly one token on top of cached KV
-  /// Sum over decodes of the context length, the new token included.
+  /// Sum over decodes of the context length, the new token included, and what padded rows read.
   std::int64_t decode_context = 0;
   std::int64_t padded_decodes = 0;  ///< further rows computed without use (static batching, holes)
   std::span<const PrefillChunk> prefills{};

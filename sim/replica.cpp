@@ -149,6 +149,7 @@ void Replica::start_batch() {
   Batch& batch = *planning_;
   const Instant now = state_.now();
   batch.padded = plan_.padded_;
+  batch.decode_context += plan_.padded_context_;
   batch.lookahead = plan_.lookahead_;
   batch.arrivals = plan_.arrivals_;
   batch.host_transfer = plan_swapped_;
