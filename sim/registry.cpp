@@ -9,7 +9,8 @@
 
 namespace headroom {
 
-class DispatchPolicy;  // sim/edge_policy.h
+class DispatchPolicy;   // sim/edge_policy.h
+class PlacementPolicy;  // sim/placement_policy.h
 
 namespace {
 
@@ -158,5 +159,6 @@ template class PolicyRegistry<BatchPolicy>;
 template class PolicyRegistry<RoutingPolicy>;
 template class PolicyRegistry<AdmissionPolicy>;
 template class PolicyRegistry<DispatchPolicy>;
+template class PolicyRegistry<PlacementPolicy>;
 
 }  // namespace headroom

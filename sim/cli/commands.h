@@ -7,6 +7,7 @@
 namespace headroom {
 
 [[nodiscard]] int command_run(const Invocation& call);
+[[nodiscard]] int command_place(const Invocation& call);
 [[nodiscard]] int command_validate(const Invocation& call);
 [[nodiscard]] int command_edge_compare(const Invocation& call);
 [[nodiscard]] int command_list(const Invocation& call);

@@ -15,6 +15,7 @@
 #include "sim/cli/word_lists.h"
 #include "sim/edge_policy.h"
 #include "sim/edge_presets.h"
+#include "sim/placement_policy.h"
 #include "sim/policy.h"
 #include "sim/quantity_text.h"
 #include "sim/registry.h"
@@ -84,6 +85,7 @@ void list_policies() {
   list_policy_kind<BatchPolicy>("Batch policies (deployment/batch)");
   list_policy_kind<RoutingPolicy>("Routing policies (routing)");
   list_policy_kind<AdmissionPolicy>("Admission policies (admission)");
+  list_policy_kind<PlacementPolicy>("Placement policies (headroom place)");
   list_policy_kind<DispatchPolicy>("Dispatch policies of edge sites (edge/policy)");
 }
 

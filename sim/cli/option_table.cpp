@@ -288,6 +288,7 @@ const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> kTable = [] {
     std::vector<CommandSpec> table{run_spec(), validate_spec(), edge_compare_spec(), list_spec()};
     for (CommandSpec& spec : sweep_specs()) table.push_back(std::move(spec));
+    table.push_back(place_spec());
     for (CommandSpec& spec : trace_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : profile_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : help_specs()) table.push_back(std::move(spec));

@@ -7,6 +7,7 @@
 
 namespace headroom {
 
+[[nodiscard]] CommandSpec place_spec();
 [[nodiscard]] std::vector<CommandSpec> sweep_specs();
 
 }  // namespace headroom

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/edge_policy.h"
+#include "sim/placement_policy.h"
 #include "sim/policy.h"
 #include "sim/registry.h"
 #include "tests/catch.h"
@@ -127,7 +128,8 @@ bool is_registered(const std::string& name) {
   return PolicyRegistry<BatchPolicy>::instance().find(name) != nullptr ||
          PolicyRegistry<RoutingPolicy>::instance().find(name) != nullptr ||
          PolicyRegistry<AdmissionPolicy>::instance().find(name) != nullptr ||
-         PolicyRegistry<DispatchPolicy>::instance().find(name) != nullptr;
+         PolicyRegistry<DispatchPolicy>::instance().find(name) != nullptr ||
+         PolicyRegistry<PlacementPolicy>::instance().find(name) != nullptr;
 }
 
 }  // namespace
