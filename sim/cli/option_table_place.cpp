@@ -1,6 +1,5 @@
-#include "sim/cli/option_table_parts.h"
-
 #include "sim/cli/commands.h"
+#include "sim/cli/option_table_parts.h"
 #include "sim/cli/word_lists.h"
 
 namespace headroom {
