@@ -18,15 +18,23 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
 endif()
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
+find_path(CUDNN_INCLUDE cudnn_graph.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
+find_library(CUDNN_GRAPH_LIBRARY cudnn_graph HINTS ${CUDAToolkit_LIBRARY_DIR})
 
-# cuBLAS is linked; NCCL, NVML and the driver are looked for while the program runs. Only the files that need CUDA see it,
+# cuBLAS is linked, and cuDNN where it is; NCCL, NVML and the driver are looked for while the program runs. Only the files that need CUDA see it,
 # so that the others' compiled objects are those of any other build.
 function(headroom_add_cuda target)
-  foreach(file blas collectives device machine partition)
+  foreach(file blas collectives cudnn device machine partition)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/profiles/cuda_${file}.cu PROPERTIES LANGUAGE CXX)
   endforeach()
   set_source_files_properties(${PROJECT_SOURCE_DIR}/profiles/measure_devices.cpp PROPERTIES
     COMPILE_DEFINITIONS HEADROOM_CUDA)
+  if(CUDNN_INCLUDE AND CUDNN_LIBRARY AND CUDNN_GRAPH_LIBRARY)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/profiles/cuda_cudnn.cu PROPERTIES
+      COMPILE_DEFINITIONS HEADROOM_CUDNN COMPILE_OPTIONS "-isystem${CUDNN_INCLUDE}")
+    target_link_libraries(${target} PUBLIC ${CUDNN_GRAPH_LIBRARY} ${CUDNN_LIBRARY})
+  endif()
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:$<$<BOOL:${HEADROOM_WERROR}>:-Werror=all-warnings>>")
   target_link_libraries(${target} PUBLIC

@@ -266,13 +266,15 @@ ProfileRun CudaDevice::identity() const {
   if (nvml_) run.power_limit_watts = nvml_->watt_limit().value_or(0);
   run.notes = fmt::format(
       "compute capability {}.{}, {} multiprocessors, L2 {} MiB, memory {} MiB, bus {} bits, PCI "
-      "{}; CUDA runtime {}, driver {}; {}; {}; {}; attention, norms, activation, rotation, page "
+      "{}; CUDA runtime {}, driver {}; {}; {}, {}; {}; attention, norms, activation, rotation, "
+      "page "
       "moves and quantisation by kernels of this tool; cold: second-level cache overwritten before "
       "each launch, hot: launches back to back, replayed as graphs; clocks are the highest, "
       "attention of an engine may be faster",
       facts.major, facts.minor, facts.processors, facts.l2_bytes >> 20U, facts.memory_bytes >> 20U,
       facts.bus_bits, facts.bus_id, cuda_version_text(facts.runtime),
-      cuda_version_text(facts.driver), state_text(), collectives_.text(), gpu_.choices_text());
+      cuda_version_text(facts.driver), state_text(), collectives_.text(), cudnn_text(),
+      gpu_.choices_text());
   return run;
 }
 

@@ -103,6 +103,9 @@ class Gpu {
 
   [[nodiscard]] virtual VendorChoice gemm(const GemmCall& call) = 0;
   [[nodiscard]] virtual VendorChoice grouped(const GroupedCall& call) = 0;
+  /// Paged decode attention of the vendor's; one split.
+  [[nodiscard]] virtual VendorChoice vendor_decode(const AttentionCall& call,
+                                                   std::int64_t head_dim) = 0;
 };
 
 /// Memory of a GPU (or pinned on its host) with its owner.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "profiles/cuda_blas.h"
+#include "profiles/cuda_cudnn.h"
 #include "profiles/cuda_facts.h"
 #include "profiles/cuda_gpu.h"
 #include "profiles/cuda_launch.h"
@@ -66,6 +67,10 @@ class CudaGpu final : public Gpu {
   [[nodiscard]] VendorChoice gemm(const GemmCall& call) override { return blas_->gemm(call); }
   [[nodiscard]] VendorChoice grouped(const GroupedCall& call) override {
     return blas_->grouped(call);
+  }
+  [[nodiscard]] VendorChoice vendor_decode(const AttentionCall& call,
+                                           std::int64_t head_dim) override {
+    return cudnn_decode(call, head_dim, streams_.data());
   }
 
   [[nodiscard]] const GpuFacts& facts() const { return facts_; }

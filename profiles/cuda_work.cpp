@@ -88,7 +88,8 @@ class GemmWork final : public GpuWork {
 /// One call over all sequences; pages in random order.
 class AttentionWork final : public GpuWork {
  public:
-  AttentionWork(Gpu& gpu, const KernelShape& shape, std::uint64_t seed)
+  enum class Source : std::uint8_t { own, vendor };
+  AttentionWork(Gpu& gpu, const KernelShape& shape, std::uint64_t seed, Source source)
       : gpu_(gpu),
         seed_(seed),
         decode_(shape.op == "decode_attention"),
@@ -114,9 +115,20 @@ class AttentionWork final : public GpuWork {
     call_.queries = queries_;
     call_.context = context_;
     call_.pages_a_sequence = pages_;
-    choose_splits();
+    call_.splits = 1;
+    if (source == Source::own) choose_splits();
+  }
+  /// Empty, or why the vendor has no kernel for it.
+  [[nodiscard]] std::string choose() {
+    VendorChoice choice = gpu_.vendor_decode(call_, head_dim_);
+    vendor_ = std::move(choice.call);
+    return choice.refusal;
   }
   void launch(Lane lane) override {
+    if (vendor_ != nullptr) {
+      vendor_->launch(lane);
+      return;
+    }
     decode_ ? gpu_.decode(call_, head_dim_, lane) : gpu_.prefill(call_, head_dim_, lane);
   }
   [[nodiscard]] std::string check() override {
@@ -135,7 +147,6 @@ class AttentionWork final : public GpuWork {
   void choose_splits() {
     const std::int64_t processors = gpu_.processors();
     const bool wide = head_dim_ == 128;
-    call_.splits = 1;
     call_.splits = decode_ ? (wide ? splits_for<Attention<128, 1>>(call_, processors)
                                    : splits_for<Attention<64, 1>>(call_, processors))
                            : (wide ? splits_for<Attention<128, 2>>(call_, processors)
@@ -196,6 +207,7 @@ class AttentionWork final : public GpuWork {
   Output out_;
   GpuMemory page_table_, partial_{}, weights_{};
   AttentionCall call_{};
+  std::unique_ptr<VendorCall> vendor_{};
 };
 
 /// Tokens to their experts, gate and up, activation, down, and each token's weighted sum.
@@ -327,8 +339,14 @@ PreparedWork make_work(Gpu& gpu, const KernelShape& shape, std::uint64_t seed,
     const std::string refusal = work->choose(processors);
     return chosen(std::move(work), refusal);
   }
-  if (shape.op.ends_with("_attention") && has_attention(shape))
-    return {std::make_unique<AttentionWork>(gpu, shape, seed), {}};
+  if (shape.op == "decode_attention" && shape.variant.starts_with("cudnn") &&
+      has_attention(shape)) {
+    auto work = std::make_unique<AttentionWork>(gpu, shape, seed, AttentionWork::Source::vendor);
+    const std::string refusal = work->choose();
+    return chosen(std::move(work), refusal);
+  }
+  if ((shape.op == "decode_attention" || shape.op == "prefill_attention") && has_attention(shape))
+    return {std::make_unique<AttentionWork>(gpu, shape, seed, AttentionWork::Source::own), {}};
   if (shape.op == "moe" && shape.compute == "bf16" && shape.stored == "bf16" && shape.ranks <= 1 &&
       shape.n % kVector == 0 && shape.k % kVector == 0) {
     auto work = std::make_unique<MoeWork>(gpu, shape, seed);

@@ -66,6 +66,7 @@ const std::vector<ThirdParty> kThirdParty = {
     {"xxhash.h", {"sim/*.cpp", "profiles/*.cpp", "reports/*.cpp"}},
     {"cuda*", {"profiles/*.cu", "profiles/*.cuh"}},
     {"cublas*", {"profiles/*.cu"}},
+    {"cudnn*", {"profiles/*.cu"}},
     // Libraries that a machine may lack, looked for while the program runs.
     {"dlfcn.h", {"profiles/*.cpp"}},
     // The operating system: where files are opened and processes end, never inside a simulation.

@@ -70,7 +70,14 @@ class EmulatedGpu final : public Gpu {
   [[nodiscard]] VendorChoice grouped(const GroupedCall& call) override {
     return {std::make_unique<NaiveGrouped>(*this, call), {}};
   }
+  /// Our own kernel plays the vendor's.
+  [[nodiscard]] VendorChoice vendor_decode(const AttentionCall& call,
+                                           std::int64_t head_dim) override {
+    if (!vendor_decodes_) return {nullptr, "no engine"};
+    return {std::make_unique<OtherDecode>(*this, call, head_dim), {}};
+  }
 
+  bool vendor_decodes_ = true;
   std::size_t most_bytes_ = std::size_t{1} << 30U;
   std::int64_t processors_ = 4;
   long long races_ = 0;
@@ -143,6 +150,18 @@ class EmulatedGpu final : public Gpu {
    private:
     const EmulatedGpu& gpu_;
     GroupedCall call_;
+  };
+
+  class OtherDecode final : public VendorCall {
+   public:
+    OtherDecode(EmulatedGpu& gpu, const AttentionCall& call, std::int64_t head_dim)
+        : gpu_(gpu), call_(call), head_dim_(head_dim) {}
+    void launch(Lane lane) override { gpu_.decode(call_, head_dim_, lane); }
+
+   private:
+    EmulatedGpu& gpu_;
+    AttentionCall call_;
+    std::int64_t head_dim_;
   };
 
   int step_;

@@ -141,6 +141,16 @@ TEST_CASE("paged decode attention agrees with fp64 over heads, groups, batches a
           }
 }
 
+TEST_CASE("a vendor's decode attention is checked like our own, or refused with its reason") {
+  KernelShape shape = attention("decode_attention", 2, 4, 128);
+  shape.context = 100;
+  shape.variant = "cudnn cold";
+  CHECK(wrong_with(shape, 1) == "");
+  EmulatedGpu gpu;
+  gpu.vendor_decodes_ = false;
+  CHECK(make_work(gpu, shape, 7).refusal == "no engine");
+}
+
 TEST_CASE("decode attention split over many blocks gives what one block gives") {
   for (const std::int64_t context : {256, 1000, 2049}) {
     KernelShape shape = attention("decode_attention", 2, 4, 128);
