@@ -99,7 +99,7 @@ class MigratingPolicy : public DispatchPolicy {
   EdgeTiming timing() const override { return faithful_ ? kReleasedTiming : EdgeTiming{}; }
 
   void on_arrival(EdgePlan& plan, EdgeTaskView task) override {
-    const std::int64_t key = edge_key(order_, task);
+    const std::int64_t key = key_of(task);
     const EdgeFit fit = fit_at_edge(plan, task, key);
     if (!fit.fits) return to_cloud(plan, task);
     if (fit.behind == plan.queued() || !rules_.migrates) return plan.enqueue(task, key);
@@ -137,6 +137,7 @@ class MigratingPolicy : public DispatchPolicy {
 
  protected:
   [[nodiscard]] bool faithful() const { return faithful_; }
+  [[nodiscard]] std::int64_t key_of(EdgeTaskView task) const { return edge_key(order_, task); }
   [[nodiscard]] static CloudRoute route_of(EdgeTaskView task) {
     return task.rescheduled() ? CloudRoute::rescheduled : CloudRoute::direct;
   }

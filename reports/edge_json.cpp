@@ -36,6 +36,8 @@ Json types_json(const EdgeSummary& s) {
                          {"generated", row.generated},
                          {"completion", number(row.completion)},
                          {"task_utility", number(row.utility)},
+                         {"mean_loss", s.has_losses ? number(row.mean_loss) : Json()},
+                         {"best_model", row.best_model},
                          {"windows", row.windows},
                          {"windows_kept", row.windows_kept},
                          {"outcomes", counts(row.outcomes, EdgeOutcome::edge)}});
@@ -68,6 +70,8 @@ std::string edge_json_report(const EdgeSummary& s) {
                              {"windows", number(s.window_utility)},
                              {"total", number(s.task_utility + s.window_utility)},
                              {"tasks_at_best", number(s.best_utility)}};
+  document["quality"] = Json{{"mean_loss", s.has_losses ? number(s.mean_loss) : Json()},
+                             {"best_model_share", s.has_losses ? number(s.best_model) : Json()}};
   document["windows"] = Json{{"counted", s.windows}, {"kept", s.windows_kept}};
   document["outcomes"] = counts(s.outcomes, EdgeOutcome::edge);
   document["miss_causes"] = counts(s.causes, MissCause::no_place_in_time);

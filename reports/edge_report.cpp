@@ -25,6 +25,9 @@ EdgeTypeRow row_of(const EdgeTypeTotals& totals, const EdgeTaskType& type) {
   row.outcomes = totals.outcomes;
   row.windows = totals.windows;
   row.windows_kept = totals.windows_kept;
+  row.in_time = totals.in_time();
+  row.mean_loss = row.in_time > 0 ? totals.loss / static_cast<double>(row.in_time) : 0;
+  row.best_model = totals.best_model;
   for (std::size_t o = 0; o < totals.outcomes.size(); ++o) {
     row.utility +=
         static_cast<double>(totals.outcomes[o]) * utility_of(type, static_cast<EdgeOutcome>(o));
@@ -61,6 +64,25 @@ class Text {
   std::string text_;
 };
 
+/// Quality over all types.
+void add_losses(EdgeSummary& s, const std::vector<EdgeTaskType>& kinds) {
+  double sum = 0;
+  std::uint64_t answers = 0;
+  std::uint64_t chosen = 0;
+  std::uint64_t best = 0;
+  for (std::size_t t = 0; t < s.types.size(); ++t) {
+    const EdgeTypeRow& row = s.types[t];
+    if (!(kinds[t].loss > 0)) continue;
+    s.has_losses = true;
+    sum += row.mean_loss * static_cast<double>(row.in_time);
+    answers += row.in_time;
+    if (kinds[t].model_of) chosen += row.in_time;
+    best += row.best_model;
+  }
+  s.mean_loss = answers > 0 ? sum / static_cast<double>(answers) : 0;
+  s.best_model = share(best, chosen);
+}
+
 std::uint64_t count_of(const std::array<std::uint64_t, kEdgeOutcomes>& outcomes,
                        std::initializer_list<EdgeOutcome> which) {
   std::uint64_t sum = 0;
@@ -96,6 +118,11 @@ void print_result(Text& text, const EdgeSummary& s) {
                             percent(s.best_utility > 0 ? s.task_utility / s.best_utility : 0)));
   text.labelled("windows",
                 fmt::format("{} of {} kept their wanted share in time", s.windows_kept, s.windows));
+  if (s.has_losses) {
+    text.labelled("quality", fmt::format("mean loss {} of answers in time; the best model of its "
+                                         "task gave {} of those that were chosen",
+                                         significant(s.mean_loss), percent(s.best_model)));
+  }
   text.labelled("response", fmt::format("p50 {} ms, p99 {} ms from arrival to result",
                                         significant(s.response.p50), significant(s.response.p99)));
 }
@@ -104,6 +131,7 @@ void print_types(Text& text, const EdgeSummary& s) {
   text.heading("By type of task");
   text.row("", {"tasks", "in time", "edge", "cloud", "late", "dropped", "utility"}, 8);
   for (const EdgeTypeRow& row : s.types) {
+    if (row.generated == 0) continue;  // its models answered
     using O = EdgeOutcome;
     const auto of = [&](std::initializer_list<O> which) {
       return fmt::format("{}", count_of(row.outcomes, which));
@@ -191,6 +219,7 @@ EdgeSummary summarise_edges(const EdgeMetrics& metrics, const EdgeReportContext&
     s.windows_kept += row.windows_kept;
     for (std::size_t o = 0; o < row.outcomes.size(); ++o) s.outcomes[o] += row.outcomes[o];
   }
+  add_losses(s, context.types);
   s.causes = metrics.causes;
   s.edge_runs = metrics.edge_runs;
   s.copies_run = metrics.copies_run;

@@ -38,6 +38,9 @@ struct EdgeTypeRow {
   double utility = 0;
   std::array<std::uint64_t, kEdgeOutcomes> outcomes{};
   std::uint64_t windows = 0, windows_kept = 0;
+  std::uint64_t in_time = 0;
+  double mean_loss = 0;          ///< of answers in time
+  std::uint64_t best_model = 0;  ///< answers by the model of least loss
 };
 
 struct EdgeSummary {
@@ -52,6 +55,9 @@ struct EdgeSummary {
   std::array<std::uint64_t, kEdgeOutcomes> outcomes{};
   std::array<std::uint64_t, kMissCauses> causes{};
   std::vector<EdgeTypeRow> types;
+  bool has_losses = false;  ///< answers have a quality
+  double mean_loss = 0;     ///< of answers in time
+  double best_model = 0;    ///< share of answers by one of several models that the best one gave
   std::uint64_t edge_runs = 0, copies_run = 0;
   double edge_busy = 0;  ///< mean share of time that an accelerator worked
   double energy_busy_j = 0, energy_idle_j = 0;

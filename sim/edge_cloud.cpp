@@ -5,17 +5,10 @@
 
 #include "sim/check.h"
 #include "sim/math.h"
+#include "sim/mix.h"
 
 namespace headroom {
 namespace {
-
-/// The finaliser of splitmix64 (Steele, Lea, Flood 2014; constants of Vigna's reference).
-std::uint64_t mixed(std::uint64_t z) {
-  z += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
 
 /// Longest time that one run may take: far above every timeout, far below what overflows.
 constexpr double kLongest = 1e6 * 1e9;  // ns
@@ -79,20 +72,19 @@ double EdgeLaw::draw(std::uint64_t word) const {
   return spec_.most > 0 ? std::min(value, spec_.most) : value;
 }
 
-EdgeTimes::EdgeTimes(const EdgeCloudSetup& cloud, const EdgeLaw& edge_factor,
-                     const EdgeLaw& cloud_factor, const EdgeLaw& latency, std::uint64_t seed,
-                     std::uint32_t site, std::size_t types)
+EdgeTimes::EdgeTimes(const EdgeCloudSetup& cloud, const EdgeLaws& laws, std::uint64_t seed,
+                     std::uint32_t site)
     : cloud_(cloud),
-      edge_factor_(edge_factor),
-      cloud_factor_(cloud_factor),
-      latency_(latency),
+      laws_(laws),
       edge_seed_(RandomStream(seed, "edge time", site).bits()),
       cloud_seed_(RandomStream(seed, "cloud time", site).bits()),
       latency_seed_(RandomStream(seed, "cloud latency", site).bits()),
-      idle_(types) {}
+      upload_seed_(RandomStream(seed, "upload", site).bits()),
+      idle_(laws.edge_factors.size()) {}
 
-Duration EdgeTimes::edge(const EdgeTaskType& type, std::uint32_t task) const {
-  return scaled_time(type.edge_time, edge_factor_.draw(mixed(edge_seed_ + task)));
+Duration EdgeTimes::edge(const EdgeTaskType& type, std::uint16_t type_index,
+                         std::uint32_t task) const {
+  return scaled_time(type.edge_time, laws_.edge_factors[type_index].draw(mixed(edge_seed_ + task)));
 }
 
 double EdgeTimes::slowdown(Instant now) const {
@@ -101,12 +93,14 @@ double EdgeTimes::slowdown(Instant now) const {
 }
 
 Duration EdgeTimes::network(Instant now, const EdgeTaskType& type, std::uint32_t task) {
-  Duration time = scaled_time(kSecond, latency_.draw(mixed(latency_seed_ + task)));
+  Duration time = scaled_time(kSecond, laws_.latency.draw(mixed(latency_seed_ + task)));
   const NetworkPoint* point = point_at(cloud_.network, now);
   if (point == nullptr) return time;
   time += point->latency;
   if (type.input > Bytes(0) && point->uplink.value() > 0) {
-    const Duration upload = scaled_time(kSecond, type.input.as_double() / point->uplink.value());
+    const double factor = laws_.upload_factor.draw(mixed(upload_seed_ + task));
+    const Duration upload =
+        scaled_time(kSecond, factor * type.input.as_double() / point->uplink.value());
     const Duration wait = std::max(uplink_free_ - now, Duration(0)) + upload;
     // A backlog beyond any timeout need not be told apart.
     uplink_free_ = now + std::min(wait, Duration(static_cast<std::int64_t>(kLongest)));
@@ -129,10 +123,10 @@ CloudCall EdgeTimes::call(Instant now, const EdgeTaskType& type, std::uint16_t t
       idle.pop_back();
     }
   }
-  call.execution = recorded
-                       ? *recorded
-                       : scaled_time(type.cloud_time,
-                                     cloud_factor_.draw(mixed(cloud_seed_ + task)) * slowdown(now));
+  call.execution =
+      recorded ? *recorded
+               : scaled_time(type.cloud_time,
+                             laws_.cloud_factor.draw(mixed(cloud_seed_ + task)) * slowdown(now));
   call.timed_out = call.in_flight() > cloud_.timeout;
   return call;
 }

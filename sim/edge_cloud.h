@@ -55,18 +55,28 @@ struct EdgeCloudSetup {
   Duration cold_start{0};                ///< of an instance; 0: instances are always there
   Duration keep_alive{600'000'000'000};  ///< an idle instance is kept this long
   DistributionSpec latency{};            ///< seconds a call, on top of the network's; constant 0
-  std::vector<NetworkPoint> network{};   ///< in order of time; empty: none
+  /// Of each upload, over input / uplink.
+  DistributionSpec upload_factor{DistributionSpec::Kind::constant, 1};
+  std::vector<NetworkPoint> network{};  ///< in order of time; empty: none
+};
+
+/// What a run draws from.
+struct EdgeLaws {
+  std::vector<EdgeLaw> edge_factors;  ///< by type: a run at the edge over its expected time
+  EdgeLaw cloud_factor, latency, upload_factor;
+  EdgeLaw loss_spread, loss_prediction;  ///< of models (sim/edge_losses.h)
 };
 
 /// Actual times of one site.
 class EdgeTimes {
  public:
-  /// `cloud` and the laws outlive this.
-  EdgeTimes(const EdgeCloudSetup& cloud, const EdgeLaw& edge_factor, const EdgeLaw& cloud_factor,
-            const EdgeLaw& latency, std::uint64_t seed, std::uint32_t site, std::size_t types);
+  /// `cloud` and `laws` outlive this.
+  EdgeTimes(const EdgeCloudSetup& cloud, const EdgeLaws& laws, std::uint64_t seed,
+            std::uint32_t site);
 
   /// Time a task takes at the edge.
-  [[nodiscard]] Duration edge(const EdgeTaskType& type, std::uint32_t task) const;
+  [[nodiscard]] Duration edge(const EdgeTaskType& type, std::uint16_t type_index,
+                              std::uint32_t task) const;
   /// Begins a call: takes the uplink and an instance. `recorded` replaces the drawn execution.
   [[nodiscard]] CloudCall call(Instant now, const EdgeTaskType& type, std::uint16_t type_index,
                                std::uint32_t task, std::optional<Duration> recorded);
@@ -79,10 +89,8 @@ class EdgeTimes {
   [[nodiscard]] double slowdown(Instant now) const;
 
   const EdgeCloudSetup& cloud_;
-  const EdgeLaw& edge_factor_;
-  const EdgeLaw& cloud_factor_;
-  const EdgeLaw& latency_;
-  std::uint64_t edge_seed_, cloud_seed_, latency_seed_;
+  const EdgeLaws& laws_;
+  std::uint64_t edge_seed_, cloud_seed_, latency_seed_, upload_seed_;
   Instant uplink_free_;
   std::vector<std::vector<Instant>> idle_;  ///< instances by type, when they became idle
 };

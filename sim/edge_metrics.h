@@ -45,9 +45,11 @@ struct CloudCall {
 
 struct EdgeTypeTotals {
   std::array<std::uint64_t, kEdgeOutcomes> outcomes{};
-  std::uint64_t generated = 0;
+  std::uint64_t generated = 0;     ///< of tasks that have ended
   std::uint64_t windows = 0;       ///< in which such tasks arrived
   std::uint64_t windows_kept = 0;  ///< whose rate in time was at least the wanted one
+  double loss = 0;                 ///< sum over tasks in time
+  std::uint64_t best_model = 0;    ///< answered by the one of least loss among those of its task
 
   [[nodiscard]] std::uint64_t in_time() const {
     std::uint64_t sum = 0;
@@ -89,10 +91,28 @@ struct EdgeMetrics {
   [[nodiscard]] double window_utility(const std::vector<EdgeTaskType>& kinds) const;
 };
 
+/// What a policy was asked when it moved a task.
+enum class EdgeAsked : std::uint8_t { arrival, free_edge, due, result };
+
+/// A live task has been sent to another place.
+struct EdgeStep {
+  Instant when;
+  EdgePlace place = EdgePlace::arriving;
+  EdgeAsked asked = EdgeAsked::arrival;
+  std::uint32_t by = 0;  ///< the task that arrived, fell due or ended then; of free_edge: itself
+};
+
 /// Looks on; empty body by default.
 class EdgeObserver {
  public:
   virtual ~EdgeObserver() = default;
+  /// A policy queued, parked, called, ran or dropped (`gone`) a task. Its first step follows its
+  /// arrival at once; copies are not shown.
+  virtual void on_step(std::uint32_t site, const EdgeTask& task, const EdgeStep& step) {
+    static_cast<void>(site);
+    static_cast<void>(task);
+    static_cast<void>(step);
+  }
   /// `call` is null where the task was not called; copies of tasks are not shown.
   virtual void on_task(std::uint32_t site, const EdgeResult& result, MissCause cause,
                        const CloudCall* call) = 0;

@@ -26,6 +26,8 @@ struct EdgeTiming {
   Duration lead{50'000'000};
 };
 
+class EdgeLosses;
+
 /// One site as its policy sees and steers it.
 class EdgePlan {
  public:
@@ -58,6 +60,9 @@ class EdgePlan {
     return {slot, tasks_[slot], (*types_)[tasks_[slot].type]};
   }
 
+  /// Loss that a router expects of an answer by this model (an index of types()).
+  [[nodiscard]] double predicted_loss(EdgeTaskView task, std::uint16_t model) const;
+
   // Actions. Each needs a task that arrives, is queued or is parked, and takes it from there.
   // ----------------------------------------------------------------------------------------
   /// Into the edge's queue behind all tasks whose key is not larger.
@@ -72,6 +77,10 @@ class EdgePlan {
   void drop(EdgeTaskView task, DropReason reason);
   /// Runs a queued or parked task at once. Requires !executing().
   void run(EdgeTaskView task, EdgeStart start);
+
+  /// Has an arriving task answered by one of its type's models (an index of types()): its times,
+  /// prices and losses are that model's from here on.
+  void answer_with(EdgeTaskView task, std::uint16_t model);
 
   // Notes on a task
   // ----------------------------------------------------------------------------------------
@@ -111,6 +120,7 @@ class EdgePlan {
   std::uint32_t new_slot();
 
   const std::vector<EdgeTaskType>* types_;
+  const EdgeLosses* losses_ = nullptr;
   std::uint32_t site_;
   Instant now_;
   std::vector<EdgeTask> tasks_;
@@ -119,6 +129,8 @@ class EdgePlan {
   std::vector<Parked> parked_;           ///< likewise
   std::vector<std::uint32_t> to_cloud_;  ///< new in the cloud's queue
   std::vector<Dropped> dropped_;         ///< not yet booked
+  std::vector<std::uint32_t> moved_;     ///< since the site looked last; where somebody looks on
+  bool watched_ = false;
   std::uint32_t to_run_ = 0;
   bool run_asked_ = false;
   bool executing_ = false;
@@ -154,6 +166,7 @@ using RegisterDispatchPolicy = RegisterPolicy<DispatchPolicy>;
 
 inline EdgeTask& EdgePlan::take(EdgeTaskView task) {
   EdgeTask& found = live(task);
+  if (watched_) moved_.push_back(task.slot());
   switch (found.place) {
     case EdgePlace::arriving:
       break;
@@ -204,6 +217,16 @@ inline void EdgePlan::enqueue_copy(EdgeTaskView task, std::int64_t key) {
   tasks_[slot].copy = true;
   tasks_[slot].place = EdgePlace::arriving;
   enqueue(view(slot), key);
+}
+
+inline void EdgePlan::answer_with(EdgeTaskView task, std::uint16_t model) {
+  EdgeTask& answered = live(task);
+  SIM_CHECK(answered.place == EdgePlace::arriving, "a model is chosen when its task arrives");
+  SIM_CHECK(model < types_->size() && (*types_)[model].model_of == answered.type,
+            "a task is answered by one of its own models");
+  answered.type = model;
+  answered.edge_time = (*types_)[model].edge_time;
+  answered.cloud_time = (*types_)[model].cloud_time;
 }
 
 inline void EdgePlan::call_cloud(EdgeTaskView task, CloudRoute route) {

@@ -28,6 +28,9 @@ struct EdgeLoad {
 /// (dream-lab/ocularone-scheduler).
 [[nodiscard]] const std::vector<EdgeLoad>& edge_loads();
 
+/// The device whose times at the edge the published tables hold.
+constexpr std::string_view kTimesOfDevice = "jetson-nano";
+
 /// How well a cloud keeps its expected times.
 struct CloudQuality {
   std::string_view name;

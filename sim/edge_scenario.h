@@ -55,6 +55,8 @@ struct EdgeScenario {
   Bytes memory{std::int64_t{1} << 30};  ///< of a function in the cloud
   Usd call_price{0};
   Usd gigabyte_second_price{0};
+  DistributionSpec loss_spread{DistributionSpec::Kind::constant, 1};
+  DistributionSpec loss_prediction{DistributionSpec::Kind::constant, 1};
   Duration window{20'000'000'000};
   /// A serving system that answers the calls in the same run, instead of `quality`; its workload is
   /// not used.

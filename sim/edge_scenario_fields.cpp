@@ -162,20 +162,67 @@ void split_fields(JsonCursor& at, EdgeTaskType& type) {
           });
 }
 
-void task_fields(JsonCursor& at, EdgeTaskType& type) {
+/// What a model costs and how good it is; a task has these for itself where it has no models.
+void quality_fields(JsonCursor& at, EdgeTaskType& type) {
+  at.number("loss", type.loss, 0, kMostPoints, "mean loss of its answers; lower is better");
+  at.bytes("size", type.size, "of its weights, for routers that weigh it");
+  at.number("penalty", type.penalty, 0, kMostPoints,
+            "your own, for routers that weigh it: age, licence, security");
+}
+
+void models_field(JsonCursor& at, std::vector<EdgeTaskType>& models) {
+  at.list("models", 1, 64,
+          "models that may answer it, of which a router chooses; others use the "
+          "first",
+          [&](JsonCursor& item, std::size_t) {
+            EdgeTaskType& model = models.emplace_back();
+            item.required().text("name", model.name, "of the model");
+            time_field(item.required(), "edge_time", model.edge_time, kSome,
+                       "expected time at the edge");
+            time_field(item.required(), "cloud_time", model.cloud_time, kSome,
+                       "expected time of a call, a high percentile");
+            item.number("edge_price", model.edge_price, 0, kMostPoints, "utility paid for a run");
+            item.number("cloud_price", model.cloud_price, 0, kMostPoints,
+                        "utility paid for a call");
+            quality_fields(item, model);
+          });
+}
+
+void refuse_beside(JsonCursor& at, const char* name, const char* other) {
+  if (!at.has(name) || !at.has(other)) return;
+  throw InputError(at.place(name), fmt::format("expected either {} or {}, got both; the second "
+                                               "says it, remove {}",
+                                               name, other, name));
+}
+
+void check_worth(JsonCursor& at, const EdgeTaskType& type) {
+  if (at.describing() || type.edge_utility() >= 0) return;
+  throw InputError(at.place("edge_price"),
+                   fmt::format("expected at most the benefit {}, got {}; a task that loses by "
+                               "running belongs nowhere",
+                               type.benefit, type.edge_price));
+}
+
+void task_fields(JsonCursor& at, EdgeTaskType& type, std::vector<EdgeTaskType>& models) {
   at.required().text("name", type.name, "how traces and reports call such tasks");
   at.required().number("benefit", type.benefit, 0, kMostPoints, "utility of a result in time");
   at.number("edge_price", type.edge_price, 0, kMostPoints, "utility paid for a run at the edge");
   at.number("cloud_price", type.cloud_price, 0, kMostPoints,
             "utility paid for a call; above the benefit, calls never pay");
-  if (!at.describing() && !at.has("splits")) at.required();
+  const bool says_edge = at.has("splits") || at.has("models") || at.has("latencies");
+  if (!at.describing() && !says_edge) at.required();
   time_field(at, "edge_time", type.edge_time, kSome, "expected time at the edge");
-  if (at.has("edge_time") && at.has("splits")) {
-    throw InputError(at.place("edge_time"),
-                     "expected either edge_time or splits, got both; the tail of a split is its "
-                     "time at the edge, remove edge_time");
+  at.text("latencies", type.latencies,
+          "measured latencies at the edge (a CSV with inference_time) instead of edge_time");
+  for (const char* other : {"splits", "models", "latencies"}) {
+    refuse_beside(at, "edge_time", other);
+    for (const char* second : {"splits", "models"}) {
+      if (std::string_view(other) < second) refuse_beside(at, other, second);
+    }
   }
-  time_field(at.required(), "cloud_time", type.cloud_time, kSome,
+  refuse_beside(at, "cloud_time", "models");
+  if (!at.describing() && !at.has("models")) at.required();
+  time_field(at, "cloud_time", type.cloud_time, kSome,
              "expected time of a call, a high percentile");
   time_field(at.required(), "deadline", type.deadline, kSome, "from the segment's arrival");
   time_field(at, "extension", type.extension, kNone,
@@ -191,11 +238,39 @@ void task_fields(JsonCursor& at, EdgeTaskType& type) {
   at.count("output", output, 1, kMostTokens, "tokens of its answer");
   type.cloud_output = Tokens(output);
   split_fields(at, type);
-  if (!at.describing() && type.edge_utility() < 0) {
-    throw InputError(at.place("edge_price"),
-                     fmt::format("expected at most the benefit {}, got {}; a task that loses by "
-                                 "running belongs nowhere",
-                                 type.benefit, type.edge_price));
+  quality_fields(at, type);
+  models_field(at, models);
+  check_worth(at, type);
+}
+
+/// Makes each model the type that it is of a task: all of the task's, but for what the model says.
+void add_models(std::vector<EdgeTaskType>& types,
+                const std::vector<std::vector<EdgeTaskType>>& models) {
+  for (std::size_t t = 0; t < models.size(); ++t) {
+    if (models[t].empty()) continue;
+    types[t].first_model = static_cast<std::uint16_t>(types.size());
+    types[t].models = static_cast<std::uint16_t>(models[t].size());
+    for (const EdgeTaskType& model : models[t]) {
+      EdgeTaskType type = types[t];
+      type.name = types[t].name + "/" + model.name;
+      type.model_of = static_cast<std::uint16_t>(t);
+      type.first_model = type.models = 0;
+      type.edge_time = model.edge_time;
+      type.cloud_time = model.cloud_time;
+      type.edge_price = model.edge_price;
+      type.cloud_price = model.cloud_price;
+      type.loss = model.loss;
+      type.size = model.size;
+      type.penalty = model.penalty;
+      types.push_back(std::move(type));
+    }
+    // A policy that does not choose uses the first.
+    const EdgeTaskType& first = models[t].front();
+    types[t].edge_time = first.edge_time;
+    types[t].cloud_time = first.cloud_time;
+    types[t].edge_price = first.edge_price;
+    types[t].cloud_price = first.cloud_price;
+    types[t].loss = first.loss;
   }
 }
 
@@ -213,10 +288,11 @@ void tasks_field(JsonCursor& at, EdgeScenario& scenario) {
     scenario.types = loads[static_cast<std::size_t>(it - names.begin())].types;
   }
   std::vector<EdgeTaskType> written;
+  std::vector<std::vector<EdgeTaskType>> models;
   at.list("tasks", 1, 64, "kinds of tasks of your own, instead of load",
           [&](JsonCursor& item, std::size_t) {
             EdgeTaskType& type = written.emplace_back();
-            task_fields(item, type);
+            task_fields(item, type, models.emplace_back());
             for (std::size_t i = 0; i + 1 < written.size(); ++i) {
               if (written[i].name != type.name) continue;
               throw InputError(item.place("name"),
@@ -226,6 +302,7 @@ void tasks_field(JsonCursor& at, EdgeScenario& scenario) {
             }
           });
   if (!at.describing() && !written.empty()) {
+    add_models(written, models);
     scenario.types = std::move(written);
     scenario.load.clear();
   }
@@ -325,6 +402,7 @@ void cloud_fields(JsonCursor& at, EdgeScenario& scenario) {
              "of an instance; 0 s: instances are always there");
   time_field(at, "keep_alive", cloud.keep_alive, kNone, "idle instances are kept so long");
   law(at, "latency_s", cloud.latency, "seconds there and back on top of the expected time");
+  law(at, "upload_factor", cloud.upload_factor, "of each upload, over input / uplink");
   at.text("network", scenario.network_trace,
           "trace of the network: a CSV with time_s, latency_ms, uplink_mbps");
   BytesPerSecond uplink{0};
@@ -361,6 +439,13 @@ void edge_scenario_fields(JsonCursor& at, EdgeScenario& scenario) {
               [&](JsonCursor& device) { device_fields(device, scenario); });
     in.object("cloud", "quality", "what calls meet",
               [&](JsonCursor& cloud) { cloud_fields(cloud, scenario); });
+    in.object("losses", "", "how good the answers of models are, and what a router can tell",
+              [&](JsonCursor& losses) {
+                law(losses, "spread", scenario.loss_spread,
+                    "loss of a model on one task, over its mean");
+                law(losses, "prediction", scenario.loss_prediction,
+                    "what a router expects of it, over that loss; 1: it knows");
+              });
     time_field(in, "window", scenario.window, Duration(1'000'000),
                "over which shares in time earn their bonus");
   });

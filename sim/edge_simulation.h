@@ -10,10 +10,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/edge_cloud.h"
+#include "sim/edge_losses.h"
 #include "sim/edge_metrics.h"
 #include "sim/edge_policy.h"
 #include "sim/edge_site.h"
@@ -27,10 +29,16 @@ struct EdgeSetup {
   std::function<std::unique_ptr<DispatchPolicy>()> make_policy;
   std::string policy_name;
   DistributionSpec edge_factor{};  ///< actual over expected time of a run at the edge
+  /// Instead of it, by type; empty, or one a type, none where `edge_factor` holds.
+  std::vector<std::optional<DistributionSpec>> own_edge_factors{};
+  /// Loss of a model on a task, over its mean.
+  DistributionSpec loss_spread{DistributionSpec::Kind::constant, 1};
+  /// What a router expects, over the loss.
+  DistributionSpec loss_prediction{DistributionSpec::Kind::constant, 1};
   EdgeCloudSetup cloud{};
   Duration window{20'000'000'000};
   std::uint64_t seed = 1;
-  EdgeObserver* observer = nullptr;
+  std::vector<EdgeObserver*> observers{};   ///< outlive the run
   const std::atomic<bool>* stop = nullptr;  ///< when it turns true, the run ends early
   std::string where = "edge";               ///< place of the laws, for errors
 };
@@ -45,7 +53,7 @@ class EdgeSites {
  private:
   const EdgeSetup& setup_;
   EdgeSiteContext context_;
-  EdgeLaw edge_factor_, cloud_factor_, latency_;
+  EdgeLaws laws_;
   EdgeMetrics& metrics_;
 };
 

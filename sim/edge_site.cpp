@@ -21,17 +21,20 @@ constexpr std::int64_t kMostWindows = 1 << 16;
 
 EdgeSite::EdgeSite(const EdgeSiteContext& context, std::uint32_t site,
                    std::unique_ptr<DispatchPolicy> policy, std::unique_ptr<EdgeTaskSource> source,
-                   EdgeTimes times, EdgeMetrics& metrics)
+                   EdgeTimes times, const EdgeLosses& losses, EdgeMetrics& metrics)
     : context_(context),
       plan_(*context.types, site),
       policy_(std::move(policy)),
       source_(std::move(source)),
       times_(std::move(times)),
+      losses_(losses),
       metrics_(metrics),
       timing_(policy_->timing()) {
   CheckContext& check = check_context();
   check.policy = context.policy_name;
   check.seed = context.seed;
+  plan_.losses_ = &losses_;
+  plan_.watched_ = !context.observers->empty();
 }
 
 Instant EdgeSite::due_time() const {
@@ -100,8 +103,8 @@ void EdgeSite::arrive() {
   if (hidden_.size() < plan_.tasks_.size()) hidden_.resize(plan_.tasks_.size());
   hidden_[slot] = Hidden{arrival.edge_actual, arrival.cloud_actual, {}, false};
   ++totals_.generated;
-  ++metrics_.types[arrival.type].generated;
   check_context().request = task.id;
+  asking(EdgeAsked::arrival, task.id);
   policy_->on_arrival(plan_, plan_.view(slot));
   SIM_CHECK(plan_.tasks_[slot].place != EdgePlace::arriving,
             "an arriving task is queued, parked, called or dropped at once");
@@ -146,6 +149,7 @@ void EdgeSite::parked_due() {
   while (due_time() == plan_.now_) {
     const std::uint32_t slot = plan_.parked_.back().slot;
     const std::size_t before = plan_.parked_.size();
+    asking(EdgeAsked::due, plan_.tasks_[slot].id);
     policy_->on_due(plan_, plan_.view(slot));
     SIM_CHECK(plan_.parked_.size() < before, "a parked task that is due leaves");
     settle();
@@ -162,6 +166,7 @@ void EdgeSite::look_for_work() {
     if (look_at_ > plan_.now_) return;
     look_at_ = Instant::never();
   }
+  asking(EdgeAsked::free_edge, 0);
   policy_->on_idle(plan_);
   if (plan_.run_asked_) start_run();
   settle();
@@ -174,11 +179,30 @@ void EdgeSite::start_run() {
   task.started = plan_.now_;
   const EdgeTaskType& type = (*context_.types)[task.type];
   const Hidden& hidden = hidden_[running_];
-  const Duration actual = hidden.edge_actual ? *hidden.edge_actual : times_.edge(type, task.id);
+  const Duration actual =
+      hidden.edge_actual ? *hidden.edge_actual : times_.edge(type, task.type, task.id);
   plan_.executing_ = true;
   plan_.expected_end_ = plan_.now_ + task.edge_time;
   edge_end_ = plan_.now_ + actual;
   ++(task.copy ? metrics_.copies_run : metrics_.edge_runs);
+}
+
+void EdgeSite::asking(EdgeAsked asked, std::uint32_t by) {
+  show_steps();
+  asked_ = asked;
+  asked_by_ = by;
+}
+
+void EdgeSite::show_steps() {
+  for (const std::uint32_t slot : plan_.moved_) {
+    const EdgeTask& task = plan_.tasks_[slot];
+    if (task.copy) continue;
+    const std::uint32_t by = asked_ == EdgeAsked::free_edge ? task.id : asked_by_;
+    for (EdgeObserver* observer : *context_.observers) {
+      observer->on_step(plan_.site(), task, {plan_.now_, task.place, asked_, by});
+    }
+  }
+  plan_.moved_.clear();
 }
 
 /// Carries out what a policy asked for, and what it asks for when it hears of that.
@@ -187,6 +211,7 @@ void EdgeSite::settle() {
   // Copies of tasks come into being here only: hidden_ follows the slots.
   if (hidden_.size() < plan_.tasks_.size()) hidden_.resize(plan_.tasks_.size());
   do {
+    show_steps();
     for (const std::uint32_t slot : plan_.to_cloud_) {
       hidden_[slot].call.queued = plan_.now_;
       waiting_calls_.push_back(slot);
@@ -201,6 +226,7 @@ void EdgeSite::settle() {
       if (plan_.dropped_.empty() && plan_.to_cloud_.empty()) start_calls();
     }
   } while (!plan_.dropped_.empty() || !plan_.to_cloud_.empty());
+  show_steps();
 }
 
 void EdgeSite::start_calls() {
@@ -288,10 +314,27 @@ MissCause EdgeSite::cause_of(const EdgeTask& task, EdgeOutcome outcome,
   return MissCause::cloud_slow;
 }
 
+void EdgeSite::count_loss(const EdgeTask& task, EdgeOutcome outcome) {
+  const EdgeTaskType& type = (*context_.types)[task.type];
+  if (!in_time(outcome) || !(type.loss > 0)) return;
+  EdgeTypeTotals& totals = metrics_.types[task.type];
+  const double loss = losses_.actual(type, task.type, task.id);
+  totals.loss += loss;
+  if (!type.model_of) return;
+  const EdgeTaskType& asked = (*context_.types)[*type.model_of];
+  bool best = true;
+  for (int i = asked.first_model; i < asked.first_model + asked.models; ++i) {
+    const auto other = static_cast<std::uint16_t>(i);
+    best = best && losses_.actual((*context_.types)[other], other, task.id) >= loss;
+  }
+  if (best) ++totals.best_model;
+}
+
 void EdgeSite::count_window(const EdgeTask& task, bool kept) {
   const std::int64_t window =
       std::min(task.received.ns() / context_.window.value(), kMostWindows - 1);
-  const std::size_t at = static_cast<std::size_t>(window) * context_.types->size() + task.type;
+  const std::uint16_t type = (*context_.types)[task.type].model_of.value_or(task.type);
+  const std::size_t at = static_cast<std::size_t>(window) * context_.types->size() + type;
   if (at >= windows_.size()) {
     windows_.resize((static_cast<std::size_t>(window) + 1) * context_.types->size());
   }
@@ -308,20 +351,24 @@ void EdgeSite::book(std::uint32_t slot, EdgeOutcome outcome, Duration actual) {
   const Hidden& hidden = hidden_[slot];
   ++booked_;
   const EdgeTask& task = result.task;
+  ++metrics_.types[task.type].generated;
   ++metrics_.types[task.type].outcomes[static_cast<std::size_t>(outcome)];
   const MissCause cause = cause_of(task, outcome, hidden);
   ++metrics_.causes[static_cast<std::size_t>(cause)];
   if (in_time(outcome)) ++totals_.in_time;
   if (actual > Duration(0)) metrics_.response.add((plan_.now_ - task.received).value());
   count_window(task, in_time(outcome));
+  count_loss(task, outcome);
   std::uint64_t h = metrics_.decision_digest;
   h = (h ^ static_cast<std::uint64_t>(plan_.now_.ns())) * 0x9E3779B97F4A7C15ULL;
   h ^= h >> 32;
   h = (h ^ (static_cast<std::uint64_t>(outcome) << 32 | task.id)) * 0xD6E8FEB86659FD93ULL;
   metrics_.decision_digest = h ^ (h >> 29);
-  if (context_.observer != nullptr) {
-    context_.observer->on_task(plan_.site(), result, cause, hidden.called ? &hidden.call : nullptr);
+  show_steps();
+  for (EdgeObserver* observer : *context_.observers) {
+    observer->on_task(plan_.site(), result, cause, hidden.called ? &hidden.call : nullptr);
   }
+  asking(EdgeAsked::result, task.id);
   policy_->on_result(plan_, result);
 }
 

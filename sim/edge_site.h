@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "sim/edge_cloud.h"
+#include "sim/edge_losses.h"
 #include "sim/edge_metrics.h"
 #include "sim/edge_policy.h"
 #include "sim/edge_task.h"
@@ -38,7 +39,7 @@ struct EdgeSiteContext {
   const EdgeCloudSetup* cloud = nullptr;
   Duration window{20'000'000'000};  ///< of the rates that earn bonuses; by time of arrival
   RemoteCloud* remote = nullptr;    ///< null: calls take what EdgeTimes says
-  EdgeObserver* observer = nullptr;
+  const std::vector<EdgeObserver*>* observers = nullptr;
   const char* policy_name = "";
   std::uint64_t seed = 1;
 };
@@ -47,7 +48,7 @@ class EdgeSite {
  public:
   EdgeSite(const EdgeSiteContext& context, std::uint32_t site,
            std::unique_ptr<DispatchPolicy> policy, std::unique_ptr<EdgeTaskSource> source,
-           EdgeTimes times, EdgeMetrics& metrics);
+           EdgeTimes times, const EdgeLosses& losses, EdgeMetrics& metrics);
 
   /// When something happens next; `Instant::never()` when nothing will.
   [[nodiscard]] Instant next() const;
@@ -84,12 +85,16 @@ class EdgeSite {
   void look_for_work();
   void start_run();
   void settle();
+  /// Its policy is asked next; what it moved before is shown first.
+  void asking(EdgeAsked asked, std::uint32_t by);
+  void show_steps();
   void start_calls();
   void start_call(std::uint32_t slot);
   void book_drop(std::uint32_t slot, DropReason reason);
   void book(std::uint32_t slot, EdgeOutcome outcome, Duration actual);
   [[nodiscard]] MissCause cause_of(const EdgeTask& task, EdgeOutcome outcome,
                                    const Hidden& hidden) const;
+  void count_loss(const EdgeTask& task, EdgeOutcome outcome);
   void count_window(const EdgeTask& task, bool kept);
 
   const EdgeSiteContext& context_;
@@ -97,6 +102,7 @@ class EdgeSite {
   std::unique_ptr<DispatchPolicy> policy_;
   std::unique_ptr<EdgeTaskSource> source_;
   EdgeTimes times_;
+  EdgeLosses losses_;
   EdgeMetrics& metrics_;
   EdgeTiming timing_;
   EdgeSiteTotals totals_;
@@ -111,6 +117,8 @@ class EdgeSite {
   std::vector<CallEnd> calls_;  ///< heap
   std::uint64_t in_flight_ = 0;
   std::uint64_t booked_ = 0;
+  EdgeAsked asked_ = EdgeAsked::arrival;
+  std::uint32_t asked_by_ = 0;
 
   struct Window {
     std::uint32_t arrived = 0, kept = 0;

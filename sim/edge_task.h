@@ -39,6 +39,17 @@ struct EdgeTaskType {
   /// of it runs at the edge.
   std::vector<EdgeSplit> splits{};
   double least_accuracy = 0;
+  /// Measured latencies at the edge (a path): the expected time is their 95th percentile, actual
+  /// times are drawn from them.
+  std::string latencies{};
+  // Of models that a policy chooses among, by cost and quality.
+  double loss = 0;     ///< mean, of its answers; lower is better
+  Bytes size{0};       ///< of its weights
+  double penalty = 0;  ///< a scenario's own: age, licence, security, ...
+  /// Of a task with models: where they stand in the run's types, and how many. None: it has no
+  /// choice.
+  std::uint16_t first_model = 0, models = 0;
+  std::optional<std::uint16_t> model_of{};  ///< the type whose tasks this model may answer
   Duration device_time{0};  ///< of the chosen split: its head and upload, before it arrives
   Joules device_energy{0};  ///< of the drone, a task
 

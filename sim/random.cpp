@@ -8,6 +8,7 @@
 
 #include "sim/check.h"
 #include "sim/math.h"
+#include "sim/mix.h"
 
 namespace headroom {
 namespace {
@@ -24,13 +25,11 @@ void absorb_word(std::uint64_t& hash, std::uint64_t word) {
   for (int shift = 0; shift < 64; shift += 8) absorb(hash, (word >> shift) & 0xff);
 }
 
-/// splitmix64 (Steele, Lea, Flood 2014; constants of Vigna's reference): advances `state` and
-/// returns the next output.
+/// splitmix64: advances `state` and returns the next output.
 std::uint64_t splitmix64(std::uint64_t& state) {
-  std::uint64_t z = (state += 0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
+  const std::uint64_t output = mixed(state);
+  state += kMixStep;
+  return output;
 }
 
 }  // namespace

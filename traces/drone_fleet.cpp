@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sim/mix.h"
 #include "sim/random.h"
 
 namespace headroom {
@@ -18,14 +19,6 @@ struct Visit {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b > 0 ? 1 : 0); }
 
-/// The finaliser of splitmix64 (Steele, Lea, Flood 2014).
-std::uint64_t mixed(std::uint64_t z) {
-  z += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
 class FleetSource final : public EdgeTaskSource {
  public:
   FleetSource(std::vector<Visit> visits, const std::vector<EdgeTaskType>& types, Duration segment,
@@ -35,7 +28,7 @@ class FleetSource final : public EdgeTaskSource {
       heap_.push_back({time_of(visits_[i]), visits_[i].drone, i});
     }
     std::make_heap(heap_.begin(), heap_.end());
-    order_.resize(types.size());
+    order_.resize(kinds_of(types));
     open_segment();
   }
 
@@ -122,6 +115,11 @@ Duration drawn_below(RandomStream& random, Duration most) {
 
 }  // namespace
 
+std::size_t kinds_of(const std::vector<EdgeTaskType>& types) {
+  return static_cast<std::size_t>(std::count_if(
+      types.begin(), types.end(), [](const EdgeTaskType& type) { return !type.model_of; }));
+}
+
 DroneFleet::DroneFleet(const FleetSpec& spec, const std::vector<EdgeTaskType>& types,
                        std::uint64_t seed)
     : spec_(spec),
@@ -168,7 +166,7 @@ std::unique_ptr<EdgeTaskSource> DroneFleet::open_site(std::uint32_t site) const 
         visits.push_back(visit);
         continue;
       }
-      for (std::size_t t = 0; t < types_.size(); ++t) {
+      for (std::size_t t = 0; t < kinds_of(types_); ++t) {
         visit.type = static_cast<int>(t);
         visits.push_back(visit);
       }

@@ -17,6 +17,9 @@
 
 namespace headroom {
 
+/// Types that drones send; models that answer them stand behind, in the run's types.
+[[nodiscard]] std::size_t kinds_of(const std::vector<EdgeTaskType>& types);
+
 class DroneFleet final : public EdgeWorkload {
  public:
   /// `types` outlives this. Requires sites * drones below 2^32.

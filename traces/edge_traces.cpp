@@ -219,7 +219,7 @@ std::vector<NetworkPoint> read_network_trace(LineReader reader) {
   return points;
 }
 
-DistributionSpec read_latency_shape(LineReader reader) {
+MeasuredLatencies read_latencies(LineReader reader, std::uint64_t batch) {
   enum Column : std::size_t { kTime, kBatch };
   constexpr std::size_t kLeast = 10;
   constexpr std::size_t kMost = 10'000'000;
@@ -227,7 +227,8 @@ DistributionSpec read_latency_shape(LineReader reader) {
   rows.require(kTime);
   std::vector<double> values;
   while (rows.next()) {
-    if (rows.has(kBatch) && rows.number(kBatch, 0, 1 << 20) != 1) continue;
+    const std::int64_t size = rows.has(kBatch) ? rows.number(kBatch, 0, 1 << 20) : 1;
+    if (size != static_cast<std::int64_t>(batch)) continue;
     values.push_back(static_cast<double>(rows.number(kTime, 9, kMostRunNs)));
     if (values.size() > kMost) {
       throw InputError(rows.place(kTime), "expected fewer latencies, got more than 10,000,000");
@@ -245,16 +246,17 @@ DistributionSpec read_latency_shape(LineReader reader) {
   }
   if (values.size() < kLeast || !(quantile(values, 95) > 0)) {
     throw InputError(rows.name(),
-                     fmt::format("expected at least {} latencies above 0 of batch 1, got {}; "
+                     fmt::format("expected at least {} latencies above 0 of batch {}, got {}; "
                                  "measure more",
-                                 kLeast, values.size()));
+                                 kLeast, batch, values.size()));
   }
   const double expected = quantile(values, 95);
-  DistributionSpec law;
-  law.kind = DistributionSpec::Kind::empirical;
-  for (const double value : values) law.values.push_back(value / expected);
-  law.weights.assign(law.values.size(), 1.0);
-  return law;
+  MeasuredLatencies measured;
+  measured.expected = Duration(static_cast<std::int64_t>(expected));
+  measured.shape.kind = DistributionSpec::Kind::empirical;
+  for (const double value : values) measured.shape.values.push_back(value / expected);
+  measured.shape.weights.assign(values.size(), 1.0);
+  return measured;
 }
 
 }  // namespace headroom

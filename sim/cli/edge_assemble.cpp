@@ -73,6 +73,19 @@ void apply_splits(const EdgeScenario& scenario, EdgeSetup& setup) {
   }
 }
 
+/// Measured latencies of single types: their expected times and laws.
+void apply_latencies(const EdgeScenario& scenario, EdgeSetup& setup) {
+  setup.own_edge_factors.resize(setup.types.size());
+  for (std::size_t i = 0; i < setup.types.size(); ++i) {
+    EdgeTaskType& type = setup.types[i];
+    if (type.latencies.empty()) continue;
+    MeasuredLatencies measured = read_latencies(open_lines(type.latencies),
+                                                scenario.trace.empty() ? scenario.fleet.frames : 1);
+    type.edge_time = measured.expected;
+    setup.own_edge_factors[i] = std::move(measured.shape);
+  }
+}
+
 std::string policy_sentence(const EdgeScenario& scenario) {
   std::string text = scenario.policy.name;
   for (const auto& [name, value] : scenario.policy.parameters) {
@@ -80,6 +93,25 @@ std::string policy_sentence(const EdgeScenario& scenario) {
   }
   const auto* entry = PolicyRegistry<DispatchPolicy>::instance().find(scenario.policy.name);
   return entry == nullptr ? text : text + ": " + entry->summary;
+}
+
+/// Every way to split a type, without queues, and which one was taken.
+void note_splits(const EdgeTaskType& type, const EdgeScenario& scenario,
+                 EdgeReportContext& context) {
+  const DroneLink& link = scenario.fleet.link;
+  const auto chosen = choose_split(type.splits, link, type.least_accuracy);
+  for (std::size_t i = 0; i < type.splits.size(); ++i) {
+    const EdgeSplit& split = type.splits[i];
+    const SplitCost cost = cost_of(split, link);
+    const char* verdict = chosen == i                            ? ", taken"
+                          : split.accuracy < type.least_accuracy ? ", not accurate enough"
+                                                                 : "";
+    context.notes.push_back(fmt::format(
+        "{} {}: {} on the drone and in the air, {} at the edge, {:.4g} mJ of the drone a frame, "
+        "accuracy {:.4g}{}",
+        type.name, split.name, to_text(cost.latency - split.tail), to_text(split.tail),
+        cost.energy.value() * 1e3, split.accuracy, verdict));
+  }
 }
 
 }  // namespace
@@ -90,12 +122,14 @@ std::unique_ptr<EdgeAssembly> assemble_edges(const EdgeScenario& scenario) {
   setup.types = scenario.types;
   setup.edge_factor = scenario.edge_factor;
   if (!scenario.latency_trace.empty()) {
-    setup.edge_factor = read_latency_shape(open_lines(scenario.latency_trace));
+    setup.edge_factor = read_latencies(open_lines(scenario.latency_trace), 1).shape;
   }
   setup.cloud = scenario.cloud;
   if (!scenario.network_trace.empty()) {
     setup.cloud.network = read_network_trace(open_lines(scenario.network_trace));
   }
+  setup.loss_spread = scenario.loss_spread;
+  setup.loss_prediction = scenario.loss_prediction;
   setup.window = scenario.window;
   setup.seed = scenario.seed;
   setup.where = scenario.file + ": /edge";
@@ -109,15 +143,18 @@ std::unique_ptr<EdgeAssembly> assemble_edges(const EdgeScenario& scenario) {
       type.edge_time = type.edge_time * static_cast<std::int64_t>(fleet.frames);
       type.cloud_time = type.cloud_time * static_cast<std::int64_t>(fleet.frames);
     }
+    apply_latencies(scenario, setup);  // of a whole batch of frames
     assembly->workload = std::make_unique<DroneFleet>(fleet, setup.types, scenario.seed);
     assembly->workload_sentence = fmt::format(
-        "{} site{} x {} drones, {} models a segment of {}, {} ({})", fleet.sites,
-        fleet.sites == 1 ? "" : "s", fleet.drones, setup.types.size(), to_text(fleet.segment),
-        to_text(fleet.duration), scenario.load.empty() ? "tasks of its own" : scenario.load);
+        "{} site{} x {} drones, {} task{} a segment of {}, {} ({})", fleet.sites,
+        fleet.sites == 1 ? "" : "s", fleet.drones, kinds_of(setup.types),
+        kinds_of(setup.types) == 1 ? "" : "s", to_text(fleet.segment), to_text(fleet.duration),
+        scenario.load.empty() ? "tasks of its own" : scenario.load);
     if (fleet.stay > Duration(0)) {
       assembly->workload_sentence += ", on to the next site after " + to_text(fleet.stay);
     }
   } else {
+    apply_latencies(scenario, setup);
     assembly->workload = read_edge_tasks(open_lines(scenario.trace), setup.types);
     assembly->workload_sentence =
         fmt::format("trace {}, {} sites", scenario.trace, assembly->workload->sites());
@@ -146,15 +183,12 @@ EdgeReportContext edge_report_context(const EdgeScenario& scenario, const EdgeAs
   context.memory = scenario.memory;
   context.call_price = scenario.call_price;
   context.gigabyte_second_price = scenario.gigabyte_second_price;
-  for (const EdgeTaskType& type : context.types) {
-    if (type.splits.empty()) continue;
-    const auto chosen = choose_split(type.splits, scenario.fleet.link, type.least_accuracy);
-    const SplitCost cost = cost_of(type.splits[*chosen], scenario.fleet.link);
+  for (const EdgeTaskType& type : context.types) note_splits(type, scenario, context);
+  if (!scenario.load.empty() && scenario.device != kTimesOfDevice) {
     context.notes.push_back(fmt::format(
-        "{} is split at {}: {} on the drone and in the air, {} at the edge, {:.4g} mJ "
-        "of the drone a frame",
-        type.name, type.splits[*chosen].name, to_text(cost.latency - type.splits[*chosen].tail),
-        to_text(type.splits[*chosen].tail), cost.energy.value() * 1e3));
+        "expected times at the edge are those of a {}: none are published for {}; give tasks with "
+        "edge_time or measured latencies",
+        kTimesOfDevice, scenario.device));
   }
   for (const CloudQuality& quality : cloud_qualities()) {
     if (quality.name == scenario.quality) {

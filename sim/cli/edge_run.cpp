@@ -6,6 +6,7 @@
 
 #include "reports/edge_report.h"
 #include "reports/edge_tasks_csv.h"
+#include "reports/edge_timeline.h"
 #include "reports/output_file.h"
 #include "reports/text_layout.h"
 #include "sim/check.h"
@@ -29,6 +30,46 @@ void refuse_ignored(const Invocation& call) {
     }
   }
 }
+
+/// Everything that goes to files, opened before the run so that a wrong path fails at once.
+class Outputs {
+ public:
+  /// `setup` is watched by what looks on.
+  Outputs(const Invocation& call, EdgeSetup& setup) : call_(call) {
+    if (const auto path = call.value("json")) json_ = std::make_unique<OutputFile>(*path);
+    if (const auto path = call.value("requests-csv")) {
+      tasks_ = std::make_unique<EdgeTasksCsv>(*path, setup.types);
+      setup.observers.push_back(tasks_.get());
+    }
+    if (const auto path = call.value("timeline")) {
+      timeline_ = std::make_unique<EdgeTimeline>(*path, setup.types);
+      setup.observers.push_back(timeline_.get());
+    }
+  }
+  void commit(const EdgeSummary& summary) {
+    if (json_) json_->write(edge_json_report(summary));
+    if (json_) json_->commit();
+    if (tasks_) tasks_->commit();
+    if (!timeline_) return;
+    timeline_->commit();
+    if (timeline_->left_out() == 0) return;
+    complain(
+        fmt::format("headroom run: the timeline shows the first {} tasks; {} later ones are "
+                    "left out",
+                    kMostTimelineTasks, timeline_->left_out()));
+  }
+  /// Whether stdout holds one of the documents alone.
+  [[nodiscard]] bool take_stdout() const {
+    return call_.value("json") == "-" || call_.value("requests-csv") == "-" ||
+           call_.value("timeline") == "-";
+  }
+
+ private:
+  const Invocation& call_;
+  std::unique_ptr<OutputFile> json_;
+  std::unique_ptr<EdgeTasksCsv> tasks_;
+  std::unique_ptr<EdgeTimeline> timeline_;
+};
 
 int explain(const LoadedEdgeScenario& loaded) {
   for (const ExplainedValue& value : loaded.values) {
@@ -91,13 +132,7 @@ int run_edge_scenario(const Invocation& call, const ScenarioText& input) {
   if (call.has("explain-config")) return explain(loaded);
   watch_interrupts();  // before any file is opened, so that none stays behind
   const std::unique_ptr<EdgeAssembly> assembly = assemble_edges(loaded.scenario);
-  std::unique_ptr<OutputFile> json;
-  std::unique_ptr<EdgeTasksCsv> tasks;
-  if (const auto path = call.value("json")) json = std::make_unique<OutputFile>(*path);
-  if (const auto path = call.value("requests-csv")) {
-    tasks = std::make_unique<EdgeTasksCsv>(*path, assembly->setup.types);
-    assembly->setup.observer = tasks.get();
-  }
+  Outputs outputs(call, assembly->setup);
   assembly->setup.stop = &interrupted();
   const EdgeRun run = loaded.scenario.serving
                           ? run_beside_serving(*loaded.scenario.serving, assembly->setup)
@@ -117,11 +152,8 @@ int run_edge_scenario(const Invocation& call, const ScenarioText& input) {
     context.call_price = context.gigabyte_second_price = Usd(0);
   }
   const EdgeSummary summary = summarise_edges(run.metrics, context);
-  if (json) json->write(edge_json_report(summary));
-  if (json) json->commit();
-  if (tasks) tasks->commit();
-  const bool taken = call.value("json") == "-" || call.value("requests-csv") == "-";
-  if (!taken) print(edge_console_report(summary));
+  outputs.commit(summary);
+  if (!outputs.take_stdout()) print(edge_console_report(summary));
   return summary.generated == 0 ? kExitNoAnswer : kExitYes;
 }
 

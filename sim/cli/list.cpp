@@ -119,6 +119,16 @@ void list_edge() {
   for (const EdgeLoad& load : edge_loads()) {
     print(fmt::format("  {:<20}{}\n", load.name, load.summary));
   }
+  print(
+      fmt::format("Their tasks (released code of arXiv 2412.20860; expected times on {} and AWS "
+                  "Lambda):\n",
+                  kTimesOfDevice));
+  for (const EdgeTaskType& type : edge_loads().back().types) {
+    print(
+        fmt::format("  {:<8}{:>8} {:>8}  deadline {:>7}, worth {:>3.0f}, run {:.0f}, call {:.0f}\n",
+                    type.name, to_text(type.edge_time), to_text(type.cloud_time),
+                    to_text(type.deadline), type.benefit, type.edge_price, type.cloud_price));
+  }
   print("Cloud qualities (edge/cloud/quality):\n");
   for (const CloudQuality& quality : cloud_qualities()) {
     print(fmt::format("  {:<20}{}\n", quality.name, quality.summary));

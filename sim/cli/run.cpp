@@ -43,7 +43,7 @@ Colour choose_colour(const Invocation& call) {
 
 /// Whether an output option names stdout, which then holds that document alone.
 bool takes_stdout(const Invocation& call) {
-  for (const char* option : {"json", "markdown", "requests-csv"}) {
+  for (const char* option : {"json", "markdown", "requests-csv", "timeline"}) {
     if (call.value(option) == "-") return true;
   }
   return false;
@@ -58,7 +58,7 @@ void check_outputs(const Invocation& call) {
                      "expected a report on stdout, got another document there; remove the option");
   }
   std::vector<std::string> seen;
-  for (const char* option : {"json", "markdown", "requests-csv", "db"}) {
+  for (const char* option : {"json", "markdown", "requests-csv", "timeline", "db"}) {
     const std::optional<std::string> path = call.value(option);
     if (!path) continue;
     if (path->empty() || (*path == "-" && std::string_view(option) == "db")) {
@@ -79,8 +79,8 @@ void check_outputs(const Invocation& call) {
 
 void check_explain(const Invocation& call) {
   if (!call.has("explain-config")) return;
-  for (const char* option : {"json", "markdown", "requests-csv", "db", "quiet", "require-measured",
-                             "color", "no-color"}) {
+  for (const char* option : {"json", "markdown", "requests-csv", "timeline", "db", "quiet",
+                             "require-measured", "color", "no-color"}) {
     if (call.has(option)) {
       throw InputError(std::string("--") + option,
                        "expected no such option with --explain-config, which does not run; remove "
@@ -185,6 +185,11 @@ int command_run(const Invocation& call) {
   check_explain(call);
   const ScenarioText text = scenario_text(call);
   if (is_edge_scenario(text)) return run_edge_scenario(call, text);
+  if (call.has("timeline")) {
+    throw InputError("--timeline",
+                     "expected a scenario of edge sites, got a serving system alone; use "
+                     "--requests-csv or drop the option");
+  }
   const LoadedScenario loaded = read_scenario(text);
   if (call.has("explain-config")) return explain(loaded);
   return run_loaded(call, loaded);

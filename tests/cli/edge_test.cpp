@@ -88,9 +88,48 @@ TEST_CASE("policies are compared over a grid by one command, the same whatever t
   CHECK(table.out.find("heavy load, 3 drones a site, degraded cloud") != std::string::npos);
   CHECK(table.out.find("dems > edge-edf, task utility") != std::string::npos);
   CHECK(table.out.find("up to 88 % in time (DEMS)") != std::string::npos);
+  CHECK(table.out.find("  over 80 drones                        at most 3 in a run") !=
+        std::string::npos);
+  CHECK(table.out.find("wherever it can be told: dems above edge-edf in task utility (") !=
+        std::string::npos);
   const std::string csv = folder.read("c.csv");
   CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + 2 * 2 * 2 * 3);
   CHECK(folder.headroom(command + " --jobs 4").out == table.out);
+}
+
+TEST_CASE("policies are compared in their released form, and with parameters of their own") {
+  const Folder folder;
+  folder.write("s.json", kSmall);
+  const std::string command = "edge compare s.json --drones 3 --clouds benign --seeds 2 --csv ";
+  CHECK(folder.headroom(command + "a.csv --policies dems,cloud-only --released").code == 0);
+  CHECK(folder.headroom(command + "b.csv --policies dems:faithful,cloud-only").code == 0);
+  std::string released = folder.read("a.csv");
+  for (std::size_t at = 0; (at = released.find(",dems,", at)) != std::string::npos;) {
+    released.replace(at, 6, ",dems:faithful,");
+  }
+  CHECK(released == folder.read("b.csv"));
+  const Outcome routed = folder.headroom(
+      "edge compare model-routing --policies tryage,tryage:price_weight=1:order=arrival --drones 2 "
+      "--clouds benign --seeds 2 --set edge.fleet.duration='10 s'");
+  CHECK(routed.code == 0);
+  CHECK(routed.out.find("mean loss") != std::string::npos);
+}
+
+TEST_CASE("measured latencies are a device's times") {
+  const Folder folder;
+  std::string log = "fps,inference_time,batch_size\n";
+  for (int i = 0; i < 20; ++i) log += "9,0.2,1\n9,0.7,4\n";
+  folder.write("log.csv", log);
+  folder.write("s.json", R"({"edge": {"policy": "edge-edf", "tasks": [{"name": "pose", "benefit": 9,
+      "latencies": "log.csv", "cloud_time": "1 s", "deadline": "900 ms"}],
+      "fleet": {"drones": 1, "duration": "10 s", "phase": "even"}}})");
+  // Ten segments of 0.2 s, or of 0.7 s as batches of four frames.
+  const Outcome one = folder.headroom("run s.json --json -");
+  CHECK(one.out.find("\"completion\": 1.0") != std::string::npos);
+  CHECK(one.out.find("\"energy_working_j\": 20.0") != std::string::npos);  // 10 x 0.2 s x 10 W
+  const Outcome four = folder.headroom("run s.json --set edge.fleet.frames=4 --json -");
+  CHECK(four.out.find("\"energy_working_j\": 70.0") != std::string::npos);
+  CHECK(folder.headroom("run s.json --set edge.fleet.frames=3").code == 2);
 }
 
 TEST_CASE("mistakes about edge sites are one line each and exit 2") {
@@ -100,13 +139,18 @@ TEST_CASE("mistakes about edge sites are one line each and exit 2") {
   folder.write("bad.csv", "arrival_s,type\n1,HX\n");
   folder.write("trace.json", R"({"edge": {"trace": "bad.csv"}})");
   folder.write("net.csv", "time_s,latency_ms\n0,fast\n");
+  folder.write("late.csv", "arrival_s,type,deadline_s\n2,HV,1\n");
+  folder.write("jetson.csv", "fps,inference_time,batch_size\n9,slow,1\n");
   for (const char* arguments :
        {"run s.json --set edge.fleet.drones=0", "run s.json --rate '5 /s'",
         "run s.json --markdown r.md", "run s.json --set edge.policy=demz", "run trace.json",
-        "run s.json --set edge.cloud.network=net.csv", "run s.json --set edge.trace=none.csv",
-        "trace generate s.json --output t.csv", "edge compare llm.json",
-        "edge compare s.json --policies dems,,gems", "edge compare s.json --seeds 0",
-        "edge compare s.json --clouds bad", "schema cloud"}) {
+        "run s.json --set edge.cloud.network=net.csv", "run s.json --set edge.fleet.sites=0",
+        "run s.json --set edge.device.latencies=jetson.csv", "run s.json --timeline no/such/t.json",
+        "run trace.json --set edge.trace=late.csv",
+        "edge compare s.json --policies tryage:price_wight=1",
+        "run s.json --set edge.trace=none.csv", "trace generate s.json --output t.csv",
+        "edge compare llm.json", "edge compare s.json --policies dems,,gems",
+        "edge compare s.json --seeds 0", "edge compare s.json --clouds bad", "schema cloud"}) {
     INFO(arguments);
     const Outcome outcome = folder.headroom(arguments);
     CHECK(outcome.code == 2);
@@ -115,6 +159,6 @@ TEST_CASE("mistakes about edge sites are one line each and exit 2") {
   }
   CHECK(folder.headroom("run trace.json").err.find("bad.csv:2:3: expected a known type of task") !=
         std::string::npos);
-  CHECK(folder.files() ==
-        std::set<std::string>{"s.json", "llm.json", "bad.csv", "trace.json", "net.csv"});
+  CHECK(folder.files() == std::set<std::string>{"s.json", "llm.json", "bad.csv", "trace.json",
+                                                "net.csv", "late.csv", "jetson.csv"});
 }

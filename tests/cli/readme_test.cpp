@@ -38,7 +38,7 @@ TEST_CASE("every command of the README runs as written") {
                  command.find("--output") == std::string::npos));
   }
   CHECK(folder.files() ==
-        std::set<std::string>{"my-trace.csv", "r.csv", "r.json", "r.md", "runs.db"});
+        std::set<std::string>{"drones.json", "my-trace.csv", "r.csv", "r.json", "r.md", "runs.db"});
 }
 
 TEST_CASE("the files that the README names exist") {

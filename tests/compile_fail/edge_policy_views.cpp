@@ -7,6 +7,8 @@
 // case 4: the queue behind a plan is emptied | is private within|is a private member
 // case 5: the clock is moved | is private within|is a private member
 // case 6: a dispatch policy without a decision is created | abstract
+// case 7: the loss of an answer is read before it is given | has no member named .actual_loss.|no member named 'actual_loss'
+// case 8: the losses behind a plan are reached | is private within|is a private member
 // clang-format on
 #include "sim/edge_policy.h"
 
@@ -39,6 +41,10 @@ DispatchPolicy* broken() {
   static DispatchPolicy policy;
   return &policy;
 }
+#elif CASE == 7
+double broken(const EdgePlan& plan, const EdgeTaskView& task) { return plan.actual_loss(task, 0); }
+#elif CASE == 8
+const EdgeLosses* broken(const EdgePlan& plan) { return plan.losses_; }
 #endif
 
 }  // namespace headroom

@@ -57,7 +57,7 @@ void take(const std::string& text) {
   if (text[0] == 'n') {
     static_cast<void>(read_network_trace(std::move(lines)));
   } else if (text[0] == 'l') {
-    static_cast<void>(read_latency_shape(std::move(lines)));
+    static_cast<void>(read_latencies(std::move(lines), 1));
   } else {
     static_cast<void>(read_edge_tasks(std::move(lines), edge_loads()[2].types));
   }

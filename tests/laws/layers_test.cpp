@@ -32,8 +32,9 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     // The vocabulary of requests, and how to read and draw its quantities.
     {"traces",
      {"traces/*", "sim/units.h", "sim/check.h", "sim/request.h", "sim/request_source.h",
-      "sim/random.h", "sim/math.h", "sim/edge_task.h", "sim/edge_cloud.h", "sim/edge_scenario.h",
-      "sim/scenario.h", "sim/quantity_text.h", "sim/histogram.h", "sim/nearest_name.h"}},
+      "sim/random.h", "sim/mix.h", "sim/math.h", "sim/edge_task.h", "sim/edge_cloud.h",
+      "sim/edge_scenario.h", "sim/scenario.h", "sim/quantity_text.h", "sim/histogram.h",
+      "sim/nearest_name.h"}},
     // The vocabulary of metrics: what sim/metrics.h is made of.
     {"reports",
      {"reports/*", "sim/metrics.h", "sim/edge_metrics.h", "sim/edge_task.h", "sim/units.h",

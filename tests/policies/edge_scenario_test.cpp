@@ -62,6 +62,24 @@ TEST_CASE("tasks of one's own replace the published table") {
   CHECK(s.load.empty());
 }
 
+TEST_CASE("a task's models stand behind the tasks, and policies that do not choose use the first") {
+  const EdgeScenario s = read(R"("tasks": [
+    {"name": "A", "benefit": 5, "deadline": "1 s", "models": [
+      {"name": "small", "edge_time": "1 ms", "cloud_time": "2 ms", "edge_price": 1, "loss": 0.5},
+      {"name": "large", "edge_time": "9 ms", "cloud_time": "8 ms", "loss": 0.2, "size": "2 GiB"}]},
+    {"name": "B", "benefit": 5, "edge_time": "4 ms", "cloud_time": "3 ms", "deadline": "2 s"}])");
+  REQUIRE(s.types.size() == 4);
+  CHECK(s.types[0].first_model == 2);
+  CHECK(s.types[0].models == 2);
+  CHECK(s.types[0].edge_time == kMillisecond);
+  CHECK(s.types[0].edge_utility() == 4);
+  CHECK(s.types[1].models == 0);
+  CHECK(s.types[3].name == "A/large");
+  CHECK(s.types[3].model_of == std::optional<std::uint16_t>(0));
+  CHECK(s.types[3].deadline == kSecond);
+  CHECK(s.types[3].loss == 0.2);
+}
+
 TEST_CASE("a bad scenario of edge sites is one line with its place") {
   const auto begins = [](const std::string& edge, const std::string& start) {
     const std::string line = fault(edge);
@@ -99,6 +117,19 @@ TEST_CASE("a bad scenario of edge sites is one line with its place") {
          "s.json: /edge/cloud/uplink: expected either uplink or network, got both");
   begins(R"("fleet": {"sites": 1000000, "drones": 100000})",
          "s.json: /edge/fleet: expected at most");
+  const std::string models =
+      R"("benefit": 5, "deadline": "1 s", "models": [{"name": "m", "edge_time": "1 ms",
+         "cloud_time": "2 ms", "loss": 0.5}])";
+  begins(R"("tasks": [{"name": "A", "edge_time": "10 ms", )" + models + "}]",
+         "s.json: /edge/tasks/0/edge_time: expected either edge_time or models, got both");
+  begins(R"("tasks": [{"name": "A", "cloud_time": "10 ms", )" + models + "}]",
+         "s.json: /edge/tasks/0/cloud_time: expected either cloud_time or models, got both");
+  begins(R"("tasks": [{"name": "A", "latencies": "l.csv", )" + models + "}]",
+         "s.json: /edge/tasks/0/latencies: expected either latencies or models, got both");
+  begins(R"("tasks": [{"name": "A", "benefit": 5, "deadline": "1 s", "models": []}])",
+         "s.json: /edge/tasks/0/models: expected a list of 1 to 64 objects");
+  begins(R"("losses": {"spread": {"kind": "gamma", "mean": 0}})",
+         "s.json: /edge/losses/spread: expected a mean above 0");
   begins(R"("drone": 3)", "s.json: /edge/drone: expected a known key");
 }
 

@@ -106,7 +106,7 @@ struct World {
   EdgeSite& open() {
     workload = std::make_unique<ListWorkload>(arrivals);
     setup.workload = workload.get();
-    setup.observer = &record;
+    setup.observers = {&record};
     metrics = EdgeMetrics{};
     sites = std::make_unique<EdgeSites>(setup, nullptr, metrics);
     site = sites->make(0);

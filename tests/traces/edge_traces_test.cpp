@@ -173,23 +173,55 @@ TEST_CASE("measured latencies become a law over their 95th percentile, without t
   std::string text = "fps,inference_time,batch_size\nfps,inference_time,batch_size\n0.2,5.0,1\n";
   for (int i = 1; i <= 100; ++i) text += "1,0." + std::to_string(100 + i) + ",1\n";
   text += "1,9,8\n";  // another batch size
-  const DistributionSpec law = read_latency_shape(lines(text));
+  const MeasuredLatencies measured = read_latencies(lines(text), 1);
+  const DistributionSpec& law = measured.shape;
+  CHECK(measured.expected == kMillisecond * 195);
   REQUIRE(law.values.size() == 100);
   CHECK(law.values.front() == Approx(0.101 / 0.195));  // 95th of 101..200 ms
-  CHECK(fault("inference_time\n0.1\n", read_latency_shape).find("at least 10") !=
-        std::string::npos);
+  const auto latency_fault = [](const std::string& bad) {
+    return fault(bad, [](LineReader reader) { return read_latencies(std::move(reader), 1); });
+  };
+  CHECK(latency_fault("inference_time\n0.1\n") ==
+        "t.csv: expected at least 10 latencies above 0 of batch 1, got 1; measure more");
+  CHECK(latency_fault("inference_time\nfast\n")
+            .starts_with("t.csv:2:1: expected inference_time as a number from 0 up, got \"fast\""));
+  CHECK(latency_fault("inference_time\n-0.1\n").starts_with("t.csv:2:1: "));
+  CHECK(latency_fault("inference_time,batch_size\n0.1\n")
+            .starts_with("t.csv:2:1: expected 2 fields as in the header, got 1"));
+  CHECK(latency_fault("fps,batch_size\n1,1\n")
+            .starts_with("t.csv:1:1: expected a column \"inference_time\" in the header"));
+  CHECK(latency_fault("").find("empty file") != std::string::npos);
 }
 
-TEST_CASE("measured Jetson latencies are read: 200 rows of batch 1, the model's start aside") {
+TEST_CASE("measured Jetson latencies are read, each batch size apart, the model's start aside") {
   const std::filesystem::path path =
       std::filesystem::path(HEADROOM_SOURCE_DIR) / "../shared/traces/edge-video-jetson/";
   if (!std::filesystem::exists(path)) {
     WARN("skipped: no measured latencies beside the project");
     return;
   }
-  const std::string file = (path / "resnet18_inference_log.csv").string();
-  const DistributionSpec law = read_latency_shape({open_bytes(file), file});
-  CHECK(law.values.size() >= 190);
-  CHECK(law.values.size() <= 200);
-  for (const double value : law.values) CHECK(value > 0.5);
+  const auto measured = [&](const char* name, std::uint64_t batch) {
+    const std::string file = (path / name).string();
+    return read_latencies({open_bytes(file), file}, batch);
+  };
+  for (const char* name : {"resnet18_inference_log.csv", "densenet_inference_log.csv"}) {
+    Duration before{0};
+    // 200 rows of each; the first of a log holds seconds of the model's start.
+    for (const std::uint64_t batch : {1U, 2U, 3U, 4U, 5U, 8U, 16U, 32U}) {
+      INFO(name << ", batch " << batch);
+      const MeasuredLatencies latencies = measured(name, batch);
+      CHECK(latencies.shape.values.size() >= 190);
+      CHECK(latencies.shape.values.size() <= 200);
+      for (const double value : latencies.shape.values) CHECK(value > 0.3);
+      // A larger batch takes longer, all in all.
+      if (batch == 1 || batch == 8 || batch == 32) {
+        CHECK(latencies.expected > before);
+        before = latencies.expected;
+      }
+    }
+  }
+  const MeasuredLatencies pose = measured("bodypose_final.csv", 1);
+  CHECK(pose.shape.values.size() == 17);
+  CHECK(pose.expected > kMillisecond * 60);
+  CHECK(pose.expected < kMillisecond * 120);
 }
