@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "reports/number_text.h"
@@ -41,26 +42,46 @@ std::string pair_text(const EdgeInterval& interval, double scale, int decimals) 
                      decimals);
 }
 
+bool has_losses(const EdgeComparison& comparison) {
+  for (const ComparedCell& cell : comparison.cells) {
+    for (const ComparedPolicy& policy : cell.policies) {
+      if (interval_of(policy.loss).mean > 0) return true;
+    }
+  }
+  return false;
+}
+
+void table_line(std::string& text, const std::array<std::string, 5>& cells) {
+  constexpr std::size_t kLabel = 20;
+  const bool fits = display_width(cells[0]) < kLabel;
+  if (!fits) text += printable(cells[0]) + "\n";
+  std::string line = left_cell(fits ? cells[0] : "", kLabel) + right_cell(cells[1], 14) +
+                     right_cell(cells[2], 16) + right_cell(cells[3], 14) + right_cell(cells[4], 16);
+  line.erase(line.find_last_not_of(' ') + 1);
+  text += line + "\n";
+}
+
 void table(std::string& text, const EdgeComparison& comparison) {
-  text += fmt::format("{:<20}{:>14}{:>16}{:>14}{:>16}\n", "", "in time", "task utility", "windows",
-                      comparison.reference.empty() ? "" : "vs " + comparison.reference);
-  text += fmt::format("{:<20}{:>14}{:>16}{:>14}{:>16}\n", "policy", "%", "thousand", "thousand",
-                      comparison.reference.empty() ? "" : "thousand");
+  const bool losses = has_losses(comparison);
+  const bool compared = !comparison.reference.empty();
+  table_line(text, {"", "in time", "task utility", losses ? "mean loss" : "windows",
+                    compared ? "vs " + comparison.reference : ""});
+  table_line(text,
+             {"policy", "%", "thousand", losses ? "" : "thousand", compared ? "thousand" : ""});
   for (const ComparedCell& cell : comparison.cells) {
     text +=
         fmt::format("{} load, {} drones a site, {} cloud\n", cell.load, cell.drones, cell.cloud);
     const ComparedPolicy* reference = find(cell, comparison.reference);
     for (const ComparedPolicy& policy : cell.policies) {
-      std::string line = left_cell("  " + policy.policy, 20);
-      line += right_cell(pair_text(interval_of(policy.completion), 100, 1), 14);
-      line += right_cell(pair_text(interval_of(policy.task_utility), 1e-3, 1), 16);
-      line += right_cell(pair_text(interval_of(policy.window_utility), 1e-3, 1), 14);
+      std::string gap;
       if (reference != nullptr && reference != &policy) {
-        line += right_cell(
-            pair_text(paired_interval(policy.task_utility, reference->task_utility), 1e-3, 1), 16);
+        gap = pair_text(paired_interval(policy.task_utility, reference->task_utility), 1e-3, 1);
       }
-      line.erase(line.find_last_not_of(' ') + 1);
-      text += line + "\n";
+      table_line(text, {"  " + policy.policy, pair_text(interval_of(policy.completion), 100, 1),
+                        pair_text(interval_of(policy.task_utility), 1e-3, 1),
+                        losses ? pair_text(interval_of(policy.loss), 1, 3)
+                               : pair_text(interval_of(policy.window_utility), 1e-3, 1),
+                        gap});
     }
   }
 }
@@ -126,6 +147,63 @@ std::vector<std::string> clouds_of(const EdgeComparison& comparison) {
   return clouds;
 }
 
+/// What the verdicts of one claim over one cloud come to.
+enum class Finding : std::uint8_t { holds, fails, depends, open };
+constexpr int kFindings = 4;
+
+Finding finding_of(const Verdicts& v) {
+  if (v.holds > 0 && v.fails > 0) return Finding::depends;
+  if (v.holds > 0) return Finding::holds;
+  return v.fails > 0 ? Finding::fails : Finding::open;
+}
+
+/// Policies that one policy is above, or not, in one figure over the same clouds.
+struct Statement {
+  std::string better, worse, what, clouds;
+  [[nodiscard]] bool joins(const Statement& other) const {
+    return better == other.better && what == other.what && clouds == other.clouds;
+  }
+};
+
+void add_statement(std::vector<Statement>& statements, Statement next) {
+  const auto same = std::find_if(statements.begin(), statements.end(),
+                                 [&](const Statement& s) { return s.joins(next); });
+  if (same == statements.end()) return statements.push_back(std::move(next));
+  same->worse += ", " + next.worse;
+}
+
+/// The verdicts in words: one sentence a finding.
+void sentences(std::string& text, const EdgeComparison& comparison,
+               const std::vector<std::string>& clouds) {
+  constexpr std::array<const char*, kFindings> kHeads = {
+      "Holds wherever it can be told: ", "Fails wherever it can be told: ",
+      "Holds in some cells and fails in others: ", "Cannot be told from these seeds: "};
+  std::array<std::vector<Statement>, kFindings> found;
+  for (const Claim& claim : kClaims) {
+    std::array<std::string, kFindings> where;
+    for (const std::string& cloud : clouds) {
+      const Verdicts v = verdicts_of(comparison, claim, cloud);
+      if (v.holds + v.open + v.fails == 0) continue;
+      std::string& names = where[static_cast<std::size_t>(finding_of(v))];
+      names += (names.empty() ? "" : ", ") + cloud;
+    }
+    for (std::size_t f = 0; f < found.size(); ++f) {
+      if (!where[f].empty()) {
+        add_statement(found[f], {claim.better, claim.worse, claim.what, where[f]});
+      }
+    }
+  }
+  for (std::size_t f = 0; f < found.size(); ++f) {
+    std::string sentence;
+    for (const Statement& s : found[f]) {
+      sentence += fmt::format("{}{} above {} in {} ({})", sentence.empty() ? kHeads[f] : "; ",
+                              s.better, s.worse, s.what, s.clouds);
+    }
+    if (sentence.empty()) continue;
+    for (const std::string& part : wrapped(sentence + ".", kColumns)) text += part + "\n";
+  }
+}
+
 void claims(std::string& text, const EdgeComparison& comparison) {
   const std::vector<std::string> clouds = clouds_of(comparison);
   std::string lines;
@@ -144,7 +222,8 @@ void claims(std::string& text, const EdgeComparison& comparison) {
   text += "\nThe published ordering: in how many cells it holds / is open / fails\n";
   std::string head = left_cell("", 44);
   for (const std::string& cloud : clouds) head += right_cell(cloud, 12);
-  text += head + "\n" + lines;
+  text += head + "\n" + lines + "\n";
+  sentences(text, comparison, clouds);
 }
 
 /// Ratios of two policies' means over the cells: the median, and the largest with its cell.
@@ -187,6 +266,7 @@ void headlines(std::string& text, const EdgeComparison& comparison) {
   double least = 1;
   double most = -1;
   for (const ComparedCell& cell : comparison.cells) {
+    if (cell.load == kOwnLoad) continue;  // headlines are about the published tasks
     if (const ComparedPolicy* dems = find(cell, "dems")) {
       least = std::min(least, interval_of(dems->completion).mean);
       most = std::max(most, interval_of(dems->completion).mean);
@@ -221,6 +301,14 @@ void headlines(std::string& text, const EdgeComparison& comparison) {
   ratio("GEMS up to +75 % QoE utility",
         ratios_of(comparison, "gems", {"dems"},
                   [](const ComparedPolicy& p) { return p.window_utility; }));
+  std::uint64_t drones = 0;
+  for (const ComparedCell& cell : comparison.cells) {
+    drones = std::max(drones, cell.sites * cell.drones);
+  }
+  line("over 80 drones",
+       fmt::format("at most {} in a run; sites share nothing, so that more of them change no "
+                   "share",
+                   drones));
 }
 
 }  // namespace
@@ -261,13 +349,13 @@ std::string edge_comparison_text(const EdgeComparison& comparison) {
 std::string edge_comparison_csv(const EdgeComparison& comparison) {
   std::string text =
       "load,drones,cloud,policy,seeds,completion,completion_half,task_utility,task_utility_half,"
-      "window_utility,window_utility_half,cost_usd,cost_usd_half\n";
+      "window_utility,window_utility_half,cost_usd,cost_usd_half,loss,loss_half\n";
   for (const ComparedCell& cell : comparison.cells) {
     for (const ComparedPolicy& policy : cell.policies) {
       text += fmt::format("{},{},{},{},{}", cell.load, cell.drones, cell.cloud, policy.policy,
                           policy.completion.size());
-      for (const auto* values :
-           {&policy.completion, &policy.task_utility, &policy.window_utility, &policy.cost_usd}) {
+      for (const auto* values : {&policy.completion, &policy.task_utility, &policy.window_utility,
+                                 &policy.cost_usd, &policy.loss}) {
         const EdgeInterval interval = interval_of(*values);
         text += fmt::format(",{:.9g},{:.6g}", interval.mean, interval.half);
       }

@@ -22,6 +22,9 @@ struct EdgeInterval {
 [[nodiscard]] EdgeInterval paired_interval(const std::vector<double>& a,
                                            const std::vector<double>& b);
 
+/// Load of cells whose tasks are the scenario's own.
+constexpr const char* kOwnLoad = "own";
+
 /// One policy in one cell of the grid; a value a seed.
 struct ComparedPolicy {
   std::string policy;
@@ -29,11 +32,13 @@ struct ComparedPolicy {
   std::vector<double> task_utility;    ///< points
   std::vector<double> window_utility;  ///< points
   std::vector<double> cost_usd;
+  std::vector<double> loss{};  ///< mean of answers in time; all 0 where answers have no quality
 };
 
 struct ComparedCell {
   std::string load, cloud;
-  std::uint64_t drones = 0;
+  std::uint64_t drones = 0;  ///< a site; 0: a trace
+  std::uint64_t sites = 1;
   std::vector<ComparedPolicy> policies;
 };
 
@@ -44,7 +49,8 @@ struct EdgeComparison {
   std::vector<ComparedCell> cells;
 };
 
-/// One table, then what it says about the published ordering. At most 80 columns.
+/// One table, then what it says about the published ordering, in counts and in sentences, and the
+/// published headlines beside the same figures. At most 80 columns.
 [[nodiscard]] std::string edge_comparison_text(const EdgeComparison& comparison);
 /// One CSV line a cell and policy, with means and half widths.
 [[nodiscard]] std::string edge_comparison_csv(const EdgeComparison& comparison);

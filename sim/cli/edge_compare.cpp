@@ -55,11 +55,20 @@ struct Cell {
   std::string load, cloud, drones;
 };
 
+bool has_released_form(const std::string& policy) {
+  const auto* entry =
+      PolicyRegistry<DispatchPolicy>::instance().find(policy.substr(0, policy.find(':')));
+  return entry != nullptr &&
+         std::any_of(entry->parameters.begin(), entry->parameters.end(),
+                     [](const ParameterSpec& spec) { return spec.name == "faithful"; });
+}
+
 /// What the scenario and the options ask for.
 struct Grid {
   ScenarioText text;
   std::vector<std::string> policies, loads, drones, clouds;
   std::uint64_t first_seed = 1, seeds = 10;
+  bool released = false;  ///< every policy as it was released, where there is such a form
 
   [[nodiscard]] std::vector<Cell> cells() const {
     std::vector<Cell> all;
@@ -79,11 +88,18 @@ struct Grid {
       changed.overrides.push_back(
           {path, value, ValueSource::command_line, flag, OverrideForm::guess});
     };
-    const std::size_t colon = policy.find(':');
-    set("edge.policy", policy.substr(0, colon), "--policies");
-    if (colon != std::string::npos) {
-      set(("edge.policy." + policy.substr(colon + 1)).c_str(), "true", "--policies");
+    // NAME, then any number of :FLAG and :PARAMETER=VALUE.
+    std::size_t end = policy.find(':');
+    set("edge.policy", policy.substr(0, end), "--policies");
+    while (end != std::string::npos) {
+      const std::size_t from = end + 1;
+      end = policy.find(':', from);
+      const std::string parameter = policy.substr(from, end - from);
+      const std::size_t equals = parameter.find('=');
+      set(("edge.policy." + parameter.substr(0, equals)).c_str(),
+          equals == std::string::npos ? "true" : parameter.substr(equals + 1), "--policies");
     }
+    if (released && has_released_form(policy)) set("edge.policy.faithful", "true", "--released");
     set("edge.load", cell.load, "--loads");
     set("edge.fleet.drones", cell.drones, "--drones");
     set("edge.cloud.quality", cell.cloud, "--clouds");
@@ -93,7 +109,7 @@ struct Grid {
 };
 
 struct RunFigures {
-  double completion = 0, task_utility = 0, window_utility = 0, cost = 0;
+  double completion = 0, task_utility = 0, window_utility = 0, cost = 0, loss = 0;
 };
 
 RunFigures run_one(const EdgeScenario& scenario) {
@@ -101,7 +117,8 @@ RunFigures run_one(const EdgeScenario& scenario) {
   assembly->setup.stop = &interrupted();
   const EdgeSummary summary =
       summarise_edges(simulate_edges(assembly->setup), edge_report_context(scenario, *assembly));
-  return {summary.completion, summary.task_utility, summary.window_utility, summary.cost_usd};
+  return {summary.completion, summary.task_utility, summary.window_utility, summary.cost_usd,
+          summary.mean_loss};
 }
 
 /// Runs `count` jobs on `threads` threads; the first error is thrown once all have stopped.
@@ -160,6 +177,7 @@ Grid grid_of(const Invocation& call) {
     grid.seeds = static_cast<std::uint64_t>(whole_option(call, "seeds", 1, kMostSeeds));
   }
   grid.first_seed = scenario.seed;
+  grid.released = call.has("released");
   return grid;
 }
 
@@ -178,9 +196,10 @@ EdgeComparison compare(const Grid& grid, std::size_t jobs) {
   for (std::size_t c = 0; c < cells.size(); ++c) {
     ComparedCell compared;
     const EdgeScenario shape = grid.scenario(cells[c], grid.policies.front(), grid.first_seed);
-    compared.load = shape.load.empty() ? "own" : shape.load;
+    compared.load = shape.load.empty() ? kOwnLoad : shape.load;
     compared.cloud = shape.quality;
     compared.drones = shape.trace.empty() ? shape.fleet.drones : 0;
+    compared.sites = shape.fleet.sites;
     for (std::size_t p = 0; p < grid.policies.size(); ++p) {
       ComparedPolicy policy;
       policy.policy = grid.policies[p];
@@ -191,6 +210,7 @@ EdgeComparison compare(const Grid& grid, std::size_t jobs) {
         policy.task_utility.push_back(run.task_utility);
         policy.window_utility.push_back(run.window_utility);
         policy.cost_usd.push_back(run.cost);
+        policy.loss.push_back(run.loss);
       }
       compared.policies.push_back(std::move(policy));
     }
@@ -215,8 +235,9 @@ int command_edge_compare(const Invocation& call) {
     return kExitInterrupted;
   }
   const std::string& name = call.arguments().front();
-  comparison.title = fmt::format("Policies of edge sites compared: {}, {} cells, {} policies", name,
-                                 comparison.cells.size(), grid.policies.size());
+  comparison.title = fmt::format("Policies of edge sites compared: {}, {} cells, {} policies{}",
+                                 name, comparison.cells.size(), grid.policies.size(),
+                                 grid.released ? ", each as it was released" : "");
   if (csv) {
     csv->write(edge_comparison_csv(comparison));
     csv->commit();
