@@ -140,8 +140,7 @@ EngineDescription sglang() {
 
 // llama.cpp's server (tools/server, ggml): slots decode together, prompts fill what n_batch leaves,
 // computed n_ubatch at a time; one KV cell a token, shared by the slots with --kv-unified. Written
-// in C++ on CUDA graphs for single tokens. To be run with the batch policy vllm-v1, its
-// max_num_batched_tokens as n_batch (2,048) and max_num_seqs as the number of slots (4).
+// in C++ on CUDA graphs for single tokens. To be run with the batch policy llama-cpp.
 EngineDescription llama_cpp() {
   EngineDescription engine =
       make_engine("llama.cpp",
