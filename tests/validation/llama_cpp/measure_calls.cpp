@@ -1,0 +1,136 @@
+#include "tests/validation/llama_cpp/measure_calls.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "profiles/measure_plan.h"
+#include "tests/validation/llama_cpp/virtual_engine.h"
+
+namespace headroom::llama_cpp {
+namespace {
+
+// Generation: every batch size of eight slots; contexts each quarter of the longest.
+const std::vector<std::int32_t> kContexts{8, 64, 160, 256, 384, 512, 768, 1016};
+// Prompt chunks: dense where a call is mostly weights, either side of 64 rows, where llama.cpp
+// changes its attention kernel, and at the sizes that the tested compositions use most.
+const std::vector<std::int32_t> kChunks{1, 4, 8, 16, 32, 48, 63, 64, 96, 128, 192, 256, 384, 512};
+const std::vector<std::int32_t> kCached{0, 128, 256, 512, 768};
+constexpr std::int32_t kChain = 7;         ///< calls of a generation point
+constexpr std::int32_t kAnchorEvery = 12;  ///< points
+
+struct Point {
+  bool decode = false;
+  std::int32_t rows = 0;    ///< batch or chunk
+  std::int32_t before = 0;  ///< context before the token, or cached tokens
+};
+
+class Measurement {
+ public:
+  Measurement(LlamaEngine& engine, const Composition& how, std::ostream& out)
+      : engine_(engine), how_(how), out_(out), anchors_(engine, how.slots) {
+    for (const std::vector<std::int32_t>& list : {kContexts, kCached})
+      for (const std::int32_t length : list) states_[length];
+    std::int32_t length = 0;
+    for (auto& [goal, state] : states_) {
+      if (goal > length) static_cast<void>(engine_.compute(chunk(0, length, goal - length)));
+      length = goal;
+      if (goal > 0) state = engine_.state(0);
+    }
+    engine_.forget(0, 0);
+  }
+
+  void pass(SplitMix& random) {
+    std::vector<Point> points = all_points();
+    for (std::size_t i = points.size() - 1; i > 0; --i)
+      std::swap(points[i], points[random.next() % (i + 1)]);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (i % kAnchorEvery == 0) anchor();
+      if (points[i].decode)
+        decode(points[i]);
+      else
+        prefill(points[i]);
+    }
+  }
+
+ private:
+  [[nodiscard]] std::vector<Point> all_points() const {
+    std::vector<Point> points;
+    for (std::int32_t rows = 1; rows <= how_.slots; ++rows)
+      for (const std::int32_t context : kContexts) points.push_back({true, rows, context});
+    for (const std::int32_t rows : kChunks)
+      for (const std::int32_t cached : kCached)
+        if (rows + cached <= 1024) points.push_back({false, rows, cached});
+    return points;
+  }
+
+  void anchor() {
+    const Anchor anchor = anchors_.measure();
+    out_ << "anchor," << anchor.decode << ',' << anchor.prefill << ",0\n";
+  }
+
+  [[nodiscard]] std::vector<LlamaEngine::Token> chunk(std::int32_t sequence, std::int32_t from,
+                                                      std::int32_t count) const {
+    std::vector<LlamaEngine::Token> tokens;
+    for (std::int32_t i = 0; i < count; ++i)
+      tokens.push_back({sequence, from + i, ((from + i) * 104'729 + 1) % engine_.vocabulary(),
+                        static_cast<std::int8_t>(i + 1 == count ? 1 : 0)});
+    return tokens;
+  }
+
+  void set(std::int32_t sequence, std::int32_t length) {
+    if (length > 0)
+      engine_.restore(sequence, states_.at(length));
+    else
+      engine_.forget(sequence, 0);
+  }
+
+  /// Writes each call of the chain but the first, whose caches the restored states have filled.
+  void decode(const Point& point) {
+    for (std::int32_t s = 0; s < point.rows; ++s) set(s, point.before);
+    std::vector<std::int32_t> last(static_cast<std::size_t>(point.rows), 1);
+    std::int64_t mark = processor_ns();
+    for (std::int32_t step = 0; step < kChain; ++step) {
+      std::vector<LlamaEngine::Token> tokens;
+      for (std::int32_t s = 0; s < point.rows; ++s)
+        tokens.push_back({s, point.before + step, last[static_cast<std::size_t>(s)], 1});
+      last = engine_.compute(tokens);
+      const std::int64_t now = processor_ns();
+      if (step > 0) write("decode", point.rows, point.before + step + 1, now - mark);
+      mark = now;
+    }
+    for (std::int32_t s = 0; s < point.rows; ++s) engine_.forget(s, 0);
+  }
+
+  void prefill(const Point& point) {
+    set(0, point.before);
+    const std::vector<LlamaEngine::Token> tokens = chunk(0, point.before, point.rows);
+    const std::int64_t mark = processor_ns();
+    static_cast<void>(engine_.compute(tokens));
+    write("prefill", point.rows, point.before, processor_ns() - mark);
+    engine_.forget(0, 0);
+  }
+
+  void write(const char* kind, std::int32_t rows, std::int32_t context, std::int64_t ns) {
+    out_ << kind << ',' << rows << ',' << context << ',' << ns / 1000 << '\n';
+  }
+
+  LlamaEngine& engine_;
+  const Composition& how_;
+  std::ostream& out_;
+  AnchorCalls anchors_;
+  std::map<std::int32_t, std::vector<std::uint8_t>> states_{};
+};
+
+}  // namespace
+
+void measure_calls(LlamaEngine& engine, const Composition& how, MeasurePasses passes,
+                   std::ostream& out) {
+  Measurement measurement(engine, how, out);
+  SplitMix random(static_cast<std::uint64_t>(passes.seed));
+  out << "kind,rows,context,us\n";
+  for (std::int32_t pass = 0; pass < passes.passes; ++pass) measurement.pass(random);
+}
+
+}  // namespace headroom::llama_cpp

@@ -1,0 +1,28 @@
+// Times single engine calls over a grid: generation over batch size and context, prompt chunks over
+// length and what is cached before them.
+//
+// Points come in shuffled order, anchors in between. A generation point is a chain of calls on the
+// same sequences, as a server makes them, because a repeated identical call finds warmer caches.
+// Law: order and operands are functions of the seed. Cost: about 12 s of processor time a pass.
+// Not here: what the times are used for (models/step_cost.h).
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+
+#include "tests/validation/llama_cpp/call_log.h"
+#include "tests/validation/llama_cpp/llama_library.h"
+
+namespace headroom::llama_cpp {
+
+struct MeasurePasses {
+  std::int32_t passes = 1;
+  std::int32_t seed = 1;
+};
+
+/// Writes CSV: kind (decode, prefill, anchor), batch or chunk, context or cached, microseconds.
+/// Requires an engine of `how.slots` sequences and those of the anchors.
+void measure_calls(LlamaEngine& engine, const Composition& how, MeasurePasses passes,
+                   std::ostream& out);
+
+}  // namespace headroom::llama_cpp

@@ -1,0 +1,182 @@
+#include "tests/validation/llama_cpp/virtual_engine.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "sim/check.h"
+
+namespace headroom::llama_cpp {
+namespace {
+
+/// Token numbers of prompts: any will do, the arithmetic is the same.
+std::int32_t prompt_token(std::int32_t request, std::int32_t position, std::int32_t vocabulary) {
+  return (request * 7919 + position * 104'729 + 1) % vocabulary;
+}
+
+}  // namespace
+
+std::int64_t processor_ns() {
+  std::timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+AnchorCalls::AnchorCalls(LlamaEngine& engine, std::int32_t first) : engine_(engine), first_(first) {
+  std::vector<LlamaEngine::Token> prompt;
+  for (std::int32_t position = 0; position < kContext; ++position)
+    prompt.push_back({first, position, prompt_token(1, position, engine.vocabulary())});
+  static_cast<void>(engine.compute(prompt));
+  const std::vector<std::uint8_t> state = engine.state(first);
+  for (std::int32_t i = 1; i < kDecodes; ++i) engine.restore(first + i, state);
+}
+
+Anchor AnchorCalls::measure() {
+  constexpr std::int32_t kSteps = 4;  // the first follows other work, the rest each other
+  Anchor anchor;
+  std::int64_t begin = processor_ns();
+  for (std::int32_t step = 0; step < kSteps; ++step) {
+    std::vector<LlamaEngine::Token> tokens;
+    for (std::int32_t i = 0; i < kDecodes; ++i)
+      tokens.push_back({first_ + i, kContext + step, 1 + i, 1});
+    static_cast<void>(engine_.compute(tokens));
+    if (step == 0) begin = processor_ns();
+  }
+  anchor.decode = (processor_ns() - begin) / (kSteps - 1) / 1000;
+  for (std::int32_t i = 0; i < kDecodes; ++i) engine_.forget(first_ + i, kContext);
+  std::vector<LlamaEngine::Token> chunk;
+  for (std::int32_t position = 0; position < kChunk; ++position)
+    chunk.push_back({first_ + kDecodes, position, prompt_token(2, position, engine_.vocabulary()),
+                     static_cast<std::int8_t>(position + 1 == kChunk ? 1 : 0)});
+  begin = processor_ns();
+  static_cast<void>(engine_.compute(chunk));
+  anchor.prefill = (processor_ns() - begin) / 1000;
+  engine_.forget(first_ + kDecodes, 0);
+  return anchor;
+}
+
+VirtualEngine::VirtualEngine(LlamaEngine& engine, Composition how, std::int32_t anchor_every)
+    : engine_(engine),
+      how_(std::move(how)),
+      anchor_every_(anchor_every),
+      anchors_(engine, how_.slots) {
+  slots_.resize(static_cast<std::size_t>(how_.slots));
+}
+
+CallLog VirtualEngine::serve(const std::vector<LoggedRequest>& requests) {
+  for (const LoggedRequest& request : requests)
+    SIM_CHECK(request.prompt + request.output <= how_.slot_tokens, "a request fits its slot");
+  log_ = {};
+  log_.composition = how_;
+  log_.requests = requests;
+  clock_ = gap_ = 0;
+  next_ = served_ = 0;
+  last_generated_ = false;
+  mark_ = processor_ns() / 1000;
+  while (served_ < requests.size()) {
+    admit();
+    if (!generating() && !prompts_wait()) {
+      const std::int64_t arrival = requests[next_].arrival;
+      gap_ += arrival - clock_;
+      clock_ = arrival;
+      continue;
+    }
+    call();
+    if (anchor_every_ > 0 && std::ssize(log_.calls) % anchor_every_ == 0) {
+      log_.anchors.push_back(anchors_.measure());
+      mark_ = processor_ns() / 1000;
+    }
+  }
+  return std::move(log_);
+}
+
+void VirtualEngine::admit() {
+  while (next_ < log_.requests.size() && log_.requests[next_].arrival <= clock_)
+    waiting_.push_back(static_cast<std::int32_t>(next_++));
+  for (Slot& slot : slots_) {
+    if (waiting_.empty()) return;
+    if (slot.request >= 0) continue;
+    slot = {waiting_.front(), 0, 0, 0};
+    waiting_.pop_front();
+  }
+}
+
+bool VirtualEngine::prompts_wait() const {
+  return std::any_of(slots_.begin(), slots_.end(),
+                     [](const Slot& slot) { return slot.request >= 0 && slot.produced == 0; });
+}
+
+bool VirtualEngine::generating() const {
+  return std::any_of(slots_.begin(), slots_.end(),
+                     [](const Slot& slot) { return slot.request >= 0 && slot.produced > 0; });
+}
+
+void VirtualEngine::add_generating() {
+  for (std::size_t s = 0; s < slots_.size(); ++s) {
+    const Slot& slot = slots_[s];
+    if (slot.request < 0 || slot.produced == 0) continue;
+    tokens_.push_back({static_cast<std::int32_t>(s), slot.computed, slot.last, 1});
+    parts_.push_back({slot.request, 1});
+  }
+}
+
+void VirtualEngine::add_prompts() {
+  for (std::size_t s = 0; s < slots_.size(); ++s) {
+    const Slot& slot = slots_[s];
+    if (slot.request < 0 || slot.produced > 0) continue;
+    const std::int32_t prompt = log_.requests[static_cast<std::size_t>(slot.request)].prompt;
+    const std::int32_t room = how_.batch - static_cast<std::int32_t>(tokens_.size());
+    const std::int32_t count = std::min(room, prompt - slot.computed);
+    if (count <= 0) return;
+    for (std::int32_t i = 0; i < count; ++i) {
+      const std::int32_t position = slot.computed + i;
+      tokens_.push_back({static_cast<std::int32_t>(s), position,
+                         prompt_token(slot.request, position, engine_.vocabulary()),
+                         static_cast<std::int8_t>(position + 1 == prompt ? 1 : 0)});
+    }
+    parts_.push_back({slot.request, count});
+  }
+}
+
+void VirtualEngine::compose() {
+  tokens_.clear();
+  parts_.clear();
+  const bool prompts = prompts_wait();
+  const bool apart = how_.order != "together";
+  const bool prompts_now =
+      prompts && (how_.order == "prompts-first" || last_generated_ || !generating());
+  if (!apart || !prompts_now) add_generating();
+  last_generated_ = !tokens_.empty();
+  if (!apart || prompts_now) add_prompts();
+}
+
+void VirtualEngine::call() {
+  compose();
+  const std::vector<std::int32_t> sampled = engine_.compute(tokens_);
+  const std::int64_t now = processor_ns() / 1000;
+  const std::int64_t duration = now - mark_;
+  mark_ = now;
+  clock_ += duration;
+  log_.calls.push_back({gap_, duration, parts_});
+  gap_ = 0;
+  take_results(sampled, clock_);
+}
+
+void VirtualEngine::take_results(const std::vector<std::int32_t>& sampled, std::int64_t now) {
+  std::size_t result = 0;
+  for (const LlamaEngine::Token& token : tokens_) {
+    Slot& slot = slots_[static_cast<std::size_t>(token.sequence)];
+    ++slot.computed;
+    if (token.wants_output == 0) continue;
+    LoggedRequest& request = log_.requests[static_cast<std::size_t>(slot.request)];
+    slot.last = sampled[result++];
+    if (slot.produced++ == 0) request.first_token = now;
+    if (slot.produced < request.output) continue;
+    request.finish = now;
+    ++served_;
+    engine_.forget(token.sequence, 0);
+    slot.request = -1;
+  }
+}
+
+}  // namespace headroom::llama_cpp
