@@ -51,7 +51,8 @@ void Replica::preempt(RequestSlot slot, Preemption how) {
   SIM_CHECK(place != running_.rend(), "a preempted request runs on this replica");
   running_.erase(std::next(place).base());
   RequestHistory& history = state_.requests.history(slot);
-  history.preempted_since = state_.now();
+  // Who was never computed is still queued, not away.
+  if (history.first_scheduled != Instant::never()) history.preempted_since = state_.now();
   if (history.stall_mark != RequestHistory::kNotDecoding &&
       history.first_token != Instant::never()) {
     history.stalled += stall_clock_ - history.stall_mark;

@@ -88,3 +88,17 @@ TEST_CASE("llama-cpp: where KV runs out the newest request starts again") {
   CHECK(run.finished(1).preemptions == 1);
   CHECK(run.metrics.finished == 2);
 }
+
+TEST_CASE("llama-cpp: a request that gives way before it was computed was queued all the while") {
+  // 3 blocks of 16, prompts and generation in turn. Request 0 fills two; request 1 takes a slot and
+  // the third block while it is generation's turn, and gives it back at once: token 33 of request 0
+  // needs it. Request 0 ends after calls of its prompt and 9 tokens, at 10 ms.
+  World world;
+  world.shape.kv_blocks = 3;
+  const Run run = watch("llama-cpp", {{"order", "in-turn"}},
+                        {request(Duration(0), 32, 10), request(half_ms(1), 16, 1)}, world);
+  CHECK(run.finished(1).preemptions == 1);
+  CHECK(run.finished(1).first_scheduled == Instant(10'000'000));
+  CHECK(run.finished(1).queued == Duration(9'500'000));
+  CHECK(run.finished(1).preempted == Duration(0));
+}
