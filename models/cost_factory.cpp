@@ -7,6 +7,7 @@
 #include "models/linear_cost.h"
 #include "models/pack_cost.h"
 #include "models/roofline_cost.h"
+#include "models/step_cost.h"
 #include "models/table_cost.h"
 #include "sim/check.h"
 #include "sim/quantity_text.h"
@@ -15,6 +16,7 @@ namespace headroom {
 namespace {
 
 constexpr std::string_view kTable = "table:";
+constexpr std::string_view kSteps = "steps:";
 constexpr std::string_view kLinear = "linear:";
 
 /// Fitted packs or curves, corrected for the engine's own kernels. Measured kernels need no
@@ -86,6 +88,21 @@ MadeCost linear_cost(const CostRequest& request, const std::string& name) {
   return made;
 }
 
+MadeCost steps_cost(const CostRequest& request, const std::string& path) {
+  if (request.parallel.tensor * request.parallel.pipeline != 1)
+    throw InputError(
+        request.where,
+        "expected one device a replica (steps are measured whole), got tensor_parallel "
+        "or pipeline_parallel above 1; set both to 1");
+  const ProfileStore store(path, ProfileStore::Mode::read_only);
+  MadeCost made;
+  made.stages.push_back(
+      make_step_cost(store, request.model, request.device, request.engine, request.where));
+  made.source = "whole engine calls measured on " + request.device.name + " (" + path + ")";
+  made.profile_digest = store.digest();
+  return made;
+}
+
 std::array<double, kEvidences> shares(const std::array<double, kEvidences>& sums) {
   double total = 0;
   for (const double sum : sums) total += sum;
@@ -100,12 +117,14 @@ std::array<double, kEvidences> shares(const std::array<double, kEvidences>& sums
 MadeCost make_cost(const CostRequest& request) {
   const std::string& cost = request.cost;
   if (cost.starts_with(kLinear)) return linear_cost(request, cost.substr(kLinear.size()));
+  if (cost.starts_with(kSteps)) return steps_cost(request, cost.substr(kSteps.size()));
   const bool table = cost.starts_with(kTable);
   if (cost != "roofline" && !table) {
-    const std::vector<std::string> kinds{"roofline", "table:", "linear:"};
-    throw InputError(request.where,
-                     "expected a cost model (roofline, table:PATH or linear:NAME), got " +
-                         quoted(cost) + did_you_mean(cost, kinds));
+    const std::vector<std::string> kinds{"roofline", "table:", "steps:", "linear:"};
+    throw InputError(
+        request.where,
+        "expected a cost model (roofline, table:PATH, steps:PATH or linear:NAME), got " +
+            quoted(cost) + did_you_mean(cost, kinds));
   }
   const ShardedModel sharded =
       shard_model(request.model, request.precision, request.parallel, request.where);

@@ -1,8 +1,9 @@
-// The one way from words to a cost model: "roofline", "table:PATH" or "linear:NAME".
+// The one way from words to a cost model: "roofline", "table:PATH", "steps:PATH" or
+// "linear:NAME".
 //
 // Law: the same arguments give the same tables, bit for bit.
 // Cost: 5 to 50 ms and a few MB a call; replicas of one kind share the result.
-// Not here: the models themselves (roofline_cost.h, table_cost.h, linear_cost.h).
+// Not here: the models themselves (roofline_cost.h, table_cost.h, step_cost.h, linear_cost.h).
 #pragma once
 
 #include <array>
@@ -23,7 +24,7 @@ struct CostRequest {
   Parallelism parallel;
   Device device;
   EngineDescription engine;
-  std::string cost = "roofline";  ///< "roofline" | "table:PATH" | "linear:NAME"
+  std::string cost = "roofline";  ///< "roofline" | "table:PATH" | "steps:PATH" | "linear:NAME"
   std::string where;              ///< place of `cost` for error messages
 };
 

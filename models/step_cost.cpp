@@ -1,0 +1,337 @@
+#include "models/step_cost.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "sim/check.h"
+
+namespace headroom {
+namespace {
+
+/// Decode batches are tabulated up to so many times the largest measured; larger ones are taken as
+/// pieces of that size.
+constexpr std::int64_t kMostOverMeasured = 4;
+constexpr std::int64_t kNoEnd = std::int64_t{1} << 40;
+
+/// Times over one axis, sorted; between knots on a line, beyond the last on the last line.
+struct Curve {
+  std::vector<std::int64_t> at{};
+  std::vector<double> ns{};
+
+  /// First knot of the line that holds at x.
+  [[nodiscard]] std::size_t segment(double x) const {
+    std::size_t i = 0;
+    while (i + 2 < at.size() && x >= static_cast<double>(at[i + 1])) ++i;
+    return i;
+  }
+  [[nodiscard]] double slope(std::size_t i) const {
+    if (at.size() < 2) return 0;
+    return (ns[i + 1] - ns[i]) / static_cast<double>(at[i + 1] - at[i]);
+  }
+  /// Held below the first knot.
+  [[nodiscard]] double value(double x) const {
+    const std::size_t i = segment(x);
+    const double from = static_cast<double>(at[i]);
+    return ns[i] + slope(i) * (std::max(x, static_cast<double>(at.front())) - from);
+  }
+};
+
+/// Makes times rise along the axis: neighbours that fall are replaced by their mean, again and
+/// again.
+void make_rising(std::vector<double>& ns) {
+  std::vector<std::pair<double, std::size_t>> blocks;  // mean, how many
+  for (const double value : ns) {
+    blocks.emplace_back(value, 1);
+    while (blocks.size() > 1 && blocks[blocks.size() - 2].first > blocks.back().first) {
+      const auto [mean, count] = blocks.back();
+      blocks.pop_back();
+      auto& [before, more] = blocks.back();
+      before = (before * static_cast<double>(more) + mean * static_cast<double>(count)) /
+               static_cast<double>(more + count);
+      more += count;
+    }
+  }
+  std::size_t i = 0;
+  for (const auto& [mean, count] : blocks) {
+    std::fill_n(ns.begin() + static_cast<std::ptrdiff_t>(i), count, mean);
+    i += count;
+  }
+}
+
+/// Curves over the second axis, one for each measured place on the first.
+using Curves = std::map<std::int64_t, Curve>;
+
+void add_point(Curves& curves, std::int64_t first, std::int64_t second, double ns) {
+  Curve& curve = curves[first];
+  curve.at.push_back(second);
+  curve.ns.push_back(ns);
+}
+
+struct Steps {
+  Curves decode{};   ///< batch -> context
+  Curves prefill{};  ///< chunk -> cached
+  double switch_ns = 0;
+};
+
+bool same_model(const KernelShape& a, const KernelShape& b) {
+  return std::tie(a.m, a.n, a.k, a.heads, a.kv_heads, a.head_dim) ==
+         std::tie(b.m, b.n, b.k, b.heads, b.kv_heads, b.head_dim);
+}
+
+Steps read_steps(const ProfileStore& store, const Architecture& model, const std::string& device) {
+  const KernelShape wanted = decode_step_shape(model, 1, 1);
+  Steps steps;
+  for (const KernelRow& row : store.kernels(device, "layer")) {
+    const KernelShape& shape = row.shape;
+    if (!same_model(shape, wanted)) continue;
+    if (shape.variant == kDecodeStep)
+      add_point(steps.decode, shape.batch, shape.context, row.times.median_ns);
+    if (shape.variant == kPrefillStep)
+      add_point(steps.prefill, shape.chunk, shape.cached, row.times.median_ns);
+    if (shape.variant == kSwitchStep) steps.switch_ns = row.times.median_ns;
+  }
+  return steps;
+}
+
+std::int64_t fixed(double ns) { return fixed_from_seconds(std::max(ns, 0.0) * 1e-9); }
+
+class StepCost final : public CostModel {
+ public:
+  StepCost(Steps steps, double decode_scale, double prefill_scale, BytesPerSecond host_link)
+      : switch_(fixed(steps.switch_ns * decode_scale)),
+        prefill_(std::move(steps.prefill)),
+        host_bytes_per_second_(host_link.value()) {
+    make_decode(std::move(steps.decode), decode_scale);
+    make_prefill(prefill_scale);
+  }
+
+  [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
+    Int128 total = transfer(shape);
+    if (shape.decodes > 0)
+      total += along(decode_line(shape.decodes, shape.padded_decodes, shape.decode_context),
+                     shape.decode_context);
+    if (!shape.prefills.empty()) total += switch_;
+    for (const PrefillChunk& chunk : shape.prefills) total += chunk_time(chunk).first;
+    return {Duration(static_cast<std::int64_t>(total >> kFixedBits)), Duration(0)};
+  }
+
+  [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
+                                       std::int64_t context) const override {
+    const std::int64_t largest = std::ssize(lines_);
+    const std::int64_t pieces = std::clamp(padded + 1, (decodes + largest - 1) / largest, decodes);
+    const std::int64_t rows = decodes / pieces, longer = decodes % pieces;
+    const std::size_t knot = knot_of(context, decodes);
+    const Cell one = cell(rows, knot);
+    const Cell other = longer > 0 ? cell(rows + 1, knot) : Cell{};
+    const std::int64_t value = one.value * (pieces - longer) + other.value * longer + kFixedOne / 2;
+    const std::int64_t start = contexts_[knot] * decodes;
+    if (context < start) return {value, 0, start - 1};  // held below the first context
+    DecodeLine line;
+    // Slopes are rounded down, so a line ends no higher than the next begins.
+    line.slope = (one.slope * (pieces - longer) + other.slope * longer) / decodes;
+    line.base = value - line.slope * start;
+    const std::int64_t room = line.slope > 0 ? (std::int64_t{1} << 61) / line.slope : kNoEnd;
+    line.last_context = knot + 1 < contexts_.size() ? contexts_[knot + 1] * decodes - 1
+                                                    : std::max(std::min(room, kNoEnd), context);
+    return line;
+  }
+
+  void charge(const BatchShape& shape, CostLedger& ledger) const override {
+    ledger.add(OperatorClass::host, Evidence::extrapolated, transfer(shape));
+    if (shape.decodes > 0)
+      charge_decodes(shape.decodes, shape.padded_decodes, shape.decode_context, 1,
+                     shape.decode_context, ledger);
+    if (!shape.prefills.empty()) ledger.add(OperatorClass::host, Evidence::interpolated, switch_);
+    for (const PrefillChunk& chunk : shape.prefills) {
+      const auto [time, evidence] = chunk_time(chunk);
+      ledger.add(OperatorClass::prefill_attention, evidence, time);
+    }
+  }
+
+  void charge_decodes(std::int64_t decodes, std::int64_t padded, std::int64_t context,
+                      std::int64_t iterations, std::int64_t context_sum,
+                      CostLedger& ledger) const override {
+    const DecodeLine line = decode_line(decodes, padded, context);
+    const bool inside = decodes <= largest_measured_ && context <= contexts_.back() * decodes;
+    ledger.add(OperatorClass::decode_attention,
+               inside ? Evidence::interpolated : Evidence::extrapolated,
+               Int128(line.base) * iterations + Int128(line.slope) * context_sum);
+  }
+
+ private:
+  /// A batch size between two contexts: time at the first, rise a token of each row's context.
+  struct Cell {
+    std::int64_t value = 0, slope = 0;
+  };
+
+  static Int128 along(const DecodeLine& line, std::int64_t context) {
+    return Int128(line.base) + Int128(line.slope) * context;
+  }
+  [[nodiscard]] Int128 transfer(const BatchShape& shape) const {
+    if (shape.host_transfer == Bytes(0)) return 0;
+    return fixed_from_seconds(shape.host_transfer.as_double() / host_bytes_per_second_);
+  }
+
+  /// All batch sizes on the contexts of any, every one rising with context.
+  void make_decode(Curves measured, double scale) {
+    for (auto& [batch, curve] : measured) {
+      for (double& ns : curve.ns) ns *= scale;
+      make_rising(curve.ns);
+      contexts_.insert(contexts_.end(), curve.at.begin(), curve.at.end());
+    }
+    std::sort(contexts_.begin(), contexts_.end());
+    contexts_.erase(std::unique(contexts_.begin(), contexts_.end()), contexts_.end());
+    largest_measured_ = measured.rbegin()->first;
+    for (std::int64_t rows = 1; rows <= largest_measured_ * kMostOverMeasured; ++rows)
+      lines_.push_back(cells_of(measured, rows));
+  }
+
+  [[nodiscard]] std::vector<Cell> cells_of(const Curves& measured, std::int64_t rows) const {
+    std::vector<double> ns;
+    for (const std::int64_t context : contexts_) ns.push_back(across(measured, rows, context));
+    make_rising(ns);
+    std::vector<Cell> cells;
+    for (const double value : ns) cells.push_back({fixed(value), 0});
+    for (std::size_t i = 0; i + 1 < cells.size(); ++i)
+      cells[i].slope = (cells[i + 1].value - cells[i].value) / (contexts_[i + 1] - contexts_[i]);
+    if (cells.size() > 1) cells.back().slope = cells[cells.size() - 2].slope;
+    return cells;
+  }
+
+  /// Time at a place between or beyond the measured ones of the first axis.
+  static double across(const Curves& curves, std::int64_t first, std::int64_t second) {
+    Curve curve;
+    for (const auto& [at, along_second] : curves) {
+      curve.at.push_back(at);
+      curve.ns.push_back(along_second.value(static_cast<double>(second)));
+    }
+    const double value = curve.value(static_cast<double>(first));
+    // Beyond the grid a falling pair of neighbours must not carry a line below what was measured.
+    return first > curve.at.back() ? std::max(value, curve.ns.back()) : value;
+  }
+
+  /// Last knot at or below the mean context; 0 below the first.
+  [[nodiscard]] std::size_t knot_of(std::int64_t context, std::int64_t decodes) const {
+    const auto above =
+        std::partition_point(contexts_.begin(), contexts_.end(),
+                             [&](std::int64_t knot) { return knot * decodes <= context; });
+    return above == contexts_.begin() ? 0 : static_cast<std::size_t>(above - contexts_.begin()) - 1;
+  }
+  [[nodiscard]] Cell cell(std::int64_t rows, std::size_t knot) const {
+    return lines_[static_cast<std::size_t>(rows - 1)][knot];
+  }
+
+  /// All chunk lengths on the cached lengths of any.
+  void make_prefill(double scale) {
+    for (auto& [chunk, curve] : prefill_) {
+      for (double& ns : curve.ns) ns *= scale;
+      make_rising(curve.ns);
+      cached_.insert(cached_.end(), curve.at.begin(), curve.at.end());
+    }
+    std::sort(cached_.begin(), cached_.end());
+    cached_.erase(std::unique(cached_.begin(), cached_.end()), cached_.end());
+    for (const auto& [chunk, curve] : prefill_) {
+      chunks_.push_back(chunk);
+      Curve all{cached_, {}};
+      for (const std::int64_t cached : cached_)
+        all.ns.push_back(curve.value(static_cast<double>(cached)));
+      chunk_curves_.push_back(std::move(all));
+    }
+  }
+
+  /// Requires tokens <= the longest measured chunk.
+  [[nodiscard]] double piece_time(std::int64_t tokens, std::int64_t cached) const {
+    const auto place = std::lower_bound(chunks_.begin(), chunks_.end(), tokens) - chunks_.begin();
+    const auto above = static_cast<std::size_t>(place);
+    const double high = chunk_curves_[above].value(static_cast<double>(cached));
+    if (above == 0 || chunks_[above] == tokens) return high;
+    const double low = chunk_curves_[above - 1].value(static_cast<double>(cached));
+    const double share = static_cast<double>(tokens - chunks_[above - 1]) /
+                         static_cast<double>(chunks_[above] - chunks_[above - 1]);
+    return low + share * (high - low);
+  }
+
+  [[nodiscard]] std::pair<std::int64_t, Evidence> chunk_time(const PrefillChunk& chunk) const {
+    double ns = 0;
+    Evidence evidence = Evidence::measured;
+    for (std::int64_t done = 0; done < chunk.tokens;) {
+      const std::int64_t tokens = std::min(chunk.tokens - done, chunks_.back());
+      const std::int64_t cached = chunk.cached + done;
+      ns += piece_time(tokens, cached);
+      evidence = std::max(evidence, evidence_of(tokens, cached));
+      done += tokens;
+    }
+    return {fixed(ns), evidence};
+  }
+  [[nodiscard]] Evidence evidence_of(std::int64_t tokens, std::int64_t cached) const {
+    const auto above = prefill_.lower_bound(tokens);
+    const Curve& curve = above->second;
+    if (cached > curve.at.back()) return Evidence::extrapolated;
+    const bool exact =
+        above->first == tokens && std::binary_search(curve.at.begin(), curve.at.end(), cached);
+    return exact ? Evidence::measured : Evidence::interpolated;
+  }
+
+  std::vector<std::int64_t> contexts_{};
+  std::vector<std::vector<Cell>> lines_{};  ///< by rows - 1, then by context
+  std::int64_t largest_measured_ = 0;
+  std::int64_t switch_;
+  Curves prefill_;
+  std::vector<std::int64_t> chunks_{}, cached_{};
+  std::vector<Curve> chunk_curves_{};  ///< by chunk, over `cached_`
+  double host_bytes_per_second_;
+};
+
+KernelShape step_shape(const Architecture& model, const char* variant) {
+  KernelShape shape;
+  shape.op = "layer";
+  shape.m = model.layers;
+  shape.n = model.hidden;
+  shape.k = model.ffn_hidden;
+  shape.heads = model.heads;
+  shape.kv_heads = model.kv_heads;
+  shape.head_dim = model.head_dim;
+  shape.variant = variant;
+  return shape;
+}
+
+}  // namespace
+
+KernelShape decode_step_shape(const Architecture& model, std::int64_t batch, std::int64_t context) {
+  KernelShape shape = step_shape(model, kDecodeStep);
+  shape.batch = batch;
+  shape.context = context;
+  return shape;
+}
+
+KernelShape prefill_step_shape(const Architecture& model, std::int64_t chunk, std::int64_t cached) {
+  KernelShape shape = step_shape(model, kPrefillStep);
+  shape.chunk = chunk;
+  shape.cached = cached;
+  return shape;
+}
+
+KernelShape switch_step_shape(const Architecture& model) { return step_shape(model, kSwitchStep); }
+
+std::unique_ptr<CostModel> make_step_cost(const ProfileStore& store, const Architecture& model,
+                                          const Device& device, const EngineDescription& engine,
+                                          const std::string& where) {
+  Steps steps = read_steps(store, model, device.name);
+  if (steps.decode.empty() || steps.prefill.empty()) {
+    std::string devices;
+    for (const std::string& name : store.devices()) devices += (devices.empty() ? "" : ", ") + name;
+    throw InputError(where, "expected measured steps of " + model.name + " on " + device.name +
+                                ", got none (the store has kernels of " +
+                                (devices.empty() ? "no device" : devices) +
+                                "); measure them, or choose the roofline cost model");
+  }
+  const auto scale = [&engine](OperatorClass of) {
+    return engine.kernel_scale[static_cast<std::size_t>(of)];
+  };
+  return std::make_unique<StepCost>(std::move(steps), scale(OperatorClass::decode_attention),
+                                    scale(OperatorClass::prefill_attention), device.pcie_bandwidth);
+}
+
+}  // namespace headroom

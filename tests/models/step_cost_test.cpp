@@ -1,0 +1,243 @@
+#include "models/step_cost.h"
+
+#include <array>
+#include <filesystem>
+#include <string>
+
+#include "models/cost_factory.h"
+#include "sim/check.h"
+#include "tests/catch.h"
+
+using namespace headroom;
+
+namespace {
+
+constexpr double kMs = 1e6;
+
+/// A store that is gone with its test.
+class ScratchStore {
+ public:
+  explicit ScratchStore(const std::string& name)
+      : path_((std::filesystem::temp_directory_path() / ("step_cost_test_" + name + ".db"))
+                  .string()) {
+    std::filesystem::remove(path_);
+  }
+  ~ScratchStore() { std::filesystem::remove(path_); }
+  ScratchStore(const ScratchStore&) = delete;
+  ScratchStore& operator=(const ScratchStore&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+Architecture model() { return find_model("llama-3.1-8b", "test"); }
+
+Device device() {
+  Device device = find_device("h100-sxm", "test");
+  device.name = "a-processor";
+  return device;
+}
+
+void put(ProfileStore& store, std::int64_t run, const KernelShape& shape, double ms) {
+  KernelTimes times;
+  times.median_ns = ms * kMs;
+  store.insert_kernel(run, {shape, times});
+}
+
+/// Generation: batch 1 takes 4 ms at context 100 and 6 ms at 300; batch 4 takes 10 and 14 ms.
+/// Prompts: 10 tokens 20 ms, 50 tokens 60 ms with nothing cached, 100 ms with 200.
+void fill(const std::string& path) {
+  ProfileStore store(path, ProfileStore::Mode::read_write);
+  ProfileRun run;
+  run.device = "a-processor";
+  run.tool = "a test";
+  run.source = "made up";
+  const std::int64_t id = store.insert_run(run);
+  put(store, id, decode_step_shape(model(), 1, 100), 4);
+  put(store, id, decode_step_shape(model(), 1, 300), 6);
+  put(store, id, decode_step_shape(model(), 4, 100), 10);
+  put(store, id, decode_step_shape(model(), 4, 300), 14);
+  put(store, id, prefill_step_shape(model(), 10, 0), 20);
+  put(store, id, prefill_step_shape(model(), 50, 0), 60);
+  put(store, id, prefill_step_shape(model(), 50, 200), 100);
+}
+
+std::unique_ptr<CostModel> made(const std::string& name, EngineDescription engine = {}) {
+  const ScratchStore scratch(name);
+  fill(scratch.path());
+  const ProfileStore store(scratch.path(), ProfileStore::Mode::read_only);
+  return make_step_cost(store, model(), device(), engine, "test");
+}
+
+double decode_ms(const CostModel& cost, std::int64_t rows, std::int64_t context,
+                 std::int64_t padded = 0) {
+  BatchShape shape;
+  shape.decodes = rows;
+  shape.padded_decodes = padded;
+  shape.decode_context = rows * context;
+  return cost.price(shape).stage.as_double() / kMs;
+}
+
+double prefill_ms(const CostModel& cost, std::int32_t tokens, std::int32_t cached) {
+  const PrefillChunk chunk{tokens, cached, 1};
+  BatchShape shape;
+  shape.prefills = {&chunk, 1};
+  return cost.price(shape).stage.as_double() / kMs;
+}
+
+}  // namespace
+
+TEST_CASE("a measured call costs what was measured, others lie between their neighbours") {
+  const auto cost = made("between");
+  CHECK(decode_ms(*cost, 1, 100) == Approx(4));
+  CHECK(decode_ms(*cost, 4, 300) == Approx(14));
+  CHECK(decode_ms(*cost, 1, 200) == Approx(5));
+  CHECK(decode_ms(*cost, 2, 100) == Approx(6));  // a third of the way from 4 to 10
+  CHECK(decode_ms(*cost, 2, 300) == Approx(6 + 8.0 / 3));
+  CHECK(decode_ms(*cost, 1, 20) == Approx(4));    // held below the first context
+  CHECK(decode_ms(*cost, 1, 500) == Approx(8));   // 1 ms a hundred tokens goes on
+  CHECK(decode_ms(*cost, 6, 100) == Approx(14));  // 2 ms a row goes on
+  CHECK(prefill_ms(*cost, 10, 0) == Approx(20));
+  CHECK(prefill_ms(*cost, 30, 0) == Approx(40));
+  CHECK(prefill_ms(*cost, 50, 100) == Approx(80));
+  CHECK(prefill_ms(*cost, 1, 0) == Approx(20));  // held below the shortest chunk
+  // 120 tokens are computed as 50, 50 and 20: 60 + 70 (50 cached) + 30 + what 100 cached tokens add
+  // to 20, of which the chunk of 10 shows nothing and that of 50 shows 20: a quarter.
+  CHECK(prefill_ms(*cost, 120, 0) == Approx(60 + 70 + 30 + 5));
+}
+
+TEST_CASE("generation and every chunk of a call add up") {
+  const auto cost = made("sum");
+  const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{50, 200, 0}};
+  BatchShape shape;
+  shape.prefills = chunks;
+  shape.decodes = 4;
+  shape.decode_context = 4 * 100;
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(10 + 20 + 100));
+}
+
+TEST_CASE("a call with prompts pays once for the generation behind it, where that was measured") {
+  const ScratchStore scratch("switch");
+  fill(scratch.path());
+  ProfileStore store(scratch.path(), ProfileStore::Mode::read_write);
+  ProfileRun run;
+  run.device = "a-processor";
+  run.tool = "a test";
+  run.source = "made up";
+  put(store, store.insert_run(run), switch_step_shape(model()), 5);
+  EngineDescription engine;
+  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::decode_attention)] = 2;
+  const auto cost = make_step_cost(store, model(), device(), engine, "test");
+  CHECK(prefill_ms(*cost, 50, 0) == Approx(60 + 2 * 5));
+  CHECK(decode_ms(*cost, 4, 100) == Approx(2 * 10));
+  const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{50, 0, 0}};
+  BatchShape shape;
+  shape.prefills = chunks;
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(20 + 60 + 2 * 5));
+}
+
+TEST_CASE("a padded row is one piece more, each piece an even share of the batch") {
+  const auto cost = made("pieces");
+  CHECK(decode_ms(*cost, 4, 100, 1) == Approx(2 * 6));      // 2 + 2
+  CHECK(decode_ms(*cost, 4, 100, 2) == Approx(6 + 4 + 4));  // 2 + 1 + 1
+  CHECK(decode_ms(*cost, 4, 100, 9) == Approx(4 * 4));      // no more pieces than rows
+}
+
+TEST_CASE("a price of decodes equals its line, and no line falls with context") {
+  const ScratchStore scratch("line");
+  fill(scratch.path());
+  {
+    // Noise: a longer context that took less, and one that took more.
+    ProfileStore store(scratch.path(), ProfileStore::Mode::read_write);
+    ProfileRun run;
+    run.device = "a-processor";
+    run.tool = "a test";
+    run.source = "made up";
+    const std::int64_t id = store.insert_run(run);
+    put(store, id, decode_step_shape(model(), 4, 150), 13);
+    put(store, id, decode_step_shape(model(), 4, 200), 11);
+    put(store, id, decode_step_shape(model(), 3, 250), 13.7);
+  }
+  const ProfileStore store(scratch.path(), ProfileStore::Mode::read_only);
+  const auto cost = make_step_cost(store, model(), device(), {}, "test");
+  CHECK(decode_ms(*cost, 4, 150) == Approx(12));  // the mean of 13 and 11
+  CHECK(decode_ms(*cost, 4, 200) == Approx(12));
+  for (std::int64_t rows = 1; rows <= 20; ++rows) {
+    for (std::int64_t padded = 0; padded < 3; ++padded) {
+      Duration before(0);
+      for (std::int64_t context = rows; context < 500 * rows; ++context) {
+        const DecodeLine line = cost->decode_line(rows, padded, context);
+        BatchShape shape;
+        shape.decodes = rows;
+        shape.padded_decodes = padded;
+        shape.decode_context = context;
+        REQUIRE(line.last_context >= context);
+        REQUIRE(line.slope >= 0);
+        REQUIRE(cost->price(shape).stage == line.at(context));
+        REQUIRE(line.at(context) >= before);
+        before = line.at(context);
+        // The line holds to its end.
+        const DecodeLine same = cost->decode_line(rows, padded, line.last_context);
+        REQUIRE((same.base == line.base && same.slope == line.slope));
+      }
+    }
+  }
+}
+
+TEST_CASE("the ledger of calls sums to their price, and says what was measured") {
+  const auto cost = made("ledger");
+  const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{30, 0, 0}};
+  BatchShape shape;
+  shape.prefills = chunks;
+  shape.decodes = 3;
+  shape.decode_context = 3 * 150;
+  CostLedger ledger;
+  cost->charge(shape, ledger);
+  Int128 sum = 0;
+  for (const auto& row : ledger.fixed_ns)
+    for (const Int128 part : row) sum += part;
+  CHECK(static_cast<std::int64_t>(sum >> kFixedBits) == cost->price(shape).stage.value());
+  const auto of = [&](OperatorClass kind, Evidence evidence) {
+    return static_cast<double>(ledger.fixed_ns[static_cast<std::size_t>(kind)]
+                                              [static_cast<std::size_t>(evidence)]) /
+           static_cast<double>(kFixedOne) / kMs;
+  };
+  CHECK(of(OperatorClass::prefill_attention, Evidence::measured) == Approx(20));
+  CHECK(of(OperatorClass::prefill_attention, Evidence::interpolated) == Approx(40));
+  CHECK(of(OperatorClass::decode_attention, Evidence::interpolated) == Approx(8 + 5.0 / 6));
+  CostLedger many, once;
+  cost->charge_decodes(2, 0, 300, 3, 300 + 302 + 304, many);
+  for (const std::int64_t context : {300, 302, 304})
+    cost->charge_decodes(2, 0, 300, 1, context, once);
+  CHECK(many.fixed_ns == once.fixed_ns);
+}
+
+TEST_CASE("an engine's scales stretch generation and prompts apart") {
+  EngineDescription engine;
+  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::decode_attention)] = 1.5;
+  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 0.5;
+  const auto cost = made("scales", engine);
+  CHECK(decode_ms(*cost, 4, 100) == Approx(15));
+  CHECK(prefill_ms(*cost, 50, 0) == Approx(30));
+}
+
+TEST_CASE("steps of another model or device are refused, naming what there is") {
+  const ScratchStore scratch("refused");
+  fill(scratch.path());
+  CostRequest request;
+  request.model = model();
+  request.device = device();
+  request.cost = "steps:" + scratch.path();
+  request.where = "test";
+  CHECK(make_cost(request).source.starts_with("whole engine calls measured on a-processor"));
+  request.model = find_model("llama-3.1-70b", "test");
+  CHECK_THROWS_WITH(make_cost(request),
+                    Catch::Contains("expected measured steps of llama-3.1-70b"));
+  request.model = model();
+  request.device = find_device("h100-sxm", "test");
+  CHECK_THROWS_WITH(make_cost(request), Catch::Contains("a-processor"));
+  request.device = device();
+  request.parallel.tensor = 2;
+  CHECK_THROWS_WITH(make_cost(request), Catch::Contains("one device a replica"));
+}
