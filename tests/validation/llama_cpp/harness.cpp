@@ -12,10 +12,12 @@
 #include <map>
 #include <string>
 
+#include "profiles/measure_cpu.h"
 #include "sim/check.h"
 #include "sim/quantity_text.h"
 #include "tests/validation/llama_cpp/gguf_model.h"
 #include "tests/validation/llama_cpp/measure_calls.h"
+#include "tests/validation/llama_cpp/store_calls.h"
 #include "tests/validation/llama_cpp/virtual_engine.h"
 #include "traces/trace_reader.h"
 
@@ -93,6 +95,21 @@ int measure(const Options& options) {
   return 0;
 }
 
+std::string processor() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
+int store(const Options& options) {
+  const std::string device = cpu_device_name(processor());
+  ProfileStore store(options.text("--store"), ProfileStore::Mode::read_write);
+  store_calls(options.text("--calls"), options.text("--model"), device, store);
+  fmt::print("{}\n", device);
+  return 0;
+}
+
 int run(int count, char** words) {
   const std::string command = count > 2 ? words[1] : "";
   const Options options(count, words);
@@ -102,7 +119,9 @@ int run(int count, char** words) {
   }
   if (command == "serve") return serve(options);
   if (command == "measure") return measure(options);
-  throw InputError("llama_cpp_harness", "expected model, serve or measure, got " + quoted(command));
+  if (command == "store") return store(options);
+  throw InputError("llama_cpp_harness",
+                   "expected model, serve, measure or store, got " + quoted(command));
 }
 
 }  // namespace

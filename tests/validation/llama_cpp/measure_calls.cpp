@@ -19,6 +19,7 @@ const std::vector<std::int32_t> kChunks{1, 4, 8, 16, 32, 48, 63, 64, 96, 128, 19
 const std::vector<std::int32_t> kCached{0, 128, 256, 512, 768};
 constexpr std::int32_t kChain = 7;         ///< calls of a generation point
 constexpr std::int32_t kAnchorEvery = 12;  ///< points
+constexpr std::int32_t kBetween = 32;      ///< prompt tokens of another sequence before a chain
 
 struct Point {
   bool decode = false;
@@ -29,7 +30,11 @@ struct Point {
 class Measurement {
  public:
   Measurement(LlamaEngine& engine, const Composition& how, std::ostream& out)
-      : engine_(engine), how_(how), out_(out), anchors_(engine, how.slots) {
+      : engine_(engine),
+        how_(how),
+        other_(how.slots + AnchorCalls::kDecodes),
+        out_(out),
+        anchors_(engine, how.slots) {
     for (const std::vector<std::int32_t>& list : {kContexts, kCached})
       for (const std::int32_t length : list) states_[length];
     std::int32_t length = 0;
@@ -86,10 +91,12 @@ class Measurement {
       engine_.forget(sequence, 0);
   }
 
-  /// Writes each call of the chain but the first, whose caches the restored states have filled.
+  /// A chain of calls as a server makes them: the first behind another sequence's prompt ("after"),
+  /// which finds other data in the caches and a compute graph of another shape, then the rest.
   void decode(const Point& point) {
     for (std::int32_t s = 0; s < point.rows; ++s) set(s, point.before);
     std::vector<std::int32_t> last(static_cast<std::size_t>(point.rows), 1);
+    static_cast<void>(engine_.compute(chunk(other_, 0, kBetween)));
     std::int64_t mark = processor_ns();
     for (std::int32_t step = 0; step < kChain; ++step) {
       std::vector<LlamaEngine::Token> tokens;
@@ -97,10 +104,11 @@ class Measurement {
         tokens.push_back({s, point.before + step, last[static_cast<std::size_t>(s)], 1});
       last = engine_.compute(tokens);
       const std::int64_t now = processor_ns();
-      if (step > 0) write("decode", point.rows, point.before + step + 1, now - mark);
+      write(step == 0 ? "after" : "decode", point.rows, point.before + step + 1, now - mark);
       mark = now;
     }
     for (std::int32_t s = 0; s < point.rows; ++s) engine_.forget(s, 0);
+    engine_.forget(other_, 0);
   }
 
   void prefill(const Point& point) {
@@ -118,6 +126,7 @@ class Measurement {
 
   LlamaEngine& engine_;
   const Composition& how_;
+  std::int32_t other_;  ///< a sequence that is empty between the anchors
   std::ostream& out_;
   AnchorCalls anchors_;
   std::map<std::int32_t, std::vector<std::uint8_t>> states_{};

@@ -20,7 +20,8 @@ struct MeasurePasses {
   std::int32_t seed = 1;
 };
 
-/// Writes CSV: kind (decode, prefill, anchor), batch or chunk, context or cached, microseconds.
+/// Writes CSV: kind (after: generation behind a prompt; decode: behind generation; prefill;
+/// anchor), batch or chunk, context or cached, microseconds.
 /// Requires an engine of `how.slots` sequences and those of the anchors.
 void measure_calls(LlamaEngine& engine, const Composition& how, MeasurePasses passes,
                    std::ostream& out);

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""Predicts how a real llama.cpp serves unseen traces on this processor, and says how far off it was.
+
+Rounds of measurement alternate with the engine's runs: single calls are timed (calls-N.csv), then every trace is served
+under every batch policy. All runs have anchors, calls of one shape, in between. The calls of all rounds become a profile
+store; `headroom run` on the same traces with the same policy gives the prediction, its step costs scaled by how much
+slower the anchors were in the engine's runs than between the measured calls. No figure of an engine run but its anchors
+goes into a prediction.
+
+Printed beside each error: the spread of the engine itself, one run against the mean of the others of the same trace and
+policy. Exit code 0: every target is met; 1: one is missed; 77: no engine here.
+
+    experiment.py BUILD --work DIR [--seeds 21,22] [--rounds 4] [--rate 2] [--cpu 1]
+
+A run that was stopped goes on with the same command: finished files are kept.
+"""
+import argparse
+import collections
+import csv
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+# name: order and tokens of a call, as the harness and the batch policy `llama-cpp` take them
+POLICIES = {"in-turn-64": ("in-turn", 64), "together-512": ("together", 512), "prompts-first-512": ("prompts-first", 512)}
+SLOTS, SLOT_TOKENS, REQUESTS = 8, 1280, 60
+MODEL = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 512, "num_hidden_layers": 8,
+         "num_attention_heads": 8, "num_key_value_heads": 4, "intermediate_size": 1536, "vocab_size": 8192,
+         "max_position_embeddings": 4096, "tie_word_embeddings": False, "hidden_act": "silu"}
+# Chat-like: most prompts some 200 tokens, answers some 30; everything fits a slot.
+WORKLOAD = {"arrivals": "poisson", "requests": REQUESTS,
+            "prompt": {"kind": "lognormal", "mean": 190, "cv": 0.8, "least": 16, "most": 900},
+            "output": {"kind": "lognormal", "mean": 32, "cv": 0.7, "least": 4, "most": 120}}
+# What the predictions are held to: percent of the engine's mean over its runs.
+TARGETS = {"makespan": 2, "ttft": 10, "tpot": 15, "e2e": 10}
+
+
+class Log:
+    """One run of the engine, as call_log.h writes it; times in ms."""
+
+    def __init__(self, path):
+        lines = iter(path.read_text().splitlines())
+        for _ in range(3):
+            next(lines)
+        section = lambda: [next(lines).split() for _ in range(int(next(lines).split()[0]))]
+        self.requests = [[int(word) for word in row] for row in section()]
+        self.anchors = [[int(word) for word in row] for row in section()]
+        calls = section()
+        self.idle = sum(int(row[0]) for row in calls) / 1e3
+        self.busy = sum(int(row[1]) for row in calls) / 1e3
+        self.rows = [figures(row[0] / 1e3, row[3] / 1e3, row[4] / 1e3, row[2]) for row in self.requests]
+        self.makespan = max(row[4] for row in self.requests) / 1e3
+
+
+def figures(arrival, first, finish, output):
+    return {"ttft": first - arrival, "e2e": finish - arrival,
+            "tpot": (finish - first) / (output - 1) if output > 1 else None}
+
+
+def mean_of(rows, figure):
+    return statistics.mean(row[figure] for row in rows if row[figure] is not None)
+
+
+def mean_rows(runs):
+    """Each request's figures, averaged over runs."""
+    return [{figure: None if rows[0][figure] is None else statistics.mean(row[figure] for row in rows)
+             for figure in rows[0]} for rows in zip(*runs)]
+
+
+def request_error(rows, truth, figure):
+    return 100 * statistics.mean(abs(a[figure] / b[figure] - 1) for a, b in zip(rows, truth) if b[figure])
+
+
+class Experiment:
+    def __init__(self, options):
+        self.options = options
+        self.work = pathlib.Path(options.work)
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.headroom = pathlib.Path(options.build) / "headroom"
+        self.harness = pathlib.Path(options.build) / "tests/validation/llama_cpp/llama_cpp_harness"
+        self.seeds = [int(seed) for seed in options.seeds.split(",")]
+        self.pinned = ["taskset", "-c", str(options.cpu)] if options.cpu is not None else []
+
+    def make(self, name, *command):
+        """Runs a command that writes the file `name`, under another name until it is whole."""
+        path = self.work / name
+        if not path.exists():
+            part = path.with_name("part-" + name)
+            part.unlink(missing_ok=True)
+            words = [str(part) if word == "OUT" else str(word) for word in command]
+            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+            os.replace(part, path)
+        return path
+
+    def json_file(self, name, value):
+        path = self.work / name
+        path.write_text(json.dumps(value, indent=1))
+        return path
+
+    def scenario(self, seed, policy, engine, device, cost):
+        order, batch = POLICIES[policy]
+        return {"name": policy, "seed": seed,
+                "model": {"name": str(self.work / "config.json"), "weights": "int8", "kv_cache": "fp16"},
+                "cluster": {"nodes": [{"name": "cpu", "count": 1, "device": str(device), "devices_per_node": 1}]},
+                "deployment": [{"replicas": 1, "engine": str(engine), "cost": cost, "max_model_len": SLOT_TOKENS,
+                                "kv_blocks": SLOTS * SLOT_TOKENS,
+                                "batch": {"policy": "llama-cpp", "n_parallel": SLOTS, "n_batch": batch, "order": order}}],
+                "workload": dict(WORKLOAD, rate=f"{self.options.rate} /s")}
+
+    def measure(self):
+        self.json_file("config.json", MODEL)
+        model = self.make("model.gguf", self.harness, "model", "OUT")
+        plain = self.json_file("generator.json", self.scenario(1, "together-512", "llama.cpp", "h100-sxm", "roofline"))
+        traces = {seed: self.make(f"trace-{seed}.csv", self.headroom, "trace", "generate", plain, "--seed", seed,
+                                  "--output", "OUT") for seed in self.seeds}
+        engine = ["--library", self.options.library, "--model", model]
+        for number in range(1, self.options.rounds + 1):
+            say(f"round {number} of {self.options.rounds}: calls (load {os.getloadavg()[0]:.1f})")
+            self.make(f"calls-{number}.csv", *self.pinned, self.harness, "measure", *engine, "--passes", 1, "--seed",
+                      number, "--out", "OUT")
+            names = [(seed, policy) for seed in self.seeds for policy in POLICIES]
+            for seed, policy in names[number % len(names):] + names[:number % len(names)]:
+                order, batch = POLICIES[policy]
+                say(f"round {number}: seed {seed}, {policy} (load {os.getloadavg()[0]:.1f})")
+                self.make(f"run-{seed}-{policy}-{number}.log", *self.pinned, self.harness, "serve", *engine, "--trace",
+                          traces[seed], "--order", order, "--batch", batch, "--log", "OUT")
+
+    def calls(self):
+        rows = []
+        for number in range(1, self.options.rounds + 1):
+            rows += list(csv.reader((self.work / f"calls-{number}.csv").open()))[1:]
+        return rows
+
+    def store(self):
+        """The profile store, and what the anchors took between the measured calls."""
+        rows = self.calls()
+        anchors = [[float(word) for word in row[1:3]] for row in rows if row[0] == "anchor"]
+        with (self.work / "calls.csv").open("w") as file:
+            csv.writer(file).writerows(rows)
+        store = self.work / "store.db"
+        store.unlink(missing_ok=True)
+        name = subprocess.run([self.harness, "store", "--calls", self.work / "calls.csv", "--model", self.work / "config.json",
+                               "--store", store], check=True, capture_output=True, text=True).stdout.strip()
+        device = self.json_file("device.json", {
+            "name": name, "nominal_memory": "8 GiB", "memory_bandwidth": "20 GB/s", "fp16": "0.1 TFLOP/s",
+            "tdp": "100 W", "pcie_bandwidth": "10 GB/s", "link_bandwidth": "10 GB/s"})
+        return store, device, [statistics.median(column) for column in zip(*anchors)]
+
+    def predict(self, seed, policy, scales, store, device):
+        name = f"{seed}-{policy}"
+        engine = self.json_file(f"engine-{name}.json", {
+            "base": "llama.cpp", "name": "llama.cpp", "decode_attention_scale": round(scales[0], 4),
+            "prefill_attention_scale": round(scales[1], 4),
+            "source": "whole calls measured on this processor, scaled by the anchors of the engine's runs"})
+        scenario = self.json_file(f"scenario-{name}.json",
+                                  self.scenario(seed, policy, engine, device, f"steps:{store}"))
+        out = self.work / f"predicted-{name}.csv"
+        out.unlink(missing_ok=True)
+        subprocess.run([self.headroom, "run", scenario, "--trace", self.work / f"trace-{seed}.csv", "--requests-csv", out,
+                        "--quiet"], stdout=subprocess.DEVNULL)
+        rows = sorted(csv.DictReader(out.open()), key=lambda row: int(row["id"]))
+        ms = lambda row, key: 1e3 * float(row[key])
+        return ([figures(ms(row, "arrival_s"), ms(row, "first_token_s"), ms(row, "finish_s"), int(row["output_tokens"]))
+                 for row in rows], max(ms(row, "finish_s") for row in rows))
+
+    def compare(self):
+        store, device, base = self.store()
+        results = {}
+        for seed in self.seeds:
+            for policy in POLICIES:
+                runs = [Log(self.work / f"run-{seed}-{policy}-{number}.log")
+                        for number in range(1, self.options.rounds + 1)]
+                anchors = [anchor for run in runs for anchor in run.anchors]
+                scales = [statistics.mean(column) / at for column, at in zip(zip(*anchors), base)]
+                results[seed, policy] = (runs, *self.predict(seed, policy, scales, store, device), scales)
+        met = self.print_errors(results)
+        met &= self.print_ranks(results)
+        return met
+
+    def print_errors(self, results):
+        met = True
+        print(f"{'trace and policy':24s} {'busy':>5s} {'drift dec/pre':>13s}   signed error of the prediction, % "
+              "(spread of the engine: one run against the mean of the others)")
+        for (seed, policy), (runs, rows, makespan, scales) in results.items():
+            truth = mean_rows([run.rows for run in runs])
+            busy = statistics.mean(run.busy / run.makespan for run in runs)
+            cells = []
+            for figure, target in TARGETS.items():
+                real = (statistics.mean(run.makespan for run in runs) if figure == "makespan" else mean_of(truth, figure))
+                error = 100 * ((makespan if figure == "makespan" else mean_of(rows, figure)) / real - 1)
+                spread = max(abs(part) for part in self.spreads(runs, figure))
+                miss = abs(error) > target
+                met &= not miss or busy > 0.6
+                cells.append(f"{figure} {error:+5.1f} ({spread:4.1f}){'!' if miss else ' '}")
+            print(f"{seed} {policy:20s} {100 * busy:4.0f}%  {scales[0]:5.2f} / {scales[1]:4.2f}   " + "  ".join(cells))
+            cells = []
+            for figure in ("ttft", "tpot", "e2e"):
+                error = request_error(rows, truth, figure)
+                others = [statistics.mean(request_error(run.rows, mean_rows([o.rows for o in runs if o is not run]), figure)
+                                          for run in runs)]
+                miss = error > others[0]
+                met &= not miss or busy > 0.6
+                cells.append(f"{figure} {error:5.1f} ({others[0]:4.1f}){'!' if miss else ' '}")
+            print(f"{'':46s}each request: {'':9s}" + "  ".join(cells))
+        return met
+
+    @staticmethod
+    def spreads(runs, figure):
+        value = lambda run: run.makespan if figure == "makespan" else mean_of(run.rows, figure)
+        return [100 * (value(run) / statistics.mean(value(other) for other in runs if other is not run) - 1)
+                for run in runs]
+
+    def print_ranks(self, results):
+        """The best policy of each trace by each figure, wherever the engine's own gap exceeds its spread."""
+        met = True
+        for seed in self.seeds:
+            for figure in ("ttft", "tpot", "e2e"):
+                real, said, spread = {}, {}, []
+                for policy in POLICIES:
+                    runs, rows, _, _ = results[seed, policy]
+                    real[policy] = mean_of(mean_rows([run.rows for run in runs]), figure)
+                    said[policy] = mean_of(rows, figure)
+                    spread.append(max(abs(part) for part in self.spreads(runs, figure)))
+                order = sorted(real, key=real.get)
+                gap = 100 * (real[order[1]] / real[order[0]] - 1)
+                best = min(said, key=said.get)
+                decided = gap > max(spread)
+                verdict = "agrees" if best == order[0] else "DISAGREES" if decided else "differs within the spread"
+                met &= best == order[0] or not decided
+                print(f"{seed} best {figure:4s}: engine {order[0]} by {gap:.1f} % (spread {max(spread):.1f}), "
+                      f"simulation {best}: {verdict}")
+        return met
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def main():
+    here = pathlib.Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--library", default=str(here / "node_modules/@node-llama-cpp/linux-x64/bins/linux-x64"))
+    parser.add_argument("--seeds", default="21,22")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=2)
+    parser.add_argument("--cpu", type=int)
+    options = parser.parse_args()
+    if not (pathlib.Path(options.library) / "libllama.v0.5.0.so").exists():
+        print(f"skipped: no llama.cpp in {options.library}; npm ci --ignore-scripts --prefix {here}")
+        return 77
+    experiment = Experiment(options)
+    experiment.measure()
+    return 0 if experiment.compare() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+#include "tests/validation/llama_cpp/store_calls.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include "models/architecture.h"
+#include "models/step_cost.h"
+#include "profiles/measure_stats.h"
+#include "sim/check.h"
+
+namespace headroom::llama_cpp {
+namespace {
+
+struct Line {
+  std::string kind{};
+  std::int64_t rows = 0, context = 0;
+  double us = 0;
+};
+
+Line parse(const std::string& text, const std::string& place) {
+  std::string spaced = text;
+  for (char& letter : spaced) letter = letter == ',' ? ' ' : letter;
+  std::istringstream words(spaced);
+  Line line;
+  if (!(words >> line.kind >> line.rows >> line.context >> line.us))
+    throw InputError(place, "expected kind,rows,context,us");
+  return line;
+}
+
+/// Median; of an even number the mean of the middle two, because four passes are few.
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+/// One value a pass, by shape.
+using Passes = std::map<KernelShape, std::vector<double>>;
+
+/// Collects calls of a chain, which follow each other, into one value at their middle context.
+class Points {
+ public:
+  explicit Points(const Architecture& model) : model_(model) {}
+  void add(const Line& line) {
+    if (!chain_.empty() && (line.kind != "decode" || line.rows != rows_ ||
+                            line.context != first_ + std::ssize(chain_)))
+      end_chain();
+    if (line.kind == "prefill")
+      passes_[prefill_step_shape(model_, line.rows, line.context)].push_back(line.us);
+    if (line.kind == "after") {
+      after_.push_back(line.us);
+      return;
+    }
+    if (line.kind != "decode") return;
+    if (chain_.empty()) {
+      first_ = line.context;
+      rows_ = line.rows;
+    }
+    chain_.push_back(line.us);
+  }
+  [[nodiscard]] const Passes& end() {
+    if (!chain_.empty()) end_chain();
+    return passes_;
+  }
+
+ private:
+  void end_chain() {
+    const std::int64_t middle = first_ + std::ssize(chain_) / 2;
+    const double usual = median_of(chain_);
+    passes_[decode_step_shape(model_, rows_, middle)].push_back(usual);
+    // What the call behind a prompt took longer; at least the clock's unit, for stored times are
+    // positive.
+    if (!after_.empty())
+      passes_[switch_step_shape(model_)].push_back(std::max(after_.back() - usual, 1.0));
+    after_.clear();
+    chain_.clear();
+  }
+  const Architecture& model_;
+  Passes passes_{};
+  std::vector<double> chain_{}, after_{};
+  std::int64_t first_ = 0, rows_ = 0;
+};
+
+}  // namespace
+
+void store_calls(const std::string& csv, const std::string& config, const std::string& device,
+                 ProfileStore& store) {
+  const Architecture model = find_model(config, "--model");
+  std::ifstream file(csv);
+  if (!file) throw InputError(csv, "expected timed calls, got no readable file");
+  Points points(model);
+  std::int64_t number = 0;
+  for (std::string text; std::getline(file, text);)
+    points.add(parse(text, fmt::format("{}:{}", csv, ++number)));
+  ProfileRun run;
+  run.device = device;
+  run.library = "llama.cpp";
+  run.library_version = "0.5.0";
+  run.tool = "llama_cpp_harness measure";
+  run.source = "measured here";
+  run.notes = "whole calls, processor time of one thread; stddev is that between passes";
+  ProfileStore::Transaction transaction(store);
+  const std::int64_t id = store.insert_run(run);
+  for (const auto& [shape, us] : points.end()) {
+    const SampleSummary summary = summarise(us);
+    KernelTimes times;
+    times.median_ns = median_of(us) * 1e3;
+    times.min_ns = summary.min * 1e3;
+    times.mean_ns = summary.mean * 1e3;
+    times.p90_ns = summary.p90 * 1e3;
+    times.stddev_ns = summary.stddev * 1e3;
+    store.insert_kernel(id, {shape, times});
+  }
+  transaction.commit();
+}
+
+}  // namespace headroom::llama_cpp

@@ -1,0 +1,20 @@
+// From timed engine calls (measure_calls.h) to a profile store that `"cost": "steps:STORE"` runs
+// on.
+//
+// Law: a row is the median over all passes of a point's median; its deviation is that between
+// passes.
+// Not here: what a shape nobody measured costs (models/step_cost.h).
+#pragma once
+
+#include <string>
+
+#include "profiles/store.h"
+
+namespace headroom::llama_cpp {
+
+/// Reads the CSV of one or more measurements, one behind the other, and stores a run of the model
+/// whose `config.json` is given on `device`. Throws InputError for what it cannot read.
+void store_calls(const std::string& csv, const std::string& config, const std::string& device,
+                 ProfileStore& store);
+
+}  // namespace headroom::llama_cpp
