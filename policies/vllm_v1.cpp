@@ -4,8 +4,10 @@
 // kv_cache_manager.py. Running requests first, in order of admission, each with as much of what it
 // misses as the budget leaves; memory is charged per chunk. Where blocks are missing the last
 // running request is dropped back to the front of the queue and starts again. The queue is served
-// in order, only in steps without a preemption, with no watermark and no skipping ahead. Not here:
-// prefix caching (on by default in vLLM; a cache policy's business) and speculative tokens.
+// in order, only in steps without a preemption, with no watermark and no skipping ahead. A request
+// enters with the blocks of its prompt that are still on the device (prefix caching, on by default
+// in vLLM; sim/prefix_cache.h). Blocks without content that may be wanted are handed out first,
+// where vLLM hands out all free ones in order of their release. Not here: speculative tokens.
 #include <algorithm>
 
 #include "policies/first_come.h"
@@ -46,6 +48,20 @@ const std::vector<ParameterSpec> kParameters{
      "4",
      {},
      "blocks taken beyond the needed ones whenever a block is taken (64 tokens in vLLM 0.8.5)"},
+    {"prefix_caching",
+     ParameterSpec::Kind::flag,
+     0,
+     0,
+     "true",
+     {},
+     "prompts share the KV blocks of equal prefixes, as far as the trace has their hashes"},
+    {"prefix_cache_share",
+     ParameterSpec::Kind::number,
+     0,
+     1,
+     "1",
+     {},
+     "share of the KV blocks that shared prefixes may have at most"},
 };
 
 class VllmV1 final : public BatchPolicy {
@@ -54,7 +70,9 @@ class VllmV1 final : public BatchPolicy {
       : budget_(parameters.integer("max_num_batched_tokens")),
         max_num_seqs_(static_cast<std::size_t>(parameters.integer("max_num_seqs"))),
         longest_chunk_(parameters.integer("long_prefill_token_threshold")),
-        lookahead_(parameters.integer("lookahead_blocks")) {
+        lookahead_(parameters.integer("lookahead_blocks")),
+        rules_{parameters.flag("prefix_caching") ? PrefixReuse::cached : PrefixReuse::none,
+               parameters.number("prefix_cache_share")} {
     if (longest_chunk_ == Tokens(0)) longest_chunk_ = budget_;
   }
 
@@ -68,6 +86,7 @@ class VllmV1 final : public BatchPolicy {
   }
 
   [[nodiscard]] std::size_t most_running() const override { return max_num_seqs_; }
+  [[nodiscard]] PrefixRules prefix_rules() const override { return rules_; }
 
  private:
   /// What a step may compute of a request.
@@ -100,8 +119,10 @@ class VllmV1 final : public BatchPolicy {
            plan.waiting_count() > 0) {
       const RequestView head = plan.waiting(0);
       if (drop_impossible(plan, head)) continue;
+      if (plan.free_blocks() == Blocks(0)) return;
+      plan.reuse(head);
       const Tokens tokens = chunk(plan, head);
-      if (!plan.grow(head, tokens, lookahead_)) return;
+      if (!plan.grow(head, tokens, lookahead_)) return plan.let_go(head);
       plan.admit(head);
       plan.schedule(head, tokens);
     }
@@ -111,6 +132,7 @@ class VllmV1 final : public BatchPolicy {
   std::size_t max_num_seqs_;
   Tokens longest_chunk_;
   Blocks lookahead_;
+  PrefixRules rules_;
 };
 
 const RegisterBatchPolicy kRegistered{

@@ -209,6 +209,12 @@ void print_engine(Page& page, const Summary& s) {
                                       e.kv_peak ? percent(*e.kv_peak) : "-"));
   page.labelled("preemptions", fmt::format("{} by recompute, {} by swap", e.preemptions_recompute,
                                            e.preemptions_swap));
+  if (e.prefixes) {
+    page.labelled("prefix cache",
+                  fmt::format("{} of {} prompt tokens found, {} computed less, {} blocks evicted",
+                              percent(e.prefixes->hit_share), e.prefixes->asked_tokens,
+                              e.prefixes->saved_tokens, e.prefixes->evicted_blocks));
+  }
   page.labelled("load", load_text(s.saturation));
 }
 

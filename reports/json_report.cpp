@@ -98,20 +98,27 @@ Json parts_json(const Summary& s) {
 }
 
 Json engine_json(const EngineUse& e) {
-  return Json{{"busy_share", number(e.busy_share)},
-              {"least_busy_share", number(e.least_busy)},
-              {"most_busy_share", number(e.most_busy)},
-              {"mean_batch", number(e.mean_batch)},
-              {"iterations", e.iterations},
-              {"prefill_iterations", e.prefill_iterations},
-              {"prefill_tokens_computed", e.prefill_tokens},
-              {"decode_tokens_computed", e.decode_tokens},
-              {"preemptions_recompute", e.preemptions_recompute},
-              {"preemptions_swap", e.preemptions_swap},
-              {"swapped_bytes", e.swapped.value()},
-              {"kv_mean_share", number(e.kv_mean)},
-              {"kv_peak_share", number(e.kv_peak)},
-              {"kv_tight_share", number(e.kv_tight)}};
+  Json table{{"busy_share", number(e.busy_share)},
+             {"least_busy_share", number(e.least_busy)},
+             {"most_busy_share", number(e.most_busy)},
+             {"mean_batch", number(e.mean_batch)},
+             {"iterations", e.iterations},
+             {"prefill_iterations", e.prefill_iterations},
+             {"prefill_tokens_computed", e.prefill_tokens},
+             {"decode_tokens_computed", e.decode_tokens},
+             {"preemptions_recompute", e.preemptions_recompute},
+             {"preemptions_swap", e.preemptions_swap},
+             {"swapped_bytes", e.swapped.value()},
+             {"kv_mean_share", number(e.kv_mean)},
+             {"kv_peak_share", number(e.kv_peak)},
+             {"kv_tight_share", number(e.kv_tight)}};
+  if (e.prefixes) {
+    table["prefix_cache"] = Json{{"asked_tokens", e.prefixes->asked_tokens},
+                                 {"saved_prefill_tokens", e.prefixes->saved_tokens},
+                                 {"hit_share", number(e.prefixes->hit_share)},
+                                 {"evicted_blocks", e.prefixes->evicted_blocks}};
+  }
+  return table;
 }
 
 Json replicas_json(const Summary& s) {

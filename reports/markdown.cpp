@@ -168,6 +168,11 @@ void write_engine(Document& page, const Summary& s) {
   page.row({"preemptions by swap", std::to_string(e.preemptions_swap)});
   page.row({"KV use, mean", e.kv_mean ? percent(*e.kv_mean) : "-"});
   page.row({"KV use, peak of a replica", e.kv_peak ? percent(*e.kv_peak) : "-"});
+  if (e.prefixes) {
+    page.row({"prefix cache, prompt tokens found", percent(e.prefixes->hit_share)});
+    page.row({"prefix cache, prefill tokens saved", std::to_string(e.prefixes->saved_tokens)});
+    page.row({"prefix cache, blocks evicted", std::to_string(e.prefixes->evicted_blocks)});
+  }
   page.row({"load", to_string(s.saturation.hint)});
 }
 

@@ -82,6 +82,10 @@ void add_engine(List& list, const Summary& s) {
   list.count("engine.preemptions_swap", e.preemptions_swap, Better::lower);
   list.add("engine.kv_mean", "share", e.kv_mean, Better::neither);
   list.add("engine.kv_peak", "share", e.kv_peak, Better::neither);
+  if (e.prefixes) {
+    list.add("engine.prefix_hits", "share", e.prefixes->hit_share, Better::higher);
+    list.count("engine.prefix_blocks_evicted", e.prefixes->evicted_blocks, Better::lower);
+  }
   if (!s.time.any) return;
   for (int i = 0; i < kEvidences; ++i) {
     list.add(std::string("evidence.") + to_string(static_cast<Evidence>(i)), "share",

@@ -159,6 +159,17 @@ ReplicaUse replica_use(const ReplicaTotals& totals, double span_s) {
   return use;
 }
 
+PrefixUse prefix_use(std::span<const ReplicaTotals> replicas) {
+  PrefixUse use;
+  for (const ReplicaTotals& totals : replicas) {
+    use.asked_tokens += totals.prefixes.asked.value();
+    use.saved_tokens += totals.prefixes.hit.value();
+    use.evicted_blocks += totals.prefixes.evicted.value();
+  }
+  use.hit_share = ratio(as_double(use.saved_tokens), as_double(use.asked_tokens));
+  return use;
+}
+
 /// Use of some replicas together; without the mean KV use, which only the cluster has.
 EngineUse use_of(std::span<const ReplicaTotals> replicas, double span_s) {
   EngineUse use;
@@ -191,6 +202,7 @@ EngineUse use_of(std::span<const ReplicaTotals> replicas, double span_s) {
 
 void fill_engine(const Metrics& metrics, Summary& out) {
   out.engine = use_of(metrics.replicas, out.span_s);
+  if (metrics.hashed > 0) out.engine.prefixes = prefix_use(metrics.replicas);
   for (const ReplicaTotals& totals : metrics.replicas) {
     out.replicas.push_back(replica_use(totals, out.span_s));
   }

@@ -106,6 +106,14 @@ struct PartShare {
 };
 constexpr int kLatencyParts = 6;
 
+/// Prompts that shared KV, where any could.
+struct PrefixUse {
+  std::int64_t asked_tokens = 0;  ///< to compute at admissions, if nothing were shared
+  std::int64_t saved_tokens = 0;  ///< of those, found in KV: their prefill was saved
+  double hit_share = 0;
+  std::int64_t evicted_blocks = 0;
+};
+
 struct EngineUse {
   double busy_share = 0;                 ///< replica time with a batch in flight, of the span
   double least_busy = 0, most_busy = 0;  ///< over replicas
@@ -114,6 +122,7 @@ struct EngineUse {
   std::int64_t prefill_tokens = 0, decode_tokens = 0;  ///< computed, recomputation included
   std::int64_t preemptions_recompute = 0, preemptions_swap = 0;
   Bytes swapped{0};
+  std::optional<PrefixUse> prefixes{};
   std::optional<double> kv_mean{};  ///< mean share of KV blocks in use, from samples
   std::optional<double> kv_peak{};  ///< highest share in any replica
   /// Share of the samples in which more than kTightKv of all KV blocks are in use.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "sim/cost_model.h"
 #include "sim/request.h"
@@ -70,6 +71,11 @@ class BatchPlan {
   [[nodiscard]] std::size_t swapped_count() const;
   [[nodiscard]] RequestView swapped(std::size_t i) const;
 
+  /// Chained block hashes of a request's prompt, and the tokens of each; empty where prefixes are
+  /// not shared here or the source has none.
+  [[nodiscard]] std::span<const std::uint64_t> prefix_hashes(RequestView request) const;
+  [[nodiscard]] Tokens prefix_hash_tokens(RequestView request) const;
+
   /// Tokens and requests scheduled so far in this plan.
   [[nodiscard]] Tokens scheduled_tokens() const { return Tokens(tokens_); }
   [[nodiscard]] std::size_t scheduled_requests() const { return requests_; }
@@ -77,6 +83,15 @@ class BatchPlan {
 
   // What to do
   // --------------------------------------------------------------------------------------------------
+  /// Lets a waiting request that holds nothing take up what the replica has of its prompt's
+  /// prefix: it then holds those blocks, and `missing()` is what is left. Does nothing where there
+  /// is none. O(blocks found).
+  void reuse(RequestView request);
+  /// From now on a waiting request that holds nothing shares the first `tokens` of its prompt at
+  /// most, and only with requests of the same `group`.
+  void share_within(RequestView request, std::uint64_t group, Tokens tokens);
+  /// Undoes `reuse` and `grow` of a request that stays in the queue after all.
+  void let_go(RequestView request);
   /// Makes room for the KV of `tokens` more tokens of a waiting or running request. When blocks are
   /// missing, takes them and up to `lookahead` more (as far as free blocks and max_model_len
   /// allow). False, and nothing changed, when the missing ones are not free.
@@ -103,6 +118,11 @@ class BatchPlan {
   /// Puts the requests scheduled so far behind those that are not, both in their order (a rotating
   /// decode queue).
   void rotate_scheduled();
+  /// Puts the queue of requests without KV in this order. O(waiting).
+  void order_waiting(std::span<const RequestSlot> order);
+  /// Says that the scheduled decodes together read `context` tokens of KV less than each for
+  /// itself, because some read shared blocks together.
+  void read_together(Tokens context) { together_ += context.value(); }
   /// Adds rows that are computed without use; they read the KV of `context` tokens in all.
   void pad(std::int64_t rows, Tokens context = Tokens(0)) {
     padded_ += rows;
@@ -134,6 +154,7 @@ class BatchPlan {
   std::size_t preemptions_ = 0;
   std::int64_t padded_ = 0;
   std::int64_t padded_context_ = 0;
+  std::int64_t together_ = 0;
   bool steady_ = false;
   Arrivals arrivals_ = Arrivals::matter;
   Room room_ = Room::grows;

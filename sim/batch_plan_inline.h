@@ -28,6 +28,10 @@ inline RequestView BatchPlan::swapped(std::size_t i) const {
   return replica_.state_.requests.view(replica_.swapped_[i]);
 }
 
+inline void BatchPlan::reuse(RequestView request) {
+  if (replica_.state_.requests.knows_prefixes()) replica_.reuse(request.slot());
+}
+inline void BatchPlan::let_go(RequestView request) { replica_.let_go(request.slot()); }
 inline bool BatchPlan::grow(RequestView request, Tokens tokens, Blocks lookahead) {
   return replica_.grow(replica_.state_.requests[request.slot()], tokens.value(), lookahead.value());
 }
@@ -50,6 +54,18 @@ inline void BatchPlan::drop(RequestView request, RejectReason reason) {
 }
 inline void BatchPlan::order_running_by_arrival() { replica_.order_running_by_arrival(); }
 inline void BatchPlan::rotate_scheduled() { replica_.rotate_scheduled(); }
+inline std::span<const std::uint64_t> BatchPlan::prefix_hashes(RequestView request) const {
+  return replica_.state_.requests.prefix(request.slot()).hashes;
+}
+inline Tokens BatchPlan::prefix_hash_tokens(RequestView request) const {
+  return replica_.state_.requests.prefix(request.slot()).each;
+}
+inline void BatchPlan::share_within(RequestView request, std::uint64_t group, Tokens tokens) {
+  replica_.share_within(request.slot(), group, tokens);
+}
+inline void BatchPlan::order_waiting(std::span<const RequestSlot> order) {
+  replica_.order_waiting(order);
+}
 
 inline void BatchPlan::reset() {
   tokens_ = 0;
@@ -57,6 +73,7 @@ inline void BatchPlan::reset() {
   preemptions_ = 0;
   padded_ = 0;
   padded_context_ = 0;
+  together_ = 0;
   steady_ = false;
   arrivals_ = Arrivals::matter;
   room_ = Room::grows;
@@ -64,7 +81,13 @@ inline void BatchPlan::reset() {
   wake_ = Instant::never();
 }
 
-// The three steps of every decode in every iteration.
+// The steps of every decode in every iteration.
+
+inline bool Replica::take_blocks(Blocks n) {
+  if (!kv_.try_take(n)) return false;
+  if (kv_.unheld() > kv_.free()) prefixes_->make_room(kv_.free());
+  return true;
+}
 
 inline bool Replica::grow(LiveRequest& request, std::int64_t tokens, std::int64_t lookahead) {
   const std::int64_t needed = request.computed + tokens;
@@ -75,7 +98,7 @@ inline bool Replica::grow(LiveRequest& request, std::int64_t tokens, std::int64_
   if (take > kv_.free().value()) take = kv_.free().value();
   if (request.blocks + take > max_blocks_) take = max_blocks_ - request.blocks;
   if (take < missing) take = missing;
-  SIM_CHECK(kv_.try_take(Blocks(take)), "KV blocks are conserved");
+  SIM_CHECK(take_blocks(Blocks(take)), "KV blocks are conserved");
   request.blocks += static_cast<std::int32_t>(take);
   return true;
 }
@@ -98,6 +121,7 @@ inline void Replica::add_to_batch(RequestSlot slot, std::int32_t tokens) {
   } else {
     batch.prefills.push_back({slot, tokens});
     batch.chunks.push_back({tokens, request.computed, tokens == request.missing() ? 1 : 0});
+    if (prefixes_ && state_.requests.knows_prefixes()) publish(slot, request.computed + tokens);
   }
 }
 

@@ -1,8 +1,9 @@
 // KV blocks of one replica: how many exist, how many are free, on the device and in host memory.
 //
-// Law: free + held by requests == total, always, on both sides.
+// Laws: free + held by requests == total, always, on both sides; blocks that hold a prefix which
+// nobody needs now count as free, and are no more than those (sim/prefix_cache.h).
 // Cost: two integer operations.
-// Not here: which blocks hold which prefix (a cache policy's business).
+// Not here: which blocks hold which prefix.
 #pragma once
 
 #include "sim/check.h"
@@ -35,6 +36,24 @@ class KvPool {
     free_ += n;
     SIM_CHECK(free_ <= total_, "KV blocks are conserved");
   }
+  /// Free blocks whose content may still be wanted. Whoever takes blocks evicts what is beyond
+  /// free().
+  [[nodiscard]] Blocks unheld() const { return unheld_; }
+  /// Blocks of a prefix lose their last holder.
+  void park(Blocks n) {
+    give_back(n);
+    unheld_ += n;
+  }
+  /// Such a prefix finds a holder again.
+  void unpark(Blocks n) {
+    unheld_ -= n;
+    SIM_CHECK(unheld_ >= Blocks(0) && try_take(n), "a prefix that is here has its blocks");
+  }
+  /// Such a prefix is evicted.
+  void forget(Blocks n) {
+    unheld_ -= n;
+    SIM_CHECK(unheld_ >= Blocks(0), "evicted blocks held a prefix");
+  }
   [[nodiscard]] bool try_take_host(Blocks n) {
     if (n > host_free_) return false;
     host_free_ -= n;
@@ -48,6 +67,7 @@ class KvPool {
  private:
   Blocks total_;
   Blocks free_;
+  Blocks unheld_{0};
   Blocks host_total_;
   Blocks host_free_;
 };

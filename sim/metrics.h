@@ -12,6 +12,7 @@
 
 #include "sim/cost_model.h"
 #include "sim/histogram.h"
+#include "sim/prefix_cache.h"
 #include "sim/request.h"
 #include "sim/units.h"
 
@@ -71,6 +72,7 @@ struct ReplicaTotals {
   Blocks peak_blocks{0};
   Blocks total_blocks{0};
   Bytes swapped{0};  ///< bytes moved to and from host memory
+  PrefixTotals prefixes;
 };
 
 /// KV moved from prefill to decode replicas.
@@ -123,6 +125,7 @@ struct Metrics {
   std::uint64_t arrived = 0;
   std::uint64_t finished = 0;
   std::array<std::uint64_t, kRejectReasons> rejected{};
+  std::uint64_t hashed = 0;        ///< requests whose prefixes could be shared
   std::uint64_t truncated = 0;     ///< outputs cut at the engine's maximum length
   std::uint64_t live_at_end = 0;   ///< not done when a time limit ended the run
   std::int64_t input_tokens = 0;   ///< of finished requests

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "sim/batch_plan.h"
+#include "sim/prefix_cache.h"
 #include "sim/random.h"
 #include "sim/request.h"
 #include "sim/units.h"
@@ -33,6 +34,9 @@ class BatchPolicy {
   virtual void next_batch(BatchPlan& plan) = 0;
 
   [[nodiscard]] virtual ResultRelease result_release() const { return ResultRelease::when_done; }
+
+  /// Whether prompts share KV blocks, which `BatchPlan::reuse` then takes up. Asked once.
+  [[nodiscard]] virtual PrefixRules prefix_rules() const { return {}; }
 
   // On a decode replica requests join the running ones with their KV (sim/pools.h).
   /// Tokens whose room is taken before such a request's KV moves here; at least the next one's.
@@ -61,6 +65,10 @@ class ClusterView {
   /// KV blocks in use, as of the replica's last iteration boundary at or before now.
   [[nodiscard]] virtual Blocks used_blocks(ReplicaId replica) const = 0;
   [[nodiscard]] virtual Blocks total_blocks(ReplicaId replica) const = 0;
+  /// Leading prompt tokens of the request whose KV is on the replica, as of its last iteration
+  /// boundary at or before now. O(blocks found).
+  [[nodiscard]] virtual Tokens cached_prefix(const RequestView& request,
+                                             ReplicaId replica) const = 0;
 };
 
 /// Decides which replica serves a request.

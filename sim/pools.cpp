@@ -70,9 +70,10 @@ void Pools::hand_over(RequestSlot slot) {
     return;
   }
   LiveRequest& request = state_.requests[slot];
-  const Blocks held(request.blocks);
+  const Departed departed{slot, Blocks(request.blocks), request.shared_units};
   request.blocks = 0;
-  replicas_[state_.requests.history(slot).replica.index()]->release(slot, held);
+  request.shared_units = 0;
+  replicas_[state_.requests.history(slot).replica.index()]->release(departed);
   state_.reject(slot, RejectReason::never_fits);
 }
 

@@ -47,6 +47,9 @@ class PoolView final : public ClusterView {
   [[nodiscard]] Blocks total_blocks(ReplicaId place) const override {
     return all_.total_blocks(member(place));
   }
+  [[nodiscard]] Tokens cached_prefix(const RequestView& request, ReplicaId place) const override {
+    return all_.cached_prefix(request, member(place));
+  }
 
  private:
   const ClusterView& all_;

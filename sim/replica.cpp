@@ -39,6 +39,8 @@ Replica::Replica(ReplicaId id, ReplicaSetup setup, SimulationState& state,
   batches_.resize(static_cast<std::size_t>(setup_.pipeline_stages));
   stage_free_.resize(static_cast<std::size_t>(setup_.pipeline_stages));
   totals_.total_blocks = setup_.kv_blocks;
+  const PrefixRules rules = setup_.batch->prefix_rules();
+  if (rules.reuse != PrefixReuse::none) prefixes_.emplace(kv_, setup_.block_tokens, rules);
 }
 
 Replica::~Replica() = default;
@@ -151,6 +153,9 @@ void Replica::start_batch() {
   batch.padded = plan_.padded_;
   batch.decode_context += plan_.padded_context_;
   batch.lookahead = plan_.lookahead_;
+  batch.decode_context -= plan_.together_;
+  SIM_CHECK(batch.decode_context >= static_cast<std::int64_t>(batch.decodes.size()),
+            "each decode reads its own token at least");
   batch.arrivals = plan_.arrivals_;
   batch.host_transfer = plan_swapped_;
   batch.start = last_start_ = now;
@@ -346,7 +351,7 @@ void Replica::finish_decodes(Batch& batch) {
     request.in_flight = 0;
     if (request.blocks * block_tokens_ < request.computed) {
       const std::int64_t grown = grown_blocks(request, request.computed, batch.lookahead);
-      SIM_CHECK(kv_.try_take(Blocks(grown - request.blocks)), "KV blocks are conserved");
+      SIM_CHECK(take_blocks(Blocks(grown - request.blocks)), "KV blocks are conserved");
       request.blocks = static_cast<std::int32_t>(grown);
     }
   }
@@ -402,8 +407,7 @@ void Replica::leave(RequestSlot slot) {
 
 void Replica::retire(RequestSlot slot) {
   LiveRequest& request = state_.requests[slot];
-  kv_.give_back(Blocks(request.blocks));
-  request.blocks = 0;
+  give_back_all(slot);
   --outstanding_;
   outstanding_prompt_ -= Tokens(request.prompt);
   ++totals_.finished;
@@ -427,6 +431,7 @@ void Replica::release_held() {
 ReplicaTotals Replica::totals() const {
   ReplicaTotals totals = totals_;
   if (in_flight_ > 0) totals.busy += state_.now() - busy_since_;
+  if (prefixes_) totals.prefixes = prefixes_->totals();
   return totals;
 }
 

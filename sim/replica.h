@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "sim/cost_model.h"
 #include "sim/decode_run.h"
 #include "sim/kv_pool.h"
+#include "sim/prefix_cache.h"
 #include "sim/replica_engine.h"
 #include "sim/simulation_state.h"
 
@@ -62,7 +64,7 @@ class Replica final : public ReplicaEngine {
   void offer(RequestSlot slot) override;
   void accept(Transfers& transfers) override;
   void join(RequestSlot slot) override;
-  void release(RequestSlot slot, Blocks blocks) override;
+  void release(const Departed& departed) override;
 
   [[nodiscard]] std::int64_t outstanding() const override { return outstanding_; }
   [[nodiscard]] Tokens outstanding_prompt() const override { return outstanding_prompt_; }
@@ -75,6 +77,8 @@ class Replica final : public ReplicaEngine {
   [[nodiscard]] Blocks total_blocks() const override { return kv_.total(); }
   [[nodiscard]] Tokens max_model_len() const override { return setup_.max_model_len; }
   [[nodiscard]] ReplicaTotals totals() const override;
+  [[nodiscard]] bool shares_prefixes() const override { return prefixes_.has_value(); }
+  [[nodiscard]] Tokens cached_prefix(RequestSlot slot) override;
 
  private:
   friend class BatchPlan;
@@ -115,7 +119,19 @@ class Replica final : public ReplicaEngine {
   void see_arrivals();
   [[nodiscard]] bool has_requests() const;
 
+  // Blocks.
+  /// Takes n free blocks, evicting what they held; false, and nothing changed, when they are not
+  /// free.
+  [[nodiscard]] bool take_blocks(Blocks n);
+  /// Takes all blocks of a request from it.
+  void give_back_all(RequestSlot slot);
+  void publish(RequestSlot slot, std::int64_t computed);
+
   // Planning, called by BatchPlan.
+  void reuse(RequestSlot slot);
+  void let_go(RequestSlot slot);
+  void share_within(RequestSlot slot, std::uint64_t group, Tokens tokens);
+  void order_waiting(std::span<const RequestSlot> order);
   [[nodiscard]] bool grow(LiveRequest& request, std::int64_t tokens, std::int64_t lookahead);
   [[nodiscard]] bool raise_to(LiveRequest& request, std::int64_t blocks);
   void admit(RequestSlot slot);
@@ -163,6 +179,7 @@ class Replica final : public ReplicaEngine {
   SimulationState& state_;
   RunCompression compression_;
   KvPool kv_;
+  std::optional<PrefixCache> prefixes_;  ///< nothing where prompts share nothing
   BatchPlan plan_;
   std::int64_t block_tokens_;
   std::int64_t max_blocks_;  ///< of one request

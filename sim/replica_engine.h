@@ -15,6 +15,13 @@ namespace headroom {
 
 class Transfers;
 
+/// What a request that was handed over held on its prefill replica.
+struct Departed {
+  RequestSlot slot;
+  Blocks blocks{0};
+  std::int32_t shared_units = 0;  ///< of those (sim/prefix_cache.h)
+};
+
 /// What a replica does with a request.
 enum class ReplicaRole : std::uint8_t {
   joint,    ///< all of it
@@ -62,8 +69,8 @@ class ReplicaEngine {
   virtual void accept(Transfers& transfers) = 0;
   /// Decode: the KV of an accepted request has landed.
   virtual void join(RequestSlot slot) = 0;
-  /// Prefill: the KV of a request that was handed over has left; it held `blocks`.
-  virtual void release(RequestSlot slot, Blocks blocks) = 0;
+  /// Prefill: the KV of a request that was handed over has left.
+  virtual void release(const Departed& departed) = 0;
 
   /// Requests enqueued or offered and not gone, and their prompt tokens. A prompt that was handed
   /// over is gone when its KV has left.
@@ -79,6 +86,13 @@ class ReplicaEngine {
   [[nodiscard]] virtual Blocks total_blocks() const = 0;
   [[nodiscard]] virtual Tokens max_model_len() const = 0;
   [[nodiscard]] virtual ReplicaTotals totals() const = 0;
+  /// Whether prompts share KV blocks here.
+  [[nodiscard]] virtual bool shares_prefixes() const { return false; }
+  /// Leading prompt tokens whose KV is here, as of the last iteration boundary at or before now.
+  [[nodiscard]] virtual Tokens cached_prefix(RequestSlot slot) {
+    static_cast<void>(slot);
+    return Tokens(0);
+  }
 };
 
 }  // namespace headroom

@@ -7,10 +7,61 @@
 
 namespace headroom {
 
+void Replica::give_back_all(RequestSlot slot) {
+  LiveRequest& request = state_.requests[slot];
+  if (request.shared_units == 0) {
+    kv_.give_back(Blocks(request.blocks));
+  } else {
+    prefixes_->release(request.blocks, request.shared_units, request, state_.requests.prefix(slot));
+  }
+  request.blocks = 0;
+  request.shared_units = 0;
+}
+
+void Replica::reuse(RequestSlot slot) {
+  LiveRequest& request = state_.requests[slot];
+  SIM_CHECK(request.state == RequestState::waiting, "only waiting requests take up a prefix");
+  if (prefixes_) prefixes_->attach(request, state_.requests.prefix(slot));
+}
+
+void Replica::let_go(RequestSlot slot) {
+  LiveRequest& request = state_.requests[slot];
+  SIM_CHECK(request.state == RequestState::waiting, "only waiting requests let go of a prefix");
+  give_back_all(slot);
+  request.computed = 0;
+}
+
+void Replica::share_within(RequestSlot slot, std::uint64_t group, Tokens tokens) {
+  const LiveRequest& request = state_.requests[slot];
+  SIM_CHECK(request.state == RequestState::waiting && request.shared_units == 0,
+            "only a waiting request that holds nothing changes what it shares");
+  if (prefixes_) narrow(state_.requests.prefix(slot), group, tokens);
+}
+
+void Replica::order_waiting(std::span<const RequestSlot> order) {
+  std::vector<RequestSlot> before(waiting_.begin(), waiting_.end());
+  std::vector<RequestSlot> after(order.begin(), order.end());
+  waiting_.assign(order.begin(), order.end());
+  std::sort(before.begin(), before.end());
+  std::sort(after.begin(), after.end());
+  SIM_CHECK(before == after, "a queue put in order has the requests that it had");
+}
+
+void Replica::publish(RequestSlot slot, std::int64_t computed) {
+  prefixes_->publish(state_.requests[slot], state_.requests.prefix(slot), computed);
+}
+
+Tokens Replica::cached_prefix(RequestSlot slot) {
+  if (!prefixes_) return Tokens(0);
+  // Inside a compressed run the growth so far has not yet evicted anything.
+  prefixes_->make_room(kv_.free() - (used_blocks_now() - kv_.used()));
+  return prefixes_->found(state_.requests[slot], state_.requests.prefix(slot));
+}
+
 bool Replica::raise_to(LiveRequest& request, std::int64_t blocks) {
   const std::int64_t missing = blocks - request.blocks;
   if (missing <= 0) return true;
-  if (!kv_.try_take(Blocks(missing))) return false;
+  if (!take_blocks(Blocks(missing))) return false;
   request.blocks = static_cast<std::int32_t>(blocks);
   return true;
 }
@@ -29,6 +80,10 @@ void Replica::admit(RequestSlot slot) {
   running_.push_back(slot);
   plan_changed_something_ = true;
   resume_accounts(slot);
+  if (prefixes_) {
+    prefixes_->totals().asked += Tokens(request.target());
+    prefixes_->totals().hit += Tokens(request.computed);
+  }
 }
 
 void Replica::resume_accounts(RequestSlot slot) {
@@ -59,7 +114,8 @@ void Replica::preempt(RequestSlot slot, Preemption how) {
   }
   history.stall_mark = RequestHistory::kNotDecoding;
   ++request.preemptions;
-  kv_.give_back(Blocks(request.blocks));
+  const std::int32_t blocks = request.blocks;
+  give_back_all(slot);
   if (how == Preemption::recompute) {
     request.state = RequestState::waiting;
     request.computed = 0;
@@ -67,14 +123,13 @@ void Replica::preempt(RequestSlot slot, Preemption how) {
     waiting_.push_front(slot);
     ++totals_.preemptions_recompute;
   } else {
-    SIM_CHECK(kv_.try_take_host(Blocks(request.blocks)), "host KV blocks are conserved");
-    request.host_blocks = request.blocks;
+    SIM_CHECK(kv_.try_take_host(Blocks(blocks)), "host KV blocks are conserved");
+    request.host_blocks = blocks;
     request.state = RequestState::swapped;
     swapped_.push_back(slot);
-    plan_swapped_ += setup_.block_bytes * request.blocks;
+    plan_swapped_ += setup_.block_bytes * blocks;
     ++totals_.preemptions_swap;
   }
-  request.blocks = 0;
   plan_changed_something_ = true;
   state_.record(Milestone::preempted, slot);
 }
@@ -82,7 +137,7 @@ void Replica::preempt(RequestSlot slot, Preemption how) {
 bool Replica::swap_in(RequestSlot slot) {
   LiveRequest& request = state_.requests[slot];
   SIM_CHECK(request.state == RequestState::swapped, "only swapped requests are swapped in");
-  if (!kv_.try_take(Blocks(request.host_blocks))) return false;
+  if (!take_blocks(Blocks(request.host_blocks))) return false;
   const auto place = std::find(swapped_.begin(), swapped_.end(), slot);
   SIM_CHECK(place != swapped_.end(), "a request is swapped in where it was swapped out");
   swapped_.erase(place);
@@ -106,8 +161,7 @@ void Replica::drop(RequestSlot slot, RejectReason reason) {
   const auto place = std::find(waiting_.begin(), waiting_.end(), slot);
   SIM_CHECK(place != waiting_.end(), "a dropped request waits in this replica's queue");
   waiting_.erase(place);
-  kv_.give_back(Blocks(request.blocks));
-  request.blocks = 0;
+  give_back_all(slot);
   --outstanding_;
   outstanding_prompt_ -= Tokens(request.prompt);
   plan_changed_something_ = true;

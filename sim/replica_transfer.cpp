@@ -22,11 +22,17 @@ void Replica::hand_over(RequestSlot slot) {
   state_.handed_over.push_back(slot);
 }
 
-void Replica::release(RequestSlot slot, Blocks blocks) {
-  kv_.give_back(blocks);
+void Replica::release(const Departed& departed) {
+  const LiveRequest& request = state_.requests[departed.slot];
+  if (departed.shared_units == 0) {
+    kv_.give_back(departed.blocks);
+  } else {
+    prefixes_->release(departed.blocks.value(), departed.shared_units, request,
+                       state_.requests.prefix(departed.slot));
+  }
   --handed_over_;
   --outstanding_;
-  outstanding_prompt_ -= Tokens(state_.requests[slot].prompt);
+  outstanding_prompt_ -= Tokens(request.prompt);
   request_decision();
 }
 
@@ -73,7 +79,7 @@ void Replica::accept(Transfers& transfers) {
   while (accepts_more()) {
     const RequestSlot slot = offered_.front();
     const Blocks room = joining_blocks(slot);
-    if (!kv_.try_take(room)) return;
+    if (!take_blocks(room)) return;
     offered_.pop_front();
     ++inbound_;
     inbound_blocks_ += blocks_for(Tokens(state_.requests[slot].prompt), setup_.block_tokens);

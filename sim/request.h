@@ -61,6 +61,8 @@ struct alignas(64) LiveRequest {
   std::uint16_t preemptions = 0;
   std::uint32_t id = 0;  ///< RequestId
   std::uint32_t class_index = 0;
+  std::int32_t shared_units =
+      0;  ///< units of its prompt that others may hold too (sim/prefix_cache.h)
 
   /// Tokens whose KV must exist before the next token can be sampled.
   [[nodiscard]] std::int32_t target() const { return prompt + generated; }

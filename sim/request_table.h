@@ -2,13 +2,14 @@
 //
 // Law: a slot belongs to one request from `add` to `remove`; slots are reused, so memory follows
 // the number of live requests, not of all. Hot and cold parts are kept apart: an iteration touches
-// one cache line a request.
+// one cache line a request. Block hashes are kept only where somebody looks for prefixes.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "sim/check.h"
+#include "sim/prefix_cache.h"
 #include "sim/request.h"
 
 namespace headroom {
@@ -48,6 +49,7 @@ class RequestTable {
   }
   void remove(RequestSlot slot) {
     hot_[slot.index()].state = RequestState::finished;
+    if (slot.index() < prefixes_.size()) prefixes_[slot.index()].hashes.clear();
     free_.push_back(slot);
   }
   [[nodiscard]] LiveRequest& operator[](RequestSlot slot) { return hot_[slot.index()]; }
@@ -56,12 +58,26 @@ class RequestTable {
   [[nodiscard]] RequestView view(RequestSlot slot) const {
     return RequestView(slot, hot_[slot.index()]);
   }
+  /// Keeps the block hashes of a request's prompt until it leaves.
+  void set_prefix(RequestSlot slot, std::span<const std::uint64_t> hashes, Tokens each) {
+    if (prefixes_.size() <= slot.index()) prefixes_.resize(slot.index() + std::size_t{1});
+    prefixes_[slot.index()].hashes.assign(hashes.begin(), hashes.end());
+    prefixes_[slot.index()].each = each;
+  }
+  /// Whether any request so far came with hashes.
+  [[nodiscard]] bool knows_prefixes() const { return !prefixes_.empty(); }
+  /// Empty where none were set.
+  [[nodiscard]] PromptPrefix& prefix(RequestSlot slot) {
+    return slot.index() < prefixes_.size() ? prefixes_[slot.index()] : no_prefix_;
+  }
   [[nodiscard]] std::size_t live() const { return hot_.size() - free_.size(); }
 
  private:
   std::vector<LiveRequest> hot_;
   std::vector<RequestHistory> cold_;
   std::vector<RequestSlot> free_;
+  std::vector<PromptPrefix> prefixes_;  ///< as far as any has hashes
+  PromptPrefix no_prefix_;
 };
 
 }  // namespace headroom

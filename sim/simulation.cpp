@@ -36,6 +36,9 @@ class Simulation final : public ClusterView {
   [[nodiscard]] Blocks total_blocks(ReplicaId replica) const override {
     return replicas_[replica.index()]->total_blocks();
   }
+  [[nodiscard]] Tokens cached_prefix(const RequestView& request, ReplicaId replica) const override {
+    return replicas_[replica.index()]->cached_prefix(request.slot());
+  }
 
  private:
   [[nodiscard]] bool step();
@@ -59,6 +62,7 @@ class Simulation final : public ClusterView {
   RandomStream routing_random_;
   RandomStream predictor_random_;
   std::uint32_t next_id_ = 0;
+  bool prefixes_shared_ = false;  ///< on some replica
   Duration sample_interval_;
   Instant next_sample_;
 };
@@ -86,6 +90,8 @@ Simulation::Simulation(SimulationSetup setup)
     replicas_.push_back(std::make_unique<StageQueues>(next_replica(), std::move(stages), state_));
   }
   if (setup_.pools) pools_.emplace(std::move(*setup_.pools), replicas_, state_, *this, setup_.seed);
+  prefixes_shared_ = std::any_of(replicas_.begin(), replicas_.end(),
+                                 [](const auto& replica) { return replica->shares_prefixes(); });
   const auto joint = [](const auto& replica) { return replica->role() == ReplicaRole::joint; };
   SIM_CHECK(pools_ || std::all_of(replicas_.begin(), replicas_.end(), joint),
             "replicas that only prefill or only decode have pools around them");
@@ -203,6 +209,10 @@ void Simulation::arrive() {
   RequestHistory& history = state_.requests.history(slot);
   history.session = spec.session;
   history.turn = spec.turn;
+  if (prefixes_shared_ && !spec.prefix_blocks.empty()) {
+    state_.requests.set_prefix(slot, spec.prefix_blocks, spec.prefix_block_tokens);
+    ++metrics.hashed;
+  }
   check_context().request = request.id;
   admit(slot);
 }

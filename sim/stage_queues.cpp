@@ -52,9 +52,9 @@ void StageQueues::join(RequestSlot slot) {
   stages_.front().decode.push_back(slot);
 }
 
-void StageQueues::release(RequestSlot slot, Blocks /*blocks*/) {
+void StageQueues::release(const Departed& departed) {
   --outstanding_;
-  outstanding_prompt_ -= Tokens(state_.requests[slot].prompt);
+  outstanding_prompt_ -= Tokens(state_.requests[departed.slot].prompt);
 }
 
 bool StageQueues::is_current(std::uint32_t stage) const { return stages_[stage].busy; }

@@ -33,13 +33,13 @@ void Transfers::start(RequestSlot slot, ReplicaId to, Blocks room) {
   SIM_CHECK(request.state == RequestState::migrating, "only finished prompts move");
   TransferTotals& totals = state_.metrics.transfers;
   Move move;
-  move.slot = slot;
+  move.departed = {slot, Blocks(request.blocks), request.shared_units};
   move.from = history.replica;
   move.to = to;
-  move.source_blocks = Blocks(request.blocks);
   move.start = state_.now();
   move.bytes = replicas_[to.index()]->kv_bytes(Tokens(request.computed));
   request.blocks = static_cast<std::int32_t>(room.value());
+  request.shared_units = 0;
   ++totals.started;
   totals.bytes += move.bytes;
   totals.waited.add((move.start - history.handed_over).value());
@@ -51,14 +51,15 @@ void Transfers::start(RequestSlot slot, ReplicaId to, Blocks room) {
 }
 
 void Transfers::land(const Move& move) {
-  RequestHistory& history = state_.requests.history(move.slot);
+  const RequestSlot slot = move.departed.slot;
+  RequestHistory& history = state_.requests.history(slot);
   history.transfer = state_.now() - history.handed_over;
   history.replica = move.to;
   ++state_.metrics.transfers.landed;
   state_.metrics.transfers.moved.add((state_.now() - move.start).value());
-  state_.record(Milestone::transferred, move.slot);
-  replicas_[move.from.index()]->release(move.slot, move.source_blocks);
-  replicas_[move.to.index()]->join(move.slot);
+  state_.record(Milestone::transferred, slot);
+  replicas_[move.from.index()]->release(move.departed);
+  replicas_[move.to.index()]->join(slot);
 }
 
 /// Keeps one event standing: that of the network's next change.

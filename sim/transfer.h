@@ -46,10 +46,9 @@ class Transfers {
 
  private:
   struct Move {
-    RequestSlot slot;
     ReplicaId from;
     ReplicaId to;
-    Blocks source_blocks;
+    Departed departed;  ///< what it held on the source
     Instant start;
     Bytes bytes;
     FlowId flow;

@@ -41,11 +41,11 @@ const char* const kBase = R"({
 const std::vector<Golden>& goldens() {
   // Small KV pools make the schedulers admit, block, preempt and swap.
   static const std::vector<Golden> kGoldens{
-      {"vllm-v1", {}, "f7ba677853fb6a0b", "b1f5f7b68b3a63f6"},
+      {"vllm-v1", {}, "f7ba677853fb6a0b", "736cc7b19f77f7d0"},
       {"vllm-v1 short of KV",
        {"deployment.kv_blocks=2600", "routing=power-of-two"},
        "f20f074576432654",
-       "73e100bb01d3a264"},
+       "1f32e2780e224be6"},
       {"vllm-v0 swapping",
        {"deployment.kv_blocks=2600",
         R"(deployment.batch={"policy": "vllm-v0", "preemption": "swap"})", "routing=random"},
@@ -67,7 +67,7 @@ const std::vector<Golden>& goldens() {
        {"model=llama-3.1-70b", "deployment.replicas=1", "deployment.tensor_parallel=2",
         "deployment.pipeline_parallel=2", "workload.rate=3 /s", "workload.requests=400"},
        "01174efd8a163293",
-       "80a0bf8eb762f3aa"},
+       "135d1aede10fa523"},
   };
   return kGoldens;
 }

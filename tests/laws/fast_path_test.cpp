@@ -3,6 +3,7 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "sim/registry.h"
 #include "tests/catch.h"
@@ -16,10 +17,23 @@ namespace {
 /// preempted.
 struct World {
   std::vector<RequestSpec> requests;
+  std::deque<std::vector<std::uint64_t>> hashes;  ///< that requests point into
   toy::LineCostTerms cost;
   toy::ReplicaShape shape;
   std::int64_t replicas = 1;
 };
+
+/// Gives a request the hashes of up to ten blocks of 16 tokens, as far as its prompt reaches.
+void share_prefix(World& world, RequestSpec& request) {
+  const auto document = *rc::gen::inRange<std::uint64_t>(1, 4);
+  const auto blocks =
+      std::min<std::int64_t>(*rc::gen::inRange<std::int64_t>(0, 11), request.prompt / Tokens(16));
+  world.hashes.emplace_back();
+  for (std::int64_t b = 0; b < blocks; ++b)
+    world.hashes.back().push_back(100 * document + static_cast<std::uint64_t>(b));
+  request.prefix_blocks = world.hashes.back();
+  request.prefix_block_tokens = Tokens(16);
+}
 
 World arbitrary_world() {
   World world;
@@ -27,12 +41,15 @@ World arbitrary_world() {
   const auto spread = *rc::gen::element<std::int64_t>(1'000, 2'000'000, 40'000'000);
   const auto longest_prompt = *rc::gen::element<std::int64_t>(8, 100, 700);
   const auto longest_output = *rc::gen::element<std::int64_t>(2, 40, 300);
+  // Half of the worlds share prefixes: the first blocks of one of three documents.
+  const bool sharing = *rc::gen::arbitrary<bool>();
   std::int64_t at = 0;
   for (int i = 0; i < count; ++i) {
     at += *rc::gen::inRange<std::int64_t>(0, spread);
     world.requests.push_back(toy::request(Duration(at),
                                           *rc::gen::inRange<std::int64_t>(1, longest_prompt + 1),
                                           *rc::gen::inRange<std::int64_t>(1, longest_output + 1)));
+    if (sharing) share_prefix(world, world.requests.back());
   }
   world.cost.base = Duration(*rc::gen::inRange<std::int64_t>(1, 3'000'000));
   world.cost.per_decode = Duration(*rc::gen::inRange<std::int64_t>(0, 50'000));
@@ -88,7 +105,9 @@ bool same_totals(const ReplicaTotals& a, const ReplicaTotals& b) {
          a.prefill_tokens == b.prefill_tokens && a.decode_tokens == b.decode_tokens &&
          a.preemptions_recompute == b.preemptions_recompute &&
          a.preemptions_swap == b.preemptions_swap && a.peak_blocks == b.peak_blocks &&
-         a.swapped == b.swapped && a.finished == b.finished;
+         a.swapped == b.swapped && a.finished == b.finished &&
+         a.prefixes.asked == b.prefixes.asked && a.prefixes.hit == b.prefixes.hit &&
+         a.prefixes.evicted == b.prefixes.evicted;
 }
 
 void require_same(const Outcome& fast, const Outcome& plain) {

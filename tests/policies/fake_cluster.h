@@ -10,6 +10,7 @@ namespace headroom::toy {
 struct FakeCluster final : ClusterView {
   std::vector<std::int64_t> outstanding;
   std::vector<std::int64_t> waiting;
+  std::vector<std::int64_t> cached{};  ///< tokens of any request's prefix, by replica
   Instant time;
 
   [[nodiscard]] Instant now() const override { return time; }
@@ -27,6 +28,9 @@ struct FakeCluster final : ClusterView {
   }
   [[nodiscard]] Blocks used_blocks(ReplicaId) const override { return Blocks(0); }
   [[nodiscard]] Blocks total_blocks(ReplicaId) const override { return Blocks(100); }
+  [[nodiscard]] Tokens cached_prefix(const RequestView&, ReplicaId replica) const override {
+    return Tokens(replica.index() < cached.size() ? cached[replica.index()] : 0);
+  }
 };
 
 /// A request that just arrived.

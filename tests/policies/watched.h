@@ -56,6 +56,7 @@ class Watched final : public BatchPolicy {
   }
 
   [[nodiscard]] ResultRelease result_release() const override { return inner_->result_release(); }
+  [[nodiscard]] PrefixRules prefix_rules() const override { return inner_->prefix_rules(); }
 
  private:
   std::unique_ptr<BatchPolicy> inner_;

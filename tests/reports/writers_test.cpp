@@ -119,6 +119,24 @@ TEST_CASE("the JSON document writes null for what does not exist, never zero") {
   CHECK(json.at("digests").at("scenario").is_null());
 }
 
+TEST_CASE("prefix hits are summed over replicas, and absent where no prompt could share") {
+  Metrics metrics = fixture::ten_requests();
+  CHECK_FALSE(summarise(metrics, fixture::context()).engine.prefixes);
+  metrics.hashed = 12;
+  metrics.replicas[0].prefixes = {Tokens(6000), Tokens(1500), Blocks(7)};
+  metrics.replicas[1].prefixes = {Tokens(4000), Tokens(500), Blocks(0)};
+  const Summary s = summarise(metrics, fixture::context());
+  REQUIRE(s.engine.prefixes);
+  CHECK(s.engine.prefixes->hit_share == Approx(0.2));
+  CHECK(s.engine.prefixes->saved_tokens == 2000);
+  CHECK(s.engine.prefixes->evicted_blocks == 7);
+  const std::string text = console_report(s, Colour::off);
+  CHECK(text.find("20.00 % of 10000 prompt tokens found") != std::string::npos);
+  CHECK(json_report(s).find("\"saved_prefill_tokens\": 2000") != std::string::npos);
+  CHECK(markdown_report(s).find("| prefix cache, prompt tokens found | 20.00 % |") !=
+        std::string::npos);
+}
+
 TEST_CASE("names of any bytes leave the JSON document valid") {
   const std::string text = json_report(hostile_summary());
   CHECK(nlohmann::json::accept(text));
