@@ -38,10 +38,30 @@ struct JsonLayout {
   Tokens block_tokens{0};  ///< where the format fixes it
   std::string_view event{};
   RecordOrder order = RecordOrder::by_time;
+  bool token_ids = false;  ///< kHashes are the prompt's tokens themselves
 };
 
+/// Tokens of a prompt that are hashed together, unless a record says otherwise: vLLM's block.
+constexpr Tokens kTokenIdBlock{16};
+
 /// The first layout whose time and lengths are in the first record is taken.
-constexpr std::array<JsonLayout, 7> kLayouts{{
+constexpr std::array<JsonLayout, 9> kLayouts{{
+    {"headroom-jsonl",
+     TimeText::seconds,
+     {"/arrival_s", "", "/output_tokens", "/session", "/turn", "/class", "/prompt_token_ids/-",
+      "/prefix_block_tokens"},
+     kTokenIdBlock,
+     "",
+     RecordOrder::by_time,
+     true},
+    {"headroom-jsonl",
+     TimeText::seconds,
+     {"", "", "/output_tokens", "/session", "/turn", "/class", "/prompt_token_ids/-",
+      "/prefix_block_tokens"},
+     kTokenIdBlock,
+     "",
+     RecordOrder::by_time,
+     true},
     {"headroom-jsonl",
      TimeText::seconds,
      {"/arrival_s", "/prompt_tokens", "/output_tokens", "/session", "/turn", "/class",
@@ -214,7 +234,8 @@ class JsonlTrace final : public RowReader {
 
   RawRow build() {
     RawRow raw;
-    raw.row.prompt = fields_.tokens(required(kPrompt));
+    raw.row.prompt = layout_.token_ids ? Tokens(static_cast<std::int64_t>(record_.hashes.size()))
+                                       : fields_.tokens(required(kPrompt));
     raw.row.output = fields_.tokens(required(kOutput));
     if (!layout_.paths[kTime].empty()) {
       raw.time_field = required(kTime);
@@ -256,6 +277,7 @@ class JsonlTrace final : public RowReader {
     if (record_.has(kBlockTokens)) row.prefix_block_tokens = fields_.tokens(field(kBlockTokens));
     const std::int64_t block = row.prefix_block_tokens.value();
     if (block < 1) fields_.fail(field(kHashes), "a size of its blocks beside the list", "add it");
+    if (layout_.token_ids) chain_tokens(static_cast<std::size_t>(block));
     const std::int64_t most = (row.prompt.value() + block - 1) / block;
     if (static_cast<std::int64_t>(record_.hashes.size()) > most) {
       FieldText place = field(kHashes);
@@ -265,6 +287,17 @@ class JsonlTrace final : public RowReader {
                    "correct the list or the prompt's length");
     }
     row.prefix_blocks = record_.hashes;
+  }
+
+  /// Turns the tokens of a prompt into the hashes of its whole blocks, each over all before it.
+  void chain_tokens(std::size_t block) {
+    std::vector<std::uint64_t>& ids = record_.hashes;
+    std::uint64_t hash = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      hash = chain_hash(hash, ids[i]);
+      if ((i + 1) % block == 0) ids[(i + 1) / block - 1] = hash;
+    }
+    ids.resize(ids.size() / block);
   }
 
   [[nodiscard]] FieldText field(Field which) const {
@@ -315,7 +348,8 @@ class KeyLister final : public JsonVisitor {
   const auto has = [&](Field field) {
     return layout.paths[field].empty() || keys.has(layout.paths[field]);
   };
-  return has(kTime) && has(kPrompt) && has(kOutput) && has(kEventTimes);
+  return has(kTime) && has(kPrompt) && has(kOutput) && has(kEventTimes) &&
+         (!layout.token_ids || has(kHashes));
 }
 
 [[noreturn]] void refuse(const LineReader& lines, const KeyLister& keys, std::string_view format) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array<TraceFormat, 12> kFormats{{
     {"headroom-csv", "arrival_s,prompt_tokens,output_tokens[,session,turn,class]"},
-    {"headroom-jsonl", "the same as JSON lines, with prefix block hashes"},
+    {"headroom-jsonl", "the same as JSON lines, with prefix block hashes or token ids"},
     {"azure", "Azure LLM inference 2023 and 2024, NanoFlow's lengths (times XXX)"},
     {"burstgpt", "BurstGPT, 6 or 8 columns; calls without response tokens are passed over"},
     {"mooncake", "Mooncake JSON lines with prefix block ids of 512 tokens"},

@@ -122,3 +122,31 @@ TEST_CASE("A request's prefix hashes stay valid until the next is taken") {
   const RequestSpec second = source.take();
   CHECK(second.prefix_blocks[1] == 4);
 }
+
+TEST_CASE("prompts of token ids are hashed by whole blocks, each over all before it") {
+  // Blocks of 4: the first two prompts share 1 2 3 4 and differ in their second block; the third
+  // has the second block of the first behind another first. Seven tokens are one block.
+  const auto record = [](const char* ids, const char* more = R"(, "prefix_block_tokens": 4)") {
+    return std::string(R"({"arrival_s": 0, "output_tokens": 5, "prompt_token_ids": [)") + ids +
+           "]" + more + "}\n";
+  };
+  const std::string text = record("1, 2, 3, 4, 5, 6, 7, 8") + record("1, 2, 3, 4, 5, 6, 7, 9, 9") +
+                           record("4, 3, 2, 1, 5, 6, 7, 8") + record("1, 2, 3, 4, 5, 6, 7") +
+                           record("1, 2, 3, 4, 5, 6, 7", "");
+  TraceSource source(read_trace(text, "t"), {});
+  std::vector<std::vector<std::uint64_t>> blocks;
+  std::vector<std::int64_t> prompts;
+  while (source.next_arrival() < Instant::never()) {
+    const RequestSpec spec = source.take();
+    blocks.emplace_back(spec.prefix_blocks.begin(), spec.prefix_blocks.end());
+    prompts.push_back(spec.prompt.value());
+  }
+  CHECK(prompts == std::vector<std::int64_t>{8, 9, 8, 7, 7});
+  REQUIRE(blocks[0].size() == 2);
+  REQUIRE(blocks[1].size() == 2);
+  CHECK(blocks[1][0] == blocks[0][0]);
+  CHECK(blocks[1][1] != blocks[0][1]);
+  CHECK(blocks[2][1] != blocks[0][1]);
+  CHECK(blocks[3] == std::vector<std::uint64_t>{blocks[0][0]});
+  CHECK(blocks[4].empty());  // 16 tokens a block where the record says nothing
+}
