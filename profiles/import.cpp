@@ -1,6 +1,10 @@
 #include "profiles/import.h"
 
 #include <algorithm>
+#include <array>
+#include <future>
+#include <set>
+#include <utility>
 
 #include "profiles/import_files.h"
 #include "profiles/import_rows.h"
@@ -22,41 +26,93 @@ constexpr Format kFormats[] = {
     {"llmservingsim", llmservingsim_sources, read_llmservingsim},
 };
 
-ImportedFile import_file(ProfileStore& store, const Format& format, const ImportSource& source) {
-  ImportedFile result;
+/// A file read and laid out, but for the store.
+struct ReadFile {
+  ImportedFile result{};
+  ImportTable table{};  ///< without rows: `result` is all there is to say
+};
+
+/// Which file, as which device's and library's; equal ones are imported once.
+using FileKey = std::array<std::string, 4>;
+
+FileKey key_of(const ProfileRun& run) {
+  return {run.file_digest, run.device, run.library, run.library_version};
+}
+
+/// Everything that needs no store, so that it can go on beside its writing.
+ReadFile read_file(const Format& format, const ImportSource& source,
+                   const std::set<FileKey>& known_files) {
+  ReadFile read;
+  ImportedFile& result = read.result;
   result.path = source.path;
   if (!source.left_out.empty()) {
     result.outcome = Outcome::left_out;
     result.note = source.left_out;
-    return result;
+    return read;
   }
   try {
     const std::vector<std::uint8_t> bytes = read_whole_file(source.path);
     ImportSource known = source;
     known.run.file_digest = digest_of(bytes);
-    if (store.has_file(known.run)) {
+    if (known_files.contains(key_of(known.run))) {
       result.outcome = Outcome::already_there;
-      return result;
+      return read;
     }
-    ImportTable table = format.read(known, bytes);
-    if (table.without_time > 0)
-      add_note(table.run.notes, std::to_string(table.without_time) +
-                                    " rows of the file have a time of zero and are left out");
-    if (table.rows.empty()) {
+    read.table = format.read(known, bytes);
+    if (read.table.without_time > 0)
+      add_note(read.table.run.notes, std::to_string(read.table.without_time) +
+                                         " rows of the file have a time of zero and are left out");
+    result.note = read.table.run.notes;
+    if (read.table.rows.empty()) {
       result.outcome = Outcome::left_out;
-      result.note = table.run.notes.empty() ? "no rows" : table.run.notes;
+      if (result.note.empty()) result.note = "no rows";
+    }
+    order_rows(read.table);
+  } catch (const InputError& error) {
+    read.table = {};
+    result.outcome = Outcome::failed;
+    result.note = error.what();
+  }
+  return read;
+}
+
+ImportedFile store_file(ProfileStore& store, ReadFile read) {
+  ImportedFile& result = read.result;
+  if (read.table.rows.empty()) return result;
+  try {
+    // A folder may hold one file twice.
+    if (store.has_file(read.table.run)) {
+      result.outcome = Outcome::already_there;
+      result.note.clear();
       return result;
     }
-    result.rows = static_cast<std::int64_t>(table.rows.size());
-    result.note = table.run.notes;
-    const std::int64_t again = store_table(store, table);
+    const std::int64_t again = store_table(store, read.table);
+    result.rows = static_cast<std::int64_t>(read.table.rows.size());
     if (again > 0) add_note(result.note, std::to_string(again) + " rows repeat a shape");
   } catch (const InputError& error) {
     result.outcome = Outcome::failed;
-    result.rows = 0;
     result.note = error.what();
   }
   return result;
+}
+
+/// Files one after another into the store, the next one read meanwhile.
+void import_files(ProfileStore& store, const Format& format,
+                  const std::vector<ImportSource>& sources, ImportSummary& summary) {
+  std::set<FileKey> known_files;
+  for (const std::string& device : store.devices())
+    for (const ProfileRun& run : store.runs(device)) known_files.insert(key_of(run));
+  const auto reading = [&](std::size_t i) {
+    return std::async(std::launch::async,
+                      [&, i] { return read_file(format, sources[i], known_files); });
+  };
+  std::future<ReadFile> next;
+  if (!sources.empty()) next = reading(0);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    ReadFile read = next.get();
+    if (i + 1 < sources.size()) next = reading(i + 1);
+    summary.files.push_back(store_file(store, std::move(read)));
+  }
 }
 
 }  // namespace
@@ -80,8 +136,7 @@ ImportSummary import_profiles(ProfileStore& store, const std::string& path,
   for (const Format& format : kFormats) {
     if (options.format != "auto" && options.format != format.name) continue;
     known = true;
-    for (const ImportSource& source : format.sources(files, options))
-      summary.files.push_back(import_file(store, format, source));
+    import_files(store, format, format.sources(files, options), summary);
   }
   if (!known)
     throw InputError("format", "expected auto, aiconfigurator, vidur or llmservingsim, got '" +

@@ -4,30 +4,42 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <utility>
 
 #include "sim/check.h"
 
 namespace headroom {
 
-std::int64_t store_table(ProfileStore& store, ImportTable& table) {
-  std::vector<const KernelRow*> order;
-  order.reserve(table.rows.size());
-  for (const KernelRow& row : table.rows) order.push_back(&row);
-  // Stable: of one shape's rows the file's first stays unmarked. In key order SQLite only appends.
+void order_rows(ImportTable& table) {
+  std::vector<KernelRow>& rows = table.rows;
+  const auto less = [](const KernelRow& a, const KernelRow& b) { return a.shape < b.shape; };
+  // Most files are in key order already; sorting pointers moves each row once.
+  if (std::is_sorted(rows.begin(), rows.end(), less)) return;
+  std::vector<KernelRow*> order;
+  order.reserve(rows.size());
+  for (KernelRow& row : rows) order.push_back(&row);
   std::stable_sort(order.begin(), order.end(),
                    [](const KernelRow* a, const KernelRow* b) { return a->shape < b->shape; });
+  std::vector<KernelRow> sorted;
+  sorted.reserve(rows.size());
+  for (KernelRow* row : order) sorted.push_back(std::move(*row));
+  rows = std::move(sorted);
+}
+
+std::int64_t store_table(ProfileStore& store, const ImportTable& table) {
   ProfileStore::Transaction transaction(store);
   const std::int64_t run = store.insert_run(table.run);
+  const std::vector<KernelRow>& rows = table.rows;
   std::int64_t again = 0;
   int number = 1;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    number = i > 0 && order[i]->shape == order[i - 1]->shape ? number + 1 : 1;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    number = i > 0 && rows[i].shape == rows[i - 1].shape ? number + 1 : 1;
     if (number == 1) {
-      store.insert_kernel(run, *order[i]);
+      store.insert_kernel(run, rows[i]);
       continue;
     }
     ++again;
-    KernelRow marked = *order[i];
+    KernelRow marked = rows[i];
     marked.shape.variant += '#' + std::to_string(number);
     store.insert_kernel(run, marked);
   }

@@ -32,9 +32,12 @@ struct ImportSource {
   std::string model{};
 };
 
-/// Sorts the rows, marks a shape's further rows "#2", "#3", ..., and stores them in one
-/// transaction. Returns how many rows bear such a mark.
-std::int64_t store_table(ProfileStore& store, ImportTable& table);
+/// Puts the rows into key order, in which SQLite only appends; rows of one shape keep theirs.
+void order_rows(ImportTable& table);
+
+/// Stores ordered rows in one transaction, a shape's further rows marked "#2", "#3", ... Returns
+/// how many bear such a mark.
+std::int64_t store_table(ProfileStore& store, const ImportTable& table);
 
 /// Adds a row with one time in nanoseconds. Zero is counted, not stored; throws InputError for a
 /// negative or non-finite time. `line` is the row's number, from 1.
