@@ -21,7 +21,7 @@ function(headroom_folder name)
 endfunction()
 
 headroom_folder(sim LINKS Boost::graph nlohmann_json::nlohmann_json fmt::fmt)
-headroom_folder(profiles LINKS sim nlohmann_json::nlohmann_json CURL::libcurl SQLite::SQLite3 PkgConfig::ZSTD ${SNAPPY_LIBRARY})
+headroom_folder(profiles LINKS sim nlohmann_json::nlohmann_json CURL::libcurl SQLite::SQLite3 PkgConfig::ZSTD Threads::Threads ${SNAPPY_LIBRARY})
 if(HEADROOM_CUDA)
   headroom_add_cuda(profiles)
 endif()
@@ -30,6 +30,28 @@ endif()
 set_source_files_properties(${PROJECT_SOURCE_DIR}/profiles/measure_cpu_kernels.cpp PROPERTIES
   COMPILE_OPTIONS "-O3;-fno-trapping-math")
 headroom_folder(models LINKS sim profiles)
+# models/engines/*.json, as texts of models/engine_files.h.
+file(GLOB engine_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/engines/*.json)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${engine_files})
+set(engine_texts "")
+foreach(engine_file ${engine_files})
+  get_filename_component(engine_name ${engine_file} NAME)
+  file(READ ${engine_file} engine_text)
+  string(APPEND engine_texts "      {\"${engine_name}\", R\"engine(${engine_text})engine\"},\n")
+endforeach()
+file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/engine_files.cpp CONTENT "#include \"models/engine_files.h\"
+
+namespace headroom {
+
+const std::vector<EngineFile>& engine_files() {
+  static const std::vector<EngineFile> files{
+${engine_texts}  };
+  return files;
+}
+
+}  // namespace headroom
+")
+target_sources(models PRIVATE ${PROJECT_BINARY_DIR}/engine_files.cpp)
 # Self-registering objects: an object library keeps every file of policies/ in whatever links it.
 headroom_folder(policies OBJECT LINKS sim)
 headroom_folder(traces LINKS sim PkgConfig::ZSTD)

@@ -6,14 +6,13 @@
 
 #include "models/config_json.h"
 #include "models/engine_calibration.h"
+#include "models/engine_files.h"
 #include "sim/check.h"
 #include "sim/json_cursor.h"
 #include "sim/quantity_text.h"
 
 namespace headroom {
 namespace {
-
-constexpr Duration microseconds(std::int64_t us) { return kMicrosecond * us; }
 
 const std::array<std::string, 2> kCaptures{"decode-only", "any-batch"};
 const std::array<std::string, 3> kMemoryShares{"total", "free", "static"};
@@ -23,6 +22,7 @@ const std::array<const char*, kOperatorClasses - 1> kScaleKeys{
     "moe_scale",  "collective_scale",        "elementwise_scale"};
 const std::array<std::string, 3> kEvidenceNames{"measured", "interpolated", "extrapolated"};
 
+<<<<<<< HEAD
 // A launch-bound iteration of PyTorch modules takes about 0.8 to 1 ms a layer however few tokens it
 // has: medians of 34 to 37 ms over 36 layers for any prefill up to 2,048 tokens in 2,000 published
 // forward passes (gpt-oss-120b, B200, ai-dynamo/aiconfigurator, branch
@@ -201,9 +201,16 @@ std::vector<EngineDescription> make_engines() {
 
 const EngineDescription* bundled(const std::string& name) {
   for (const EngineDescription& engine : bundled_engines())
+=======
+const EngineDescription* named(const std::vector<EngineDescription>& engines,
+                               const std::string& name) {
+  for (const EngineDescription& engine : engines)
+>>>>>>> 85d5d73 (models: engines are data files, one each, with the batch policy that schedules as they do)
     if (engine.name == name) return &engine;
   return nullptr;
 }
+
+const EngineDescription* bundled(const std::string& name) { return named(bundled_engines(), name); }
 
 InputError unknown_engine(const std::string& name, const std::string& where) {
   std::vector<std::string> names;
@@ -234,6 +241,7 @@ void read_choice(JsonCursor& cursor, std::string_view name, Enum& value,
 
 void read_fields(JsonCursor& cursor, EngineDescription& engine) {
   cursor.text("name", engine.name, "name in reports");
+  cursor.text("batch", engine.batch, "batch policy that schedules as it does");
   std::int64_t block = engine.block_tokens.value();
   cursor.count("block_tokens", block, 1, 65536, "tokens of one KV block");
   engine.block_tokens = Tokens(block);
@@ -260,13 +268,46 @@ void read_fields(JsonCursor& cursor, EngineDescription& engine) {
   read_choice(cursor, "capture", engine.capture, kCaptures, "which batches are captured");
   read_choice(cursor, "host_evidence", engine.host_evidence, kEvidenceNames,
               "what the host times rest on");
+  cursor.flag("step_model", engine.simdistserve, "priced by a published linear step model");
   cursor.text("source", engine.source, "where the figures come from");
+}
+
+/// A bundled file; its "base" is another one, without a base of its own.
+EngineDescription parse_bundled(const EngineFile& file, const std::vector<EngineDescription>& bases,
+                                std::string& base) {
+  const JsonNode root = parse_json(file.text, file.name);
+  JsonDocument document;
+  document.file = file.name;
+  JsonCursor cursor = JsonCursor::reading(document, root);
+  cursor.text("base", base, "bundled engine whose figures hold where none are given");
+  EngineDescription engine;
+  if (const EngineDescription* start = named(bases, base)) engine = *start;
+  read_fields(cursor, engine);
+  cursor.finish();
+  return engine;
+}
+
+std::vector<EngineDescription> read_bundled() {
+  std::vector<EngineDescription> bases, all;
+  for (const EngineFile& file : engine_files()) {
+    std::string base;
+    EngineDescription engine = parse_bundled(file, {}, base);
+    if (base.empty()) bases.push_back(std::move(engine));
+  }
+  for (const EngineFile& file : engine_files()) {
+    std::string base;
+    all.push_back(parse_bundled(file, bases, base));
+    SIM_CHECK(base.empty() || named(bases, base) != nullptr, "a bundled engine's base is bundled");
+  }
+  std::sort(all.begin(), all.end(),
+            [](const EngineDescription& a, const EngineDescription& b) { return a.name < b.name; });
+  return all;
 }
 
 }  // namespace
 
 const std::vector<EngineDescription>& bundled_engines() {
-  static const std::vector<EngineDescription> engines = make_engines();
+  static const std::vector<EngineDescription> engines = read_bundled();
   return engines;
 }
 

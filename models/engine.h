@@ -31,6 +31,9 @@ enum class GraphCapture : std::uint8_t { decode_only, any_batch };
 
 struct EngineDescription {
   std::string name;
+  /// The batch policy that schedules as it does, with what is kept, evicted and mixed (policies/);
+  /// budgets are that policy's defaults.
+  std::string batch = "vllm-v1";
   Tokens block_tokens{16};              ///< tokens of one KV block
   double gpu_memory_utilisation = 0.9;  ///< share of device memory the engine may use, in (0, 1]
   MemoryShare memory_share = MemoryShare::total;
@@ -63,7 +66,7 @@ struct EngineDescription {
   std::string source;
 };
 
-/// Sorted by name.
+/// The engine files of models/engines/, sorted by name.
 [[nodiscard]] const std::vector<EngineDescription>& bundled_engines();
 /// A bundled name, "NAME@DEVICE" or "NAME:VERSION@DEVICE" (with what calibration found for that
 /// device and version, models/engine_calibration.h), or the path of an engine file (a text with '/'
