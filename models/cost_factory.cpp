@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "models/compiled_cost.h"
+#include "models/config_json.h"
 #include "models/linear_cost.h"
+#include "models/measured_kernels.h"
 #include "models/pack_cost.h"
 #include "models/roofline_cost.h"
 #include "models/step_cost.h"
@@ -18,6 +20,7 @@ namespace {
 constexpr std::string_view kTable = "table:";
 constexpr std::string_view kSteps = "steps:";
 constexpr std::string_view kLinear = "linear:";
+constexpr std::string_view kPack = "pack:";
 
 /// Fitted packs or curves, corrected for the engine's own kernels. Measured kernels need no
 /// correction.
@@ -64,13 +67,26 @@ MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) 
 
 MadeCost table_cost(const CostRequest& request, const ShardedModel& sharded,
                     const std::string& path) {
-  const ProfileStore store(path, ProfileStore::Mode::read_only);
-  const TableTimes times(store, request.device, request.where,
-                         std::string(library_of(request.engine)));
+  const MeasuredKernels& kernels = measured_kernels(
+      path, request.device, std::string(library_of(request.engine)), request.where);
+  const TableTimes times(kernels.grid, request.device, Evidence::measured);
   MadeCost made = compile(request, sharded, times,
                           "kernels measured on " + request.device.name + " (" + path + ")");
-  made.profile_digest = store.digest();
+  made.profile_digest = kernels.digest;
   return made;
+}
+
+MadeCost pack_cost(const CostRequest& request, const ShardedModel& sharded,
+                   const std::string& path) {
+  const std::string text = read_small_file(path);
+  const Pack pack = parse_pack(text, path);
+  if (pack.device != request.device.name)
+    throw InputError(request.where, "expected a cost pack of " + request.device.name + ", got " +
+                                        path + ", one of " + quoted(pack.device) +
+                                        "; fit one with `headroom profile fit`");
+  const PackTimes times(pack, request.device, library_of(request.engine));
+  return compile(request, sharded, ScaledTimes(times, request.engine),
+                 "roofline, corrected by the cost pack " + path);
 }
 
 MadeCost linear_cost(const CostRequest& request, const std::string& name) {
@@ -118,17 +134,18 @@ MadeCost make_cost(const CostRequest& request) {
   const std::string& cost = request.cost;
   if (cost.starts_with(kLinear)) return linear_cost(request, cost.substr(kLinear.size()));
   if (cost.starts_with(kSteps)) return steps_cost(request, cost.substr(kSteps.size()));
-  const bool table = cost.starts_with(kTable);
-  if (cost != "roofline" && !table) {
-    const std::vector<std::string> kinds{"roofline", "table:", "steps:", "linear:"};
-    throw InputError(
-        request.where,
-        "expected a cost model (roofline, table:PATH, steps:PATH or linear:NAME), got " +
-            quoted(cost) + did_you_mean(cost, kinds));
+  const bool table = cost.starts_with(kTable), pack = cost.starts_with(kPack);
+  if (cost != "roofline" && !table && !pack) {
+    const std::vector<std::string> kinds{"roofline", "table:", "pack:", "steps:", "linear:"};
+    throw InputError(request.where,
+                     "expected a cost model (roofline, table:PATH, pack:PATH, steps:PATH or "
+                     "linear:NAME), got " +
+                         quoted(cost) + did_you_mean(cost, kinds));
   }
   const ShardedModel sharded =
       shard_model(request.model, request.precision, request.parallel, request.where);
   if (table) return table_cost(request, sharded, cost.substr(kTable.size()));
+  if (pack) return pack_cost(request, sharded, cost.substr(kPack.size()));
   return roofline_cost(request, sharded);
 }
 

@@ -1,4 +1,4 @@
-// The one way from words to a cost model: "roofline", "table:PATH", "steps:PATH" or
+// The one way from words to a cost model: "roofline", "table:PATH", "pack:PATH", "steps:PATH" or
 // "linear:NAME".
 //
 // Law: the same arguments give the same tables, bit for bit.
@@ -24,8 +24,9 @@ struct CostRequest {
   Parallelism parallel;
   Device device;
   EngineDescription engine;
-  std::string cost = "roofline";  ///< "roofline" | "table:PATH" | "steps:PATH" | "linear:NAME"
-  std::string where;              ///< place of `cost` for error messages
+  /// "roofline" | "table:PATH" | "pack:PATH" | "steps:PATH" | "linear:NAME"
+  std::string cost = "roofline";
+  std::string where;  ///< place of `cost` for error messages
 };
 
 struct MadeCost {

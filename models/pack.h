@@ -93,6 +93,19 @@ struct Pack {
 /// Throws InputError{where:line} on anything that to_text does not write.
 [[nodiscard]] Pack parse_pack(std::string_view text, const std::string& where);
 
+/// An operator's tables in a pack, and their errors: means over tables, weighted by rows.
+struct PackError {
+  PackOp op{};
+  std::int64_t tables = 0, rows = 0;
+  double median = 0, p90 = 0;  ///< shares
+};
+/// One entry an operator that the pack has, in the order of `PackOp`.
+[[nodiscard]] std::vector<PackError> pack_errors(const Pack& pack);
+/// "261000 kernels of vLLM 0.24.0, ... (owner/repository at commit, licence)".
+[[nodiscard]] std::string pack_origin(const Pack& pack);
+/// "gemm 2.3, moe 4.1, ...": the median errors in percent.
+[[nodiscard]] std::string pack_error_text(const Pack& pack);
+
 /// The pack that ships for a catalogue name; null where none does.
 [[nodiscard]] const Pack* bundled_pack(const std::string& device);
 [[nodiscard]] const std::vector<Pack>& bundled_packs();

@@ -50,8 +50,11 @@ bool spread_heads(const PackTable& table, PackPoint& point) {
 }  // namespace
 
 PackTimes::PackTimes(const Device& device, std::string_view library)
+    : PackTimes(nearest_pack(device), device, library) {}
+
+PackTimes::PackTimes(const Pack& pack, const Device& device, std::string_view library)
     : curves_(device),
-      pack_(&nearest_pack(device)),
+      pack_(&pack),
       evidence_(pack_->device == device.name ? Evidence::interpolated : Evidence::extrapolated),
       view_(*pack_, library) {}
 

@@ -20,6 +20,8 @@ class PackTimes final : public OperatorTimes {
   /// `library`: whose kernels, as packs name it ("vLLM", "TensorRT-LLM", "SGLang"); empty: any.
   /// A device without a pack takes its nearest kin's, as extrapolated.
   PackTimes(const Device& device, std::string_view library);
+  /// On a pack of one's own, which outlives this; another device's counts as extrapolated.
+  PackTimes(const Pack& pack, const Device& device, std::string_view library);
 
   [[nodiscard]] OperatorTime time(const Operator& op) const override;
   [[nodiscard]] const Pack& pack() const { return *pack_; }

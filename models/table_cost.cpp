@@ -3,27 +3,15 @@
 #include <algorithm>
 #include <vector>
 
-#include "sim/check.h"
+#include "models/measured_kernels.h"
 
 namespace headroom {
 
 TableTimes::TableTimes(const ProfileStore& store, const Device& device, const std::string& where,
                        const std::string& library)
-    : roofline_(device) {
-  const std::vector<std::string> devices = store.devices();
-  if (std::find(devices.begin(), devices.end(), device.name) == devices.end()) {
-    std::string known;
-    for (const std::string& name : devices) known += (known.empty() ? "" : ", ") + name;
-    throw InputError(where, "expected a profile store with kernels of " + device.name +
-                                ", got one of " + (known.empty() ? "no device" : known) +
-                                "; measure or import them, or use the roofline cost model");
-  }
-  KernelGrid grid = read_grid(store, device, library);
-  // A store of one library answers for another rather than none.
-  if (grid.empty() && !library.empty()) grid = read_grid(store, device, {});
-  own_ = std::make_unique<const KernelGrid>(std::move(grid));
-  grid_ = own_.get();
-}
+    : own_(std::make_unique<const KernelGrid>(grid_of(store, device, library, where))),
+      grid_(own_.get()),
+      roofline_(device) {}
 
 TableTimes::TableTimes(const KernelGrid& grid, const Device& device, Evidence best)
     : grid_(&grid), roofline_(device), best_(best) {}

@@ -164,10 +164,9 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
           "name of the nodes to use; may be left out where there is one kind");
   at.text("engine", group.engine, "bundled engine description, or path of one");
   policy<BatchPolicy>(at, "batch", group.batch, "who runs in the next iteration");
-  at.text(
-      "cost", group.cost,
-      "roofline, table:PATH (kernels) or steps:PATH (whole engine calls) of a profile store, or "
-      "linear:NAME");
+  at.text("cost", group.cost,
+          "roofline, table:PATH (kernels) or steps:PATH (whole engine calls) of a profile store, "
+          "pack:PATH of a fitted pack, or linear:NAME");
   at.count("kv_blocks", group.kv_blocks, 1, kMostBlocks,
            "KV blocks as a real engine reports them; computed from memory when left out");
   at.number("memory_utilisation", group.memory_utilisation, 0, 1,

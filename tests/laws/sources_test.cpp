@@ -47,6 +47,7 @@ const std::vector<Ban> kBans = {
 /// Files outside a simulation in folders that feed one: pattern of the path, why.
 const std::vector<std::pair<std::string, std::string>> kOutside = {
     {"sim/cli/*", "the command line: progress, parallel sweeps"},
+    {"models/measured_kernels.*", "one reading of a profile store for all threads of a process"},
     {"sim/check.*", "the context that SIM_CHECK prints is kept a thread"},
     {"traces/trace_info.*", "counts what a trace holds; nothing simulated reads it"},
 };
