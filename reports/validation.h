@@ -66,8 +66,9 @@ struct ValidatedPoint {
   // What the prediction rests on.
   std::array<double, kOperatorClasses> time_share{};  ///< of iteration time, by kind of work
   std::array<double, kEvidences> evidence{};  ///< of it: measured, interpolated, extrapolated
-  double busy = 0;                            ///< share of the span with a batch in flight
-  double queued_share = 0;                    ///< of TTFT, before the first computation
+  std::array<double, kOperatorClasses> extrapolated{};  ///< of it, by kind of work
+  double busy = 0;          ///< share of the span with a batch in flight
+  double queued_share = 0;  ///< of TTFT, before the first computation
   std::int64_t kv_blocks = 0;
   double kv_demand = 0;  ///< KV of all clients' longest requests over that
   double kv_peak = 0;    ///< highest share of KV blocks in use
@@ -138,6 +139,11 @@ struct Validation {
 
 /// Why a point is so far off: which part dominates and what follows, one sentence.
 [[nodiscard]] std::string explain(const ValidatedPoint& point);
+/// Whether kernels of every kind that counts were measured on the device that the prediction is
+/// for: at most a twentieth of its time is extrapolated.
+[[nodiscard]] bool rests_on_its_device(const ValidatedPoint& point);
+/// "collective 14 %, ...": kinds of work of which a hundredth of the time and more is extrapolated.
+[[nodiscard]] std::string extrapolated_text(const ValidatedPoint& point);
 
 [[nodiscard]] std::string validation_text(const Validation& validation);
 [[nodiscard]] std::string validation_markdown(const Validation& validation);

@@ -62,7 +62,12 @@ const std::vector<HeadlineSpec>& specs() {
        [](const ValidatedPoint& p) { return p.mode == "inference-perf"; }},
       {"LLMServingSim replays",
        {{ttft, 0.10}, {tpot, 0.10}, {end_to_end, 0.10}},
-       [](const ValidatedPoint& p) { return p.mode == "llmservingsim"; }},
+       [](const ValidatedPoint& p) { return p.mode == "llmservingsim" && rests_on_its_device(p); }},
+      {"the same, kernels missing",
+       {{ttft, 0}, {tpot, 0}, {end_to_end, 0}},
+       [](const ValidatedPoint& p) {
+         return p.mode == "llmservingsim" && !rests_on_its_device(p);
+       }},
       {"TraceV2 replays",
        {{ttft, 0}, {tpot, 0}, {end_to_end, 0}},
        [](const ValidatedPoint& p) { return p.mode == "trace-v2"; }},
@@ -169,6 +174,23 @@ std::string comparison_text(const std::vector<ValidatedPoint>& first, const std:
   return text;
 }
 
+bool rests_on_its_device(const ValidatedPoint& point) {
+  constexpr double kMost = 0.05;
+  return point.evidence[static_cast<std::size_t>(Evidence::extrapolated)] <= kMost;
+}
+
+std::string extrapolated_text(const ValidatedPoint& point) {
+  constexpr double kLeast = 0.01;
+  std::string text;
+  for (std::size_t i = 0; i < point.extrapolated.size(); ++i) {
+    const double share = point.extrapolated[i];
+    if (share < kLeast) continue;
+    text += fmt::format("{}{} {:.0f} %", text.empty() ? "" : ", ",
+                        to_string(static_cast<OperatorClass>(i)), share * 100);
+  }
+  return text;
+}
+
 std::string explain(const ValidatedPoint& point) {
   const auto tpot = point.error(ServingMetric::tpot).value_or(0);
   const auto ttft = point.error(ServingMetric::ttft).value_or(0);
@@ -177,7 +199,11 @@ std::string explain(const ValidatedPoint& point) {
   std::string text = fmt::format("TPOT {:+.0f} %, TTFT {:+.0f} %; {:.0f} % of time in {}",
                                  tpot * 100, ttft * 100, *largest * 100, to_string(kind));
   const double held = point.evidence[static_cast<std::size_t>(Evidence::extrapolated)];
-  if (held >= 0.01) text += fmt::format("; {:.0f} % of its costs extrapolated", held * 100);
+  if (held >= 0.01) {
+    text += fmt::format("; {:.0f} % of its costs extrapolated", held * 100);
+    if (const std::string kinds = extrapolated_text(point); !kinds.empty())
+      text += " (" + kinds + ")";
+  }
   if (point.preemptions > 0) {
     text +=
         fmt::format("; KV full: {} preemptions at {} blocks", point.preemptions, point.kv_blocks);

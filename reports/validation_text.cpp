@@ -110,6 +110,19 @@ std::string csv_number(const std::optional<double>& value) {
   return value ? fmt::format("{:.6g}", *value) : std::string();
 }
 
+/// What nothing measured on the devices of replayed logs, a line each.
+std::string missing_text(const Validation& validation) {
+  std::string text;
+  for (const ValidatedPoint& point : validation.points) {
+    const bool replay = point.mode == "llmservingsim" || point.mode == "trace-v2";
+    if (!replay || !point.unpredicted.empty() || rests_on_its_device(point)) continue;
+    text += fmt::format("  {}: {} of its time; measure or import such kernels of {}\n",
+                        printable(point.detail), extrapolated_text(point), point.device);
+  }
+  if (text.empty()) return text;
+  return "\nReplays whose costs lack kernels measured on their device:\n" + text;
+}
+
 }  // namespace
 
 std::string validation_text(const Validation& validation) {
@@ -139,6 +152,7 @@ std::string validation_text(const Validation& validation) {
                         point.error(ServingMetric::end_to_end).value_or(0) * 100,
                         printable(point.where), printable(point.detail), explain(point));
   }
+  text += missing_text(validation);
   text += tails_text(validation);
   if (!validation.calibration.empty()) text += "\nCalibration:\n" + validation.calibration;
   return text + headline_text(validation.headlines);
