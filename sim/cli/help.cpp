@@ -10,10 +10,34 @@
 #include "sim/edge_scenario_reader.h"
 #include "sim/quantity_text.h"
 #include "sim/scenario_reader.h"
+#include "traces/serving_points.h"
 
 namespace headroom {
 
 const char* const kVersion = "0.1.0";
+
+namespace {
+
+/// What `headroom validate` reads, the columns of our own CSV one by one.
+std::string point_help() {
+  std::string text =
+      "Measured serving points for `headroom validate`: CSV with a header, one benchmark run a "
+      "line,\n"
+      "columns in any order. A closed loop: each client sends its next request when the last "
+      "ends.\n\n";
+  for (const PointColumn& column : point_columns()) {
+    text += fmt::format("  {:<24}{}{}\n", column.name, column.required ? "" : "(may be left out) ",
+                        column.meaning);
+  }
+  return text +
+         "\nAlso read, told by their columns or names: AIConfigurator's silicon sample and "
+         "forward\n"
+         "passes, inference-perf tables (CSV); LLMServingSim's request logs (requests.jsonl with\n"
+         "meta.json beside it); BLIS TraceV2 (the header's *.yaml with the CSV of requests beside "
+         "it).\n";
+}
+
+}  // namespace
 
 int command_help(const Invocation& call) {
   if (call.arguments().empty()) {
@@ -24,6 +48,8 @@ int command_help(const Invocation& call) {
   for (std::size_t i = 1; i < call.arguments().size(); ++i) topic += " " + call.arguments()[i];
   if (topic == "exit-codes") {
     print(exit_code_help());
+  } else if (topic == "points") {
+    print(point_help());
   } else if (const CommandSpec* command = find_command(topic); command != nullptr) {
     print(command_help(*command));
   } else {

@@ -7,6 +7,9 @@
 #include "models/device.h"
 #include "models/engine.h"
 #include "models/linear_cost.h"
+#include "models/pack.h"
+#include "models/pack_cost.h"
+#include "models/utilisation.h"
 #include "sim/check.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_codes.h"
@@ -34,22 +37,40 @@ void list_models() {
   }
 }
 
+/// What the device's costs rest on, in words and figures.
+std::string grounds_of(const Device& device) {
+  if (const Pack* pack = bundled_pack(device.name); pack != nullptr)
+    return fmt::format("    cost pack fitted to {};\n    off by {} %\n", pack_origin(*pack),
+                       pack_error_text(*pack));
+  if (const Pack* kin = near_pack(device); kin != nullptr) {
+    return fmt::format("    cost pack of {}, whose kernels it runs; nothing was measured on it\n",
+                       kin->device);
+  }
+  return fmt::format("    its own roofline, corrected as {} is; nothing was measured on it\n",
+                     find_curves(device).curves->title);
+}
+
 void list_devices() {
-  print("Devices (a device file works too, by path):\n");
+  print("Devices (a device file works too, by path), and what their costs rest on:\n");
   for (const Device& device : device_catalogue()) {
     print(fmt::format("  {:<16}{:>10}  {:>11}  {:>6.0f} TFLOP/s fp16  {}\n", device.name,
                       to_text(device.nominal_memory), to_text(device.memory_bandwidth),
                       device.fp16.value() / 1e12,
                       device.price.hour.value() > 0 ? to_text(device.price.hour) : "no price"));
+    print(grounds_of(device));
   }
+  print(
+      "A pack's errors: medians of |pack / measured - 1| over the kernels it was fitted to, by\n"
+      "operator. `headroom profile import` and \"cost\": \"table:STORE\" run on measured "
+      "kernels.\n");
 }
 
 void list_engines() {
   print("Engines (an engine file works too, by path):\n");
   for (const EngineDescription& engine : bundled_engines()) {
-    print(fmt::format("  {:<16}blocks of {} tokens, {:.0f} % of memory; {}\n", engine.name,
-                      engine.block_tokens.value(), engine.gpu_memory_utilisation * 100,
-                      engine.source));
+    print(fmt::format("  {:<19}batch {}; blocks of {} tokens, {:.0f} % of memory; {}\n",
+                      engine.name, engine.batch, engine.block_tokens.value(),
+                      engine.gpu_memory_utilisation * 100, engine.source));
   }
 }
 
@@ -93,7 +114,8 @@ void list_costs() {
   print(
       "Cost models (deployment/cost):\n"
       "  roofline            operator times by roofline with fitted utilisation\n"
-      "  table:PATH          measured kernels of a profile store (SQLite)\n");
+      "  table:PATH          measured kernels of a profile store (SQLite)\n"
+      "  pack:PATH           a cost pack that `headroom profile fit` made of a store\n");
   for (const LinearStep& step : linear_steps()) {
     print(fmt::format("  linear:{:<13}published linear step model, tensor parallelism {}\n",
                       fmt::format("{}-{}", step.engine, step.model), step.tensor));

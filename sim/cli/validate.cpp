@@ -16,6 +16,7 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_codes.h"
 #include "sim/cli/terminal.h"
+#include "sim/cli/validate_journal.h"
 #include "sim/cli/validate_open.h"
 #include "sim/cli/validate_output.h"
 #include "sim/cli/validate_run.h"
@@ -166,6 +167,26 @@ void append(std::vector<ValidatedPoint>& all, std::vector<ValidatedPoint> more) 
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+std::unique_ptr<PointJournal> open_journal(const Invocation& call, const ValidateOptions& options) {
+  const auto path = call.value("resume");
+  if (!path) return nullptr;
+  if (call.has("against")) {
+    throw InputError("--resume",
+                     "expected one cost model to go on with, got --against beside it; validate "
+                     "each model by itself");
+  }
+  auto journal = std::make_unique<PointJournal>(*path, validate_identity(options.habits));
+  if (journal->size() > 0) {
+    complain(fmt::format("headroom validate: {} points are in {} already", journal->size(), *path));
+  }
+  return journal;
+}
+
+std::string interrupted_text(const PointJournal* journal, const Invocation& call) {
+  if (journal == nullptr) return "no file was written";
+  return fmt::format("{} points are kept in {}", journal->size(), *call.value("resume"));
+}
+
 }  // namespace
 
 int command_validate(const Invocation& call) {
@@ -184,6 +205,8 @@ int command_validate(const Invocation& call) {
                 std::make_move_iterator(file.runs.end()));
   }
   watch_interrupts();
+  const std::unique_ptr<PointJournal> journal = open_journal(call, options);
+  options.journal = journal.get();
   const Outputs outputs(call);
   options.stop = &interrupted();
   const auto predict = [&] {
@@ -200,7 +223,8 @@ int command_validate(const Invocation& call) {
     compared = comparison_text(results, call.value("cost").value_or("pack"), predict(), *against);
   }
   if (interrupted().load()) {
-    complain("headroom validate: interrupted; no file was written; run the same command again");
+    complain("headroom validate: interrupted; " + interrupted_text(journal.get(), call) +
+             "; run the same command again");
     return kExitInterrupted;
   }
   Validation validation = validate_points(std::move(results), labels, kWorstShown);

@@ -60,12 +60,14 @@ void take_shares(const Metrics& metrics, ValidatedPoint& result) {
       const auto amount = static_cast<double>(metrics.ledger.fixed_ns[i][e]);
       result.time_share[i] += amount;
       result.evidence[e] += amount;
+      if (e == static_cast<std::size_t>(Evidence::extrapolated)) result.extrapolated[i] += amount;
       total += amount;
     }
   }
   if (total > 0) {
     for (double& share : result.time_share) share /= total;
     for (double& share : result.evidence) share /= total;
+    for (double& share : result.extrapolated) share /= total;
   }
   const ReplicaTotals& replica = metrics.replicas.front();
   const double span = seconds(metrics.last_finish - metrics.first_arrival);

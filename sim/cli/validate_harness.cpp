@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "models/engine.h"
+
 namespace headroom {
 namespace {
 
@@ -43,7 +45,7 @@ bool at_least(const std::string& version, int major, int minor) {
 /// 70b_*, gptoss_*, kimik2.5_*, minimaxm2.5_*: 8,192 tokens a step; async scheduling asked for, or
 /// the default from vLLM 0.14 on.
 void vllm(const Harness& h) {
-  h.group.batch.name = "vllm-v1";
+  h.group.batch.name = find_engine("vllm", h.point.where).batch;
   h.set_each("max_num_batched_tokens", h.point.max_batched_tokens.value_or(8192));
   h.set_each("max_num_seqs", 1024);
   if (is_inference_x(h.point) || at_least(h.point.engine_version, 0, 14))
@@ -76,7 +78,7 @@ void tensorrt_llm_deepseek(const Harness& h) {
 }
 
 void tensorrt_llm(const Harness& h) {
-  h.group.batch.name = "tensorrt-llm";
+  h.group.batch.name = find_engine("tensorrt-llm", h.point.where).batch;
   // cuda_graph_config/max_batch_size: as many as there are clients, or 512 and more.
   if (is_inference_x(h.point)) h.group.captured_tokens = Tokens(2048);
   if (!is_inference_x(h.point)) {
@@ -123,7 +125,7 @@ void sglang_deepseek(const Harness& h) {
 }
 
 void sglang(const Harness& h) {
-  h.group.batch.name = "sglang";
+  h.group.batch.name = find_engine("sglang", h.point.where).batch;
   h.set("max_num_batched_tokens", h.point.max_batched_tokens.value_or(8192));
   // server_args.py of 0.5 leaves 13.4 of 81.6 GB to chunks of 8,192 tokens and graphs.
   if (h.on("h100")) h.group.memory_utilisation = 0.835;

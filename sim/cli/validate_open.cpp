@@ -295,6 +295,7 @@ class RunRepeater {
   static void take_rest(const ValidatedPoint& from, ValidatedPoint& to) {
     to.time_share = from.time_share;
     to.evidence = from.evidence;
+    to.extrapolated = from.extrapolated;
     to.busy = from.busy;
     to.kv_blocks = from.kv_blocks;
     to.kv_peak = std::max(to.kv_peak, from.kv_peak);

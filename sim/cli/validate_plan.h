@@ -23,7 +23,7 @@ struct BenchmarkHabits {
   std::optional<double> shortest{};
   /// Substitutes for engine descriptions, by name: path of a description.
   std::map<std::string, std::string> engines{};
-  std::string cost;    ///< "table:PATH"; empty: bundled packs and curves
+  std::string cost;    ///< "table:PATH", "pack:PATH"; empty: bundled packs and curves
   std::string device;  ///< of logs that do not say theirs
 };
 

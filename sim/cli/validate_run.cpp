@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "sim/cli/assemble.h"
 #include "sim/cli/ingest_source.h"
 #include "sim/cli/validate_figures.h"
+#include "sim/cli/validate_journal.h"
 
 namespace headroom {
 namespace {
@@ -113,6 +115,7 @@ class PointRunner {
     for (std::size_t i = 1; i < jobs; ++i) workers.emplace_back([this] { work(); });
     work();
     for (std::thread& worker : workers) worker.join();
+    if (failure_) throw InputError(*failure_);
     return std::move(results_);
   }
 
@@ -121,17 +124,33 @@ class PointRunner {
     for (std::size_t i = next_++; i < lots_.size(); i = next_++) run_lot(lots_[i]);
   }
 
-  [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
+  [[nodiscard]] bool stopped() {
+    const std::lock_guard lock(mutex_);
+    return failure_ || (options_.stop != nullptr && options_.stop->load());
+  }
 
   void run_lot(const Lot& lot) {
     std::optional<Assembly> assembly;
     for (const std::size_t i : lot.points) {
       if (stopped()) return;
+      if (options_.journal != nullptr && options_.journal->recall(points_[i], results_[i]))
+        continue;
       try {
         run_point(i, assembly);
       } catch (const InputError& error) {
         results_[i].unpredicted = reason_of(error);
       }
+      // A simulation that was stopped has no result.
+      if (options_.journal != nullptr && !stopped()) keep(i);
+    }
+  }
+
+  void keep(std::size_t i) {
+    try {
+      options_.journal->keep(points_[i], results_[i]);
+    } catch (const InputError& error) {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = error;
     }
   }
 
@@ -157,6 +176,8 @@ class PointRunner {
   std::vector<ValidatedPoint> results_;
   std::vector<Lot> lots_;
   std::atomic<std::size_t> next_{0};
+  std::mutex mutex_;
+  std::optional<InputError> failure_;  ///< of the journal
 };
 
 /// The batch of a pass, its tokens spread evenly over its requests.

@@ -17,10 +17,13 @@
 
 namespace headroom {
 
+class PointJournal;
+
 struct ValidateOptions {
   BenchmarkHabits habits;
   int jobs = 1;
   const std::atomic<bool>* stop = nullptr;
+  PointJournal* journal = nullptr;  ///< of `--resume`; may be null
 };
 
 /// The line of an error without its place, which differs from point to point.

@@ -32,6 +32,7 @@ std::vector<std::string> list_topic_words() {
 std::vector<std::string> help_topic_words() {
   std::vector<std::string> words = command_names();
   words.emplace_back("exit-codes");
+  words.emplace_back("points");
   return words;
 }
 

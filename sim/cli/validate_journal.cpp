@@ -1,0 +1,236 @@
+#include "sim/cli/validate_journal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/check.h"
+#include "sim/cli/commands.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::string_view kHeader = "headroom-validate 1 ";
+constexpr std::size_t kMostBytes = std::size_t{1} << 28;
+
+/// 64-bit FNV-1a.
+std::uint64_t hash_of(std::string_view text, std::uint64_t hash = 0xcbf29ce484222325ULL) {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+std::string whole_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+/// Size and time of a file too large to read.
+std::string stamp_of(const std::string& path) {
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(path, ignored);
+  const auto time = std::filesystem::last_write_time(path, ignored).time_since_epoch().count();
+  return fmt::format("{}:{}:{}", path, size, time);
+}
+
+std::string number(double value) {
+  char buffer[32];
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+}
+
+/// Tabs and line ends separate fields and lines.
+std::string one_field(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  return text;
+}
+
+std::string fields_of(const ValidatedPoint& point) {
+  std::string text = one_field(point.unpredicted);
+  const auto add = [&text](const std::string& field) { text += "\t" + field; };
+  for (const auto& figure : point.predicted) add(figure ? number(*figure) : "-");
+  for (const double share : point.time_share) add(number(share));
+  for (const double share : point.evidence) add(number(share));
+  for (const double share : point.extrapolated) add(number(share));
+  for (const double value : {point.busy, point.queued_share, point.kv_demand, point.kv_peak})
+    add(number(value));
+  add(std::to_string(point.kv_blocks));
+  add(std::to_string(point.preemptions));
+  return text;
+}
+
+/// The fields of a line, one after another; `good` while they are what `fields_of` writes.
+class Fields {
+ public:
+  explicit Fields(std::string_view text) : rest_(text) {}
+  std::string_view next() {
+    if (!more_) good_ = false;
+    const std::size_t end = rest_.find('\t');
+    const std::string_view field = rest_.substr(0, end);
+    more_ = end != std::string_view::npos;
+    rest_.remove_prefix(more_ ? end + 1 : rest_.size());
+    return field;
+  }
+  template <class Number>
+  void number(Number& value) {
+    const std::string_view field = next();
+    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+    good_ = good_ && error == std::errc() && end == field.data() + field.size();
+  }
+  void number(std::optional<double>& value) {
+    const Fields before = *this;
+    if (next() == "-") {
+      value.reset();
+      return;
+    }
+    *this = before;
+    number(value.emplace());
+  }
+  [[nodiscard]] bool good() const { return good_ && !more_; }
+
+ private:
+  std::string_view rest_;
+  bool more_ = true, good_ = true;
+};
+
+bool read_fields(std::string_view text, ValidatedPoint& point) {
+  Fields fields(text);
+  point.unpredicted = std::string(fields.next());
+  for (auto& figure : point.predicted) fields.number(figure);
+  for (double& share : point.time_share) fields.number(share);
+  for (double& share : point.evidence) fields.number(share);
+  for (double& share : point.extrapolated) fields.number(share);
+  for (double* value : {&point.busy, &point.queued_share, &point.kv_demand, &point.kv_peak})
+    fields.number(*value);
+  fields.number(point.kv_blocks);
+  fields.number(point.preemptions);
+  return fields.good();
+}
+
+/// What ran: `configuration` and the source, by which benchmarks are told apart.
+std::uint64_t key_of(const ServingPoint& point) {
+  return hash_of(point.source, hash_of(point.configuration()));
+}
+
+}  // namespace
+
+std::string validate_identity(const BenchmarkHabits& habits) {
+  std::string text = kVersion;
+  // Where a program cannot read itself its version has to do.
+  text += fmt::format("|{:016x}", hash_of(whole_file("/proc/self/exe")));
+  text += fmt::format("|{}|{}|{}", habits.requests_per_client,
+                      habits.shortest ? number(*habits.shortest) : "-", habits.cost);
+  const std::size_t colon = habits.cost.find(':');
+  if (colon != std::string::npos) text += "|" + stamp_of(habits.cost.substr(colon + 1));
+  for (const auto& [name, path] : habits.engines)
+    text += fmt::format("|{}={}:{:016x}", name, path, hash_of(whole_file(path)));
+  return fmt::format("{:016x}", hash_of(text));
+}
+
+PointJournal::PointJournal(std::string path, const std::string& identity) : path_(std::move(path)) {
+  file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (file_ < 0)
+    throw InputError(path_, fmt::format("expected a file to keep finished points in, got: {}; name "
+                                        "one in a folder that can be written",
+                                        std::strerror(errno)));
+  try {
+    if (::flock(file_, LOCK_EX | LOCK_NB) != 0)
+      throw InputError(path_,
+                       "expected a file that no other validation writes, got one in use; wait for "
+                       "it or name another");
+    recover(std::string(kHeader) + identity);
+  } catch (...) {
+    ::close(file_);
+    throw;
+  }
+}
+
+PointJournal::~PointJournal() { ::close(file_); }
+
+void PointJournal::recover(const std::string& header) {
+  struct stat about {};
+  if (::fstat(file_, &about) != 0 || !S_ISREG(about.st_mode) ||
+      static_cast<std::size_t>(about.st_size) > kMostBytes)
+    throw InputError(path_, "expected a file of finished points, got something else; name another");
+  const std::string text = whole_file(path_);
+  std::size_t good = 0;
+  for (std::size_t line = 0;; ++line) {
+    const std::size_t end = text.find('\n', good);
+    if (end == std::string::npos) break;
+    const std::string_view whole(text.data() + good, end - good);
+    const std::size_t tab = whole.rfind('\t');
+    const std::string_view payload = whole.substr(0, tab);
+    if (tab == std::string_view::npos ||
+        whole.substr(tab + 1) != fmt::format("{:016x}", hash_of(payload)))
+      break;
+    if (line == 0 && payload != header)
+      throw InputError(path_,
+                       "expected points that this build found with these options, got others'; "
+                       "delete the file or name another");
+    std::uint64_t key = 0;
+    const std::size_t cut = payload.find('\t');
+    if (line > 0 && cut != std::string_view::npos &&
+        std::from_chars(payload.data(), payload.data() + cut, key, 16).ec == std::errc())
+      lines_[key] = std::string(payload.substr(cut + 1));
+    good = end + 1;
+  }
+  // A header cut short is ours.
+  const std::string_view start = std::string_view(text).substr(0, kHeader.size());
+  if (good == 0 && start != kHeader.substr(0, start.size()))
+    throw InputError(path_, "expected a file of finished points, got something else; name another");
+  if (::ftruncate(file_, static_cast<off_t>(good)) != 0 || ::lseek(file_, 0, SEEK_END) < 0)
+    throw InputError(path_, fmt::format("expected a file that can be written, got: {}; name "
+                                        "another",
+                                        std::strerror(errno)));
+  if (good == 0) write_line(header);
+}
+
+void PointJournal::write_line(const std::string& payload) {
+  const std::string line = fmt::format("{}\t{:016x}\n", payload, hash_of(payload));
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t n = ::write(file_, rest.data(), rest.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0)
+      throw InputError(path_, fmt::format("expected room for a finished point, got: {}; free the "
+                                          "disk and run the same command again",
+                                          std::strerror(errno)));
+    rest.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+bool PointJournal::recall(const ServingPoint& point, ValidatedPoint& result) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = lines_.find(key_of(point));
+  if (found == lines_.end()) return false;
+  ValidatedPoint recalled = result;
+  if (!read_fields(found->second, recalled)) return false;
+  result = std::move(recalled);
+  return true;
+}
+
+void PointJournal::keep(const ServingPoint& point, const ValidatedPoint& result) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t key = key_of(point);
+  std::string fields = fields_of(result);
+  write_line(fmt::format("{:016x}\t{}", key, fields));
+  lines_[key] = std::move(fields);
+}
+
+std::size_t PointJournal::size() const {
+  const std::lock_guard lock(mutex_);
+  return lines_.size();
+}
+
+}  // namespace headroom
