@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "models/calibrated_cost.h"
 #include "models/compiled_cost.h"
 #include "models/config_json.h"
 #include "models/linear_cost.h"
@@ -21,6 +22,7 @@ constexpr std::string_view kTable = "table:";
 constexpr std::string_view kSteps = "steps:";
 constexpr std::string_view kLinear = "linear:";
 constexpr std::string_view kPack = "pack:";
+constexpr std::string_view kCalibrated = "calibrated:";
 
 /// Fitted packs or curves, corrected for the engine's own kernels. Measured kernels need no
 /// correction.
@@ -119,6 +121,19 @@ MadeCost steps_cost(const CostRequest& request, const std::string& path) {
   return made;
 }
 
+MadeCost calibrated_cost(const CostRequest& request, const std::string& path) {
+  if (request.parallel.pipeline != 1)
+    throw InputError(request.where,
+                     "expected pipeline_parallel 1 with calibrated steps, which are whole "
+                     "iterations, got " +
+                         std::to_string(request.parallel.pipeline) + "; set it to 1");
+  const CalibratedSteps steps = parse_calibrated_json(read_small_file(path), path);
+  MadeCost made;
+  made.stages.push_back(make_calibrated_cost(steps, request.device.pcie_bandwidth));
+  made.source = describe(steps);
+  return made;
+}
+
 std::array<double, kEvidences> shares(const std::array<double, kEvidences>& sums) {
   double total = 0;
   for (const double sum : sums) total += sum;
@@ -134,12 +149,15 @@ MadeCost make_cost(const CostRequest& request) {
   const std::string& cost = request.cost;
   if (cost.starts_with(kLinear)) return linear_cost(request, cost.substr(kLinear.size()));
   if (cost.starts_with(kSteps)) return steps_cost(request, cost.substr(kSteps.size()));
+  if (cost.starts_with(kCalibrated))
+    return calibrated_cost(request, cost.substr(kCalibrated.size()));
   const bool table = cost.starts_with(kTable), pack = cost.starts_with(kPack);
   if (cost != "roofline" && !table && !pack) {
-    const std::vector<std::string> kinds{"roofline", "table:", "pack:", "steps:", "linear:"};
+    const std::vector<std::string> kinds{
+        "roofline", "table:", "pack:", "steps:", "linear:", "calibrated:"};
     throw InputError(request.where,
-                     "expected a cost model (roofline, table:PATH, pack:PATH, steps:PATH or "
-                     "linear:NAME), got " +
+                     "expected a cost model (roofline, table:PATH, pack:PATH, steps:PATH, "
+                     "linear:NAME or calibrated:FILE), got " +
                          quoted(cost) + did_you_mean(cost, kinds));
   }
   const ShardedModel sharded =

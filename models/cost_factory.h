@@ -1,9 +1,10 @@
-// The one way from words to a cost model: "roofline", "table:PATH", "pack:PATH", "steps:PATH" or
-// "linear:NAME".
+// The one way from words to a cost model: "roofline", "table:PATH", "pack:PATH", "steps:PATH",
+// "linear:NAME" or "calibrated:FILE".
 //
 // Law: the same arguments give the same tables, bit for bit.
 // Cost: 5 to 50 ms and a few MB a call; replicas of one kind share the result.
-// Not here: the models themselves (roofline_cost.h, table_cost.h, step_cost.h, linear_cost.h).
+// Not here: the models themselves (roofline_cost.h, table_cost.h, step_cost.h, linear_cost.h,
+// calibrated_cost.h).
 #pragma once
 
 #include <array>
@@ -24,7 +25,7 @@ struct CostRequest {
   Parallelism parallel;
   Device device;
   EngineDescription engine;
-  /// "roofline" | "table:PATH" | "pack:PATH" | "steps:PATH" | "linear:NAME"
+  /// "roofline" | "table:PATH" | "pack:PATH" | "steps:PATH" | "linear:NAME" | "calibrated:FILE"
   std::string cost = "roofline";
   std::string where;  ///< place of `cost` for error messages
 };
@@ -38,7 +39,7 @@ struct MadeCost {
 };
 
 /// Throws InputError{where}: unknown kind (with the nearest), a split the model does not allow, a
-/// store that cannot be read or has nothing for the device, a linear model that is not the
+/// store or file that cannot be read or has nothing for the device, a linear model that is not the
 /// scenario's model.
 [[nodiscard]] MadeCost make_cost(const CostRequest& request);
 

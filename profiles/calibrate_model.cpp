@@ -191,7 +191,7 @@ void judge(const CalibrationObservations& seen, CalibratedServer& server) {
         fmt::format("The server sends up to {:.2f} tokens at a time: steps are times of a piece "
                     "over its tokens.",
                     seen.tokens_a_piece));
-  if (server.ingest.value <= 0)
+  if (seen.late.empty())
     server.notes.push_back(
         "No late request showed when it was taken in: the front end's time is part of a prompt's.");
 }

@@ -9,9 +9,8 @@
 namespace headroom {
 namespace {
 
-/// Gaps are taken over so many steps, divided: a late wake-up of the client moves such a gap by its
-/// lateness over this.
-constexpr std::size_t kLag = 4;
+/// A window of fewer steps shows nothing.
+constexpr std::size_t kLeastGaps = 4;
 
 /// Tokens of one stream inside a window: [first, last].
 struct Part {
@@ -27,9 +26,10 @@ std::optional<Part> part_between(const std::vector<double>& times, double begin,
               static_cast<std::size_t>(to - times.begin()) - 1};
 }
 
-/// Gaps of a part, each over up to `kLag` steps and divided by their number.
+/// Gaps of a part, each over half of its steps and divided by their number: a client that wakes up
+/// late sees tokens in bunches, which moves such a gap by its lateness over this number.
 void add_gaps(const std::vector<double>& times, const Part& part, std::vector<double>& gaps) {
-  const std::size_t lag = std::min(kLag, part.gaps());
+  const std::size_t lag = std::max<std::size_t>(part.gaps() / 2, 1);
   for (std::size_t i = part.first; i + lag <= part.last; ++i)
     gaps.push_back((times[i + lag] - times[i]) / static_cast<double>(lag));
 }
@@ -74,7 +74,7 @@ std::optional<StepObservation> observe_steps(const Experiment& experiment,
   double sum = 0;
   for (const ServedRequest& request : served) {
     const std::optional<Part> part = part_between(request.token_s, begin, end);
-    if (!part || part->gaps() < kLag) return std::nullopt;
+    if (!part || part->gaps() < kLeastGaps) return std::nullopt;
     const double each = tokens_a_piece(request);
     std::vector<double> own;
     add_gaps(request.token_s, *part, own);
@@ -111,13 +111,12 @@ std::optional<LateObservation> observe_late(const std::vector<ServedRequest>& se
   const std::size_t start = before - 1;
   LateObservation seen;
   seen.tokens = late.prompt_tokens;
-  std::vector<double> quiet;
-  for (std::size_t i = 1; i <= start; ++i) quiet.push_back(times[i] - times[i - 1]);
   const auto after =
       static_cast<std::size_t>(std::lower_bound(times.begin(), times.end(), first) - times.begin());
-  for (std::size_t i = after + 2; i < times.size(); ++i) quiet.push_back(times[i] - times[i - 1]);
-  constexpr std::size_t kLeastQuiet = 4;
-  if (quiet.size() < kLeastQuiet) return std::nullopt;
+  std::vector<double> quiet;
+  add_gaps(times, {0, start}, quiet);
+  if (after + 1 < times.size()) add_gaps(times, {after + 1, times.size() - 1}, quiet);
+  if (quiet.size() < kLeastGaps) return std::nullopt;
   seen.step_s = middle_mean(quiet);
   // The step that made the late request's first token made one here as well, or, in engines that
   // run prompts alone, the step after it did.

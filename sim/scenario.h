@@ -50,7 +50,7 @@ struct ReplicaGroupSpec {
   std::string nodes;                         ///< NodeSpec::name; empty: the only one
   std::string engine = "vllm";               ///< bundled engine description, or path of one
   PolicyChoice batch{"vllm-v1", {}, {}};
-  std::string cost = "roofline";  ///< roofline | table:PATH | linear:NAME
+  std::string cost = "roofline";  ///< as models/cost_factory.h
   /// Devices of one replica.
   [[nodiscard]] std::int64_t devices() const {
     return tensor_parallel * pipeline_parallel * attention_data_parallel;

@@ -166,7 +166,7 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   policy<BatchPolicy>(at, "batch", group.batch, "who runs in the next iteration");
   at.text("cost", group.cost,
           "roofline, table:PATH (kernels) or steps:PATH (whole engine calls) of a profile store, "
-          "pack:PATH of a fitted pack, or linear:NAME");
+          "pack:PATH of a fitted pack, linear:NAME, or calibrated:FILE of a live server");
   at.count("kv_blocks", group.kv_blocks, 1, kMostBlocks,
            "KV blocks as a real engine reports them; computed from memory when left out");
   at.number("memory_utilisation", group.memory_utilisation, 0, 1,

@@ -20,6 +20,7 @@ namespace headroom {
 [[nodiscard]] int command_sweep_merge(const Invocation& call);
 [[nodiscard]] int command_sweep_worker(const Invocation& call);
 [[nodiscard]] int command_profile_import(const Invocation& call);
+[[nodiscard]] int command_profile_calibrate(const Invocation& call);
 [[nodiscard]] int command_profile_measure(const Invocation& call);
 [[nodiscard]] int command_profile_fit(const Invocation& call);
 [[nodiscard]] int command_profile_list(const Invocation& call);

@@ -26,6 +26,7 @@ std::vector<OptionSpec> run_options() {
       {"window", "A..B", "only arrivals from A to B after the first, e.g. \"10 min..20 min\""},
       {"batch", "POLICY", "batch policy of all replicas", "deployment.*.batch", batch_policy_words},
       {"routing", "POLICY", "routing policy", "routing", routing_policy_words},
+      {"cost", "MODEL", "cost model of all replicas, e.g. calibrated:FILE", "deployment.*.cost"},
       {"time-limit", "TIME", "stop at this simulated time, e.g. \"1 h\"", "time_limit"},
       {"set", "KEY=VALUE",
        "set any value of the scenario, e.g. deployment.replicas=4; KEY=null takes it out", "",
@@ -303,6 +304,7 @@ const std::vector<CommandSpec>& command_table() {
     table.push_back(place_spec());
     for (CommandSpec& spec : trace_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : profile_specs()) table.push_back(std::move(spec));
+    table.push_back(calibrate_spec());
     for (CommandSpec& spec : help_specs()) table.push_back(std::move(spec));
     return table;
   }();

@@ -43,6 +43,9 @@ struct CommandSpec {
   WordList words = nullptr;  ///< of the first argument
 };
 
+/// `headroom profile calibrate` (option_table_calibrate.cpp).
+[[nodiscard]] CommandSpec calibrate_spec();
+
 /// All commands, in the order of `headroom --help`.
 [[nodiscard]] const std::vector<CommandSpec>& command_table();
 /// Names of all commands.

@@ -202,3 +202,14 @@ TEST_CASE("what cannot be fitted is said, and a stop leaves nothing") {
   server.stop_after = 5;
   CHECK_FALSE(observe_server(server, {}).has_value());
 }
+
+TEST_CASE("a client that wakes up every 4 ms sees bunches of 1.5 ms steps, and their true length") {
+  // 65 tokens: pairs half a window apart are 48 ms, moved by at most 4 ms.
+  ServedRequest request;
+  request.prompt_tokens = 100;
+  for (int k = 0; k < 65; ++k) request.token_s.push_back(4e-3 * std::ceil(1.5 * k / 4.0));
+  const auto steps = observe_steps({}, {request});
+  REQUIRE(steps.has_value());
+  CHECK(steps->step_s == Approx(1.5e-3).epsilon(0.02));
+  CHECK(steps->context == Approx(100 + 32.5));  // steps make tokens 1 to 64
+}

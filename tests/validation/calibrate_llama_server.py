@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""Calibrates a llama.cpp server on loopback and compares predictions with what it does.
+
+    calibrate_llama_server.py HEADROOM LLAMA_SERVER FOLDER [--clients 3,5,6,7] [--repeats 3] [...]
+
+Writes a model of random weights with a small vocabulary of its own into FOLDER, starts the server on it (one thread,
+eight slots), runs `headroom profile calibrate`, then closed loops of clients at concurrencies that the calibration did
+not fit, and `headroom run` of the same loops. Prints measured and predicted means with their errors. Weights do not
+change a dense model's times. Bounded: a few minutes, one processor, nothing leaves the machine.
+"""
+import argparse
+import http.client
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+SIZES = dict(hidden=768, layers=8, heads=12, kv_heads=4, ffn=2048, context=16384)
+VOCAB = 8192
+BLOCK = 32  # weights of one Q8_0 block: a half-precision scale and so many bytes
+F32, Q8_0 = 0, 8
+WORDS = ("time year people way day man thing woman life child world school state family group hand part place case "
+         "week work night water room mother area money story fact month lot right study book eye job word side kind "
+         "head house page friend father power hour game line end member law car city name team minute idea kid body "
+         "back parent face level office").split()
+
+
+def vocabulary():
+    """Tokens, scores and types of a SentencePiece vocabulary: bytes, the calibrator's words with all their beginnings
+    (a word is put together letter by letter), and made-up words that the model may answer with."""
+    tokens = [("<unk>", 0.0, 2), ("<s>", 0.0, 3), ("</s>", 0.0, 3)]
+    tokens += [("<0x%02X>" % byte, 0.0, 6) for byte in range(256)]
+    pieces = {}
+    for word in WORDS:
+        for end in range(1, len(word) + 1):
+            pieces.setdefault("\u2581" + word[:end], None)
+    tokens += [(piece, -float(index), 1) for index, piece in enumerate(pieces)]
+    tokens += [("\u2581w%d" % index, -1e4 - index, 1) for index in range(VOCAB - len(tokens))]
+    return tokens
+
+
+def text(value):
+    data = value.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def entry(key, value):
+    """One key of a GGUF header (format version 3: ggml's gguf.h)."""
+    if isinstance(value, str):
+        return text(key) + struct.pack("<I", 8) + text(value)
+    if isinstance(value, float):
+        return text(key) + struct.pack("<If", 6, value)
+    if isinstance(value, int):
+        return text(key) + struct.pack("<II", 4, value)
+    head = text(key) + struct.pack("<I", 9)
+    if isinstance(value[0], str):
+        return head + struct.pack("<IQ", 8, len(value)) + b"".join(text(item) for item in value)
+    kind, form = (6, "f") if isinstance(value[0], float) else (5, "i")
+    return head + struct.pack("<IQ%d%s" % (len(value), form), kind, len(value), *value)
+
+
+def tensors():
+    """Names, shapes (fastest first) and whether they are norms, in the order of the file."""
+    s = SIZES
+    kv = s["hidden"] // s["heads"] * s["kv_heads"]
+    yield "token_embd.weight", (s["hidden"], VOCAB), False
+    for layer in range(s["layers"]):
+        blk = "blk.%d." % layer
+        yield blk + "attn_norm.weight", (s["hidden"],), True
+        yield blk + "attn_q.weight", (s["hidden"], s["hidden"]), False
+        yield blk + "attn_k.weight", (s["hidden"], kv), False
+        yield blk + "attn_v.weight", (s["hidden"], kv), False
+        yield blk + "attn_output.weight", (s["hidden"], s["hidden"]), False
+        yield blk + "ffn_norm.weight", (s["hidden"],), True
+        yield blk + "ffn_gate.weight", (s["hidden"], s["ffn"]), False
+        yield blk + "ffn_up.weight", (s["hidden"], s["ffn"]), False
+        yield blk + "ffn_down.weight", (s["ffn"], s["hidden"]), False
+    yield "output_norm.weight", (s["hidden"],), True
+    yield "output.weight", (s["hidden"], VOCAB), False
+
+
+def tensor_bytes(name, shape, norm, rng):
+    count = 1
+    for size in shape:
+        count *= size
+    if norm:
+        return struct.pack("<f", 1.0) * count
+    scale = struct.pack("<e", 2.7e-4)  # bytes are uniform: a deviation of 0.02
+    blocks = [scale + rng.randbytes(BLOCK) for _ in range(count // BLOCK)]
+    if name == "output.weight":
+        # Bytes and control tokens have no weight: answers are made of words.
+        row = shape[0] // BLOCK
+        for index in range((3 + 256) * row):
+            blocks[index] = scale + bytes(BLOCK)
+    return b"".join(blocks)
+
+
+def write_model(path):
+    s = SIZES
+    tokens = vocabulary()
+    keys = [("general.architecture", "llama"), ("general.name", "random-63m"), ("llama.vocab_size", VOCAB),
+            ("llama.context_length", s["context"]), ("llama.embedding_length", s["hidden"]),
+            ("llama.block_count", s["layers"]), ("llama.feed_forward_length", s["ffn"]),
+            ("llama.attention.head_count", s["heads"]), ("llama.attention.head_count_kv", s["kv_heads"]),
+            ("llama.rope.dimension_count", s["hidden"] // s["heads"]),
+            ("llama.attention.layer_norm_rms_epsilon", 1e-5), ("tokenizer.ggml.model", "llama"),
+            ("tokenizer.ggml.tokens", [t[0] for t in tokens]), ("tokenizer.ggml.scores", [t[1] for t in tokens]),
+            ("tokenizer.ggml.token_type", [t[2] for t in tokens]), ("tokenizer.ggml.bos_token_id", 1),
+            ("tokenizer.ggml.eos_token_id", 2), ("tokenizer.ggml.unknown_token_id", 0)]
+    listed = list(tensors())
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(listed), len(keys)) + b"".join(entry(k, v) for k, v in keys)
+    offset, infos, data = 0, b"", []
+    rng = random.Random(1)
+    for name, shape, norm in listed:
+        infos += text(name) + struct.pack("<I%dQIQ" % len(shape), len(shape), *shape, F32 if norm else Q8_0, offset)
+        weights = tensor_bytes(name, shape, norm, rng)
+        weights += bytes(-len(weights) % 32)
+        offset += len(weights)
+        data.append(weights)
+    head += infos
+    with open(path, "wb") as out:
+        out.write(head + bytes(-len(head) % 32) + b"".join(data))
+
+
+def write_simulated(folder):
+    """The same model as a Hugging Face configuration; the device's figures do not matter, its costs are calibrated."""
+    s = SIZES
+    with open(os.path.join(folder, "config.json"), "w") as out:
+        json.dump({"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": s["hidden"],
+                   "num_hidden_layers": s["layers"], "num_attention_heads": s["heads"],
+                   "num_key_value_heads": s["kv_heads"], "intermediate_size": s["ffn"], "vocab_size": VOCAB,
+                   "max_position_embeddings": s["context"], "torch_dtype": "float16", "hidden_act": "silu",
+                   "tie_word_embeddings": False}, out)
+
+
+class Client(threading.Thread):
+    """One closed loop: the next request when the last has ended."""
+
+    def __init__(self, port, requests, prompt, output, seed):
+        super().__init__()
+        self.port, self.requests, self.prompt, self.output = port, requests, prompt, output
+        self.rng = random.Random(seed)
+        self.times = []  # of each request: sent, tokens
+
+    def run(self):
+        for _ in range(self.requests):
+            words = " ".join(self.rng.choice(WORDS) for _ in range(self.prompt - 1))  # one token before them
+            body = json.dumps({"prompt": words, "max_tokens": self.output, "stream": True, "temperature": 0,
+                               "ignore_eos": True})
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+            connection.connect()
+            sent = time.perf_counter()
+            connection.request("POST", "/v1/completions", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            tokens = []
+            while line := answer.readline():
+                if line.startswith(b"data: {") and b'"finish_reason":null' in line:
+                    tokens.append(time.perf_counter())
+            connection.close()
+            self.times.append((sent, tokens))
+
+
+def measured(port, clients, args, seed):
+    threads = [Client(port, args.requests, args.prompt, args.output, seed * 100 + i) for i in range(clients)]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    span = time.perf_counter() - begin
+    done = [(sent, tokens) for thread in threads for sent, tokens in thread.times if len(tokens) > 1]
+    if len(done) < clients * args.requests:
+        sys.exit("a request was not answered")
+    mean = lambda values: sum(values) / len(values)
+    return {"ttft": 1e3 * mean([t[0] - sent for sent, t in done]),
+            "tpot": 1e3 * mean([(t[-1] - t[0]) / (len(t) - 1) for _, t in done]),
+            "e2e": 1e3 * mean([t[-1] - sent for sent, t in done]),
+            "makespan": 1e3 * span}
+
+
+def predicted(headroom, folder, clients, args):
+    scenario = {"model": "./config.json", "cluster": {"nodes": [{"device": "h100-sxm"}]},
+                "deployment": [{"cost": "calibrated:s.cost.json", "engine": "./s.engine.json", "kv_blocks": 16384,
+                                "batch": {"policy": "vllm-v1", "max_num_batched_tokens": 512, "max_num_seqs": 8}}],
+                "workload": {"clients": clients, "requests": clients * args.requests, "prompt": args.prompt,
+                             "output": args.output}}
+    with open(os.path.join(folder, "loop.json"), "w") as out:
+        json.dump(scenario, out)
+    subprocess.run([headroom, "run", "loop.json", "--quiet", "--requests-csv", "loop.csv"], cwd=folder,
+                   stdout=subprocess.DEVNULL)
+    with open(os.path.join(folder, "loop.csv")) as rows:
+        names = rows.readline().strip().split(",")
+        table = [dict(zip(names, row.strip().split(","))) for row in rows]
+    mean = lambda name: sum(float(row[name]) for row in table) / len(table)
+    return {"ttft": mean("ttft_ms"), "tpot": mean("tpot_ms"), "e2e": mean("end_to_end_ms"),
+            "makespan": 1e3 * (max(float(row["finish_s"]) for row in table)
+                               - min(float(row["arrival_s"]) for row in table))}
+
+
+def wait_for(port, process):
+    for _ in range(120):
+        if process.poll() is not None:
+            sys.exit("the server ended; see server.log")
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.5)
+    sys.exit("the server did not get ready; see server.log")
+
+
+def calibrate(headroom, args):
+    subprocess.run([headroom, "profile", "calibrate", "--url", "http://127.0.0.1:%d" % args.port, "--output", "s",
+                    "--engine", "llama.cpp", "--fields", '{"cache_prompt": false}'] + args.calibrate.split(),
+                   cwd=args.folder, check=True)
+
+
+def compare(headroom, args):
+    """Rounds of all concurrencies, in changing order, so that a slower hour falls on all of them."""
+    calibrate(headroom, args)
+    levels = [int(level) for level in args.clients.split(",")]
+    runs = {level: [] for level in levels}
+    for repeat in range(args.repeats):
+        for level in levels if repeat % 2 == 0 else reversed(levels):
+            runs[level].append(measured(args.port, level, args, seed=repeat * 100 + level))
+    print("clients  figure     measured (runs)                      predicted   error")
+    for level in levels:
+        simulated = predicted(headroom, args.folder, level, args)
+        for name in ("ttft", "tpot", "e2e", "makespan"):
+            values = [run[name] for run in runs[level]]
+            mean = sum(values) / len(values)
+            print("%7d  %-9s %9.1f  (%s)  %9.1f  %+6.1f %%"
+                  % (level, name, mean, " ".join("%.1f" % value for value in values), simulated[name],
+                     100 * (simulated[name] / mean - 1)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("headroom")
+    parser.add_argument("llama_server")
+    parser.add_argument("folder")
+    parser.add_argument("--clients", default="3,5,6,7")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=4, help="of each client")
+    parser.add_argument("--prompt", type=int, default=128)
+    parser.add_argument("--output", type=int, default=64)
+    parser.add_argument("--port", type=int, default=18099)
+    parser.add_argument("--calibrate", default="", help="further options of headroom profile calibrate")
+    args = parser.parse_args()
+    headroom, server = os.path.abspath(args.headroom), os.path.abspath(args.llama_server)
+    os.makedirs(args.folder, exist_ok=True)
+    model = os.path.abspath(os.path.join(args.folder, "random.gguf"))
+    if not os.path.exists(model):
+        write_model(model)
+    write_simulated(args.folder)
+    log = open(os.path.join(args.folder, "server.log"), "w")
+    # Its back ends lie beside the program.
+    process = subprocess.Popen(
+        [server, "-m", model, "-np", "8", "-c", "16384", "-b", "512", "-ub", "512", "-t", "1", "-tb", "1",
+         "--no-kv-unified", "--cache-ram", "0", "--alias", "random-63m", "--host", "127.0.0.1", "--port", str(args.port)],
+        cwd=os.path.dirname(server), stdout=log, stderr=log)
+    try:
+        wait_for(args.port, process)
+        compare(headroom, args)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    main()
