@@ -235,8 +235,26 @@ Int128 CompiledCost::launched(const BatchShape& shape, Int128 device) const {
 }
 
 IterationPrice CompiledCost::price(const BatchShape& shape) const {
+  return price_of(shape, device_time(shape));
+}
+
+CompiledCost::DeviceParts CompiledCost::device_parts(const BatchShape& shape) const {
+  DeviceParts parts;
+  parts.work = tokens_.total(work_tokens(shape));
+  parts.rows = rows_.total(sampled_rows(shape));
+  parts.prefill = prefill_attention(shape);
+  const std::int64_t rows = shape.decodes + shape.padded_decodes;
+  if (rows > 0) {
+    const std::int64_t context = shape.decode_context + shape.padded_decodes;
+    const DecodeLine line = decode_.at(rows, context).line;
+    parts.decode = Int128{line.base} + Int128{line.slope} * context;
+  }
+  return parts;
+}
+
+IterationPrice CompiledCost::price_of(const BatchShape& shape, Int128 device) const {
   const std::int64_t tokens = all_tokens(shape);
-  Int128 stage = launched(shape, device_time(shape));
+  Int128 stage = launched(shape, device);
   stage += host_time(sequences(shape)) + transfer_time(shape.host_transfer);
   IterationPrice price{Duration(static_cast<std::int64_t>(stage >> kFixedBits)), Duration(0)};
   if (pipeline_ > 1) price.handoff = Duration(handoff_.total(tokens) >> kFixedBits);
@@ -249,7 +267,12 @@ DecodeLine CompiledCost::decode_line(std::int64_t decodes, std::int64_t padded,
   DecodeLine line = decode_.at(rows, context + padded).line;
   line.base += line.slope * padded + tokens_.total(rows) + rows_.total(rows);
   line.last_context -= padded;
-  if (!captured(rows, 0) && line.base + line.slope * context < floor_) {
+  return finished(line, decodes, padded, context);
+}
+
+DecodeLine CompiledCost::finished(DecodeLine line, std::int64_t decodes, std::int64_t padded,
+                                  std::int64_t context) const {
+  if (!captured(decodes + padded, 0) && line.base + line.slope * context < floor_) {
     // Launch-bound up to where the device's own time reaches the floor.
     if (line.slope > 0)
       line.last_context = std::min(line.last_context, (floor_ - line.base) / line.slope);
@@ -276,7 +299,10 @@ void CompiledCost::charge(const BatchShape& shape, CostLedger& ledger) const {
     ledger.add(OperatorClass::decode_attention, found.evidence,
                Int128{found.line.base} + Int128{found.line.slope} * context);
   }
-  const Int128 device = device_time(shape);
+  charge_host(shape, device_time(shape), ledger);
+}
+
+void CompiledCost::charge_host(const BatchShape& shape, Int128 device, CostLedger& ledger) const {
   const Int128 host = host_time(sequences(shape)) + launched(shape, device) - device;
   ledger.add(OperatorClass::host, host_evidence_, host);
   ledger.add(OperatorClass::host, Evidence::extrapolated, transfer_time(shape.host_transfer));
@@ -305,12 +331,16 @@ void CompiledCost::charge_decodes(std::int64_t decodes, std::int64_t padded, std
       (Int128{found.line.base} + Int128{found.line.slope} * padded) * iterations +
       Int128{found.line.slope} * context_sum;
   ledger.add(OperatorClass::decode_attention, found.evidence, attention);
-  Int128 host = Int128{host_time(decodes)} * iterations;
-  const std::int64_t device_base =
-      found.line.base + found.line.slope * padded + tokens_.total(rows) + rows_.total(rows);
-  if (!captured(rows, 0) && device_base + found.line.slope * context < floor_) {
-    host += Int128{floor_ - device_base} * iterations - Int128{found.line.slope} * context_sum;
-  }
+  DecodeLine device = found.line;
+  device.base += found.line.slope * padded + tokens_.total(rows) + rows_.total(rows);
+  charge_decode_host(device, {decodes, padded, context, iterations, context_sum}, ledger);
+}
+
+void CompiledCost::charge_decode_host(const DecodeLine& device, const DecodeIterations& run,
+                                      CostLedger& ledger) const {
+  Int128 host = Int128{host_time(run.decodes)} * run.iterations;
+  if (!captured(run.decodes + run.padded, 0) && device.base + device.slope * run.context < floor_)
+    host += Int128{floor_ - device.base} * run.iterations - Int128{device.slope} * run.context_sum;
   ledger.add(OperatorClass::host, host_evidence_, host);
 }
 

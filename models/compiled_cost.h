@@ -38,6 +38,46 @@ class CompiledCost final : public CostModel {
                       std::int64_t iterations, std::int64_t context_sum,
                       CostLedger& ledger) const override;
 
+  // What an execution policy rearranges (models/executed_cost.h). Fixed-point nanoseconds.
+  // ----------------------------------------------------------------------------------------------
+  /// An iteration's time on the device: what stays apart, and what may overlap.
+  struct DeviceParts {
+    std::int64_t work = 0;  ///< operators that grow with tokens
+    std::int64_t rows = 0;  ///< operators of sampled rows
+    Int128 prefill = 0, decode = 0;
+  };
+  [[nodiscard]] DeviceParts device_parts(const BatchShape& shape) const;
+  [[nodiscard]] std::int64_t token_work(std::int64_t tokens) const { return tokens_.total(tokens); }
+  [[nodiscard]] std::int64_t row_work(std::int64_t rows) const { return rows_.total(rows); }
+  [[nodiscard]] DecodeAttentionTable::Line decode_attention(std::int64_t rows,
+                                                            std::int64_t context) const {
+    return decode_.at(rows, context);
+  }
+  /// First context of the table's line that holds at `context`.
+  [[nodiscard]] std::int64_t decode_attention_start(std::int64_t context) const {
+    return decode_.start(context);
+  }
+  void charge_tokens(std::int64_t tokens, CostLedger& ledger) const {
+    tokens_.charge(tokens, 1, ledger);
+  }
+  void charge_rows(std::int64_t rows, std::int64_t iterations, CostLedger& ledger) const {
+    rows_.charge(rows, iterations, ledger);
+  }
+  /// The price of a batch whose device time is `device`.
+  [[nodiscard]] IterationPrice price_of(const BatchShape& shape, Int128 device) const;
+  /// Host work, floors and swaps of such a batch.
+  void charge_host(const BatchShape& shape, Int128 device, CostLedger& ledger) const;
+  /// A device's line of decodes with floor and host work; `context` counts padded rows.
+  [[nodiscard]] DecodeLine finished(DecodeLine device, std::int64_t decodes, std::int64_t padded,
+                                    std::int64_t context) const;
+  /// Decode-only iterations on one line (`CostModel::charge_decodes`).
+  struct DecodeIterations {
+    std::int64_t decodes = 0, padded = 0, context = 0, iterations = 0, context_sum = 0;
+  };
+  /// Host work and floors of iterations whose device time lies on `device`.
+  void charge_decode_host(const DecodeLine& device, const DecodeIterations& run,
+                          CostLedger& ledger) const;
+
  private:
   /// Attention groups are scheduled, and capture graphs, each for its own share of the batch.
   [[nodiscard]] std::int64_t share(std::int64_t amount) const {

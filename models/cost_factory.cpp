@@ -46,9 +46,15 @@ class ScaledTimes final : public OperatorTimes {
 MadeCost compile(const CostRequest& request, const ShardedModel& sharded,
                  const OperatorTimes& times, std::string source) {
   MadeCost made;
+  made.source = std::move(source);
+  if (request.execution.policy != nullptr) {
+    made.stages.push_back(std::make_unique<ExecutedCost>(sharded, request.engine, times,
+                                                         request.device, request.execution));
+    made.source += "; layers run by " + request.execution.name;
+    return made;
+  }
   made.stages.push_back(std::make_unique<CompiledCost>(sharded, request.engine, times,
                                                        request.device.pcie_bandwidth));
-  made.source = std::move(source);
   return made;
 }
 

@@ -14,6 +14,7 @@
 
 #include "models/device.h"
 #include "models/engine.h"
+#include "models/executed_cost.h"
 #include "models/operators.h"
 #include "sim/cost_model.h"
 
@@ -28,6 +29,9 @@ struct CostRequest {
   /// "roofline" | "table:PATH" | "pack:PATH" | "steps:PATH" | "linear:NAME" | "calibrated:FILE"
   std::string cost = "roofline";
   std::string where;  ///< place of `cost` for error messages
+  /// How operators share the devices; null: one after the other. Not with linear steps, nor with
+  /// attention data parallelism.
+  ExecutionChoice execution{};
 };
 
 struct MadeCost {

@@ -101,6 +101,10 @@ class DecodeAttentionTable {
   };
   /// Requires decodes >= 1 and context >= 0.
   [[nodiscard]] Line at(std::int64_t decodes, std::int64_t context) const;
+  /// First context of the line that holds at `context`.
+  [[nodiscard]] std::int64_t start(std::int64_t context) const {
+    return contexts_.start(std::min(contexts_.index(context), segments_ - 1));
+  }
 
  private:
   static constexpr std::int64_t kMostDecodes = std::int64_t{1} << 16;

@@ -159,6 +159,7 @@ template class PolicyRegistry<BatchPolicy>;
 template class PolicyRegistry<RoutingPolicy>;
 template class PolicyRegistry<AdmissionPolicy>;
 template class PolicyRegistry<DispatchPolicy>;
+template class PolicyRegistry<ExecutionPolicy>;
 template class PolicyRegistry<PlacementPolicy>;
 
 }  // namespace headroom

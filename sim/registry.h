@@ -22,6 +22,7 @@ namespace headroom {
 class BatchPolicy;
 class RoutingPolicy;
 class AdmissionPolicy;
+class ExecutionPolicy;
 
 /// One declared parameter of a policy.
 struct ParameterSpec {
@@ -95,5 +96,6 @@ struct RegisterPolicy {
 using RegisterBatchPolicy = RegisterPolicy<BatchPolicy>;
 using RegisterRoutingPolicy = RegisterPolicy<RoutingPolicy>;
 using RegisterAdmissionPolicy = RegisterPolicy<AdmissionPolicy>;
+using RegisterExecutionPolicy = RegisterPolicy<ExecutionPolicy>;
 
 }  // namespace headroom

@@ -50,6 +50,7 @@ struct ReplicaGroupSpec {
   std::string nodes;                         ///< NodeSpec::name; empty: the only one
   std::string engine = "vllm";               ///< bundled engine description, or path of one
   PolicyChoice batch{"vllm-v1", {}, {}};
+  PolicyChoice execution{"sequential", {}, {}};
   std::string cost = "roofline";  ///< as models/cost_factory.h
   /// Devices of one replica.
   [[nodiscard]] std::int64_t devices() const {

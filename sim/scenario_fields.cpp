@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "sim/check.h"
+#include "sim/execution_policy.h"
 #include "sim/policy.h"
 #include "sim/quantity_text.h"
 #include "sim/registry.h"
@@ -164,6 +165,10 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
           "name of the nodes to use; may be left out where there is one kind");
   at.text("engine", group.engine, "bundled engine description, or path of one");
   policy<BatchPolicy>(at, "batch", group.batch, "who runs in the next iteration");
+  // Not among the values of a scenario that does not say it, so that older digests stand.
+  if (at.describing() || at.has("execution"))
+    policy<ExecutionPolicy>(at, "execution", group.execution,
+                            "how the operators of an iteration share the devices");
   at.text("cost", group.cost,
           "roofline, table:PATH (kernels) or steps:PATH (whole engine calls) of a profile store, "
           "pack:PATH of a fitted pack, linear:NAME, or calibrated:FILE of a live server");

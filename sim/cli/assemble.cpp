@@ -10,6 +10,7 @@
 #include "sim/cli/pool_wiring.h"
 #include "sim/cli/report_context.h"
 #include "sim/cli/run_account.h"
+#include "sim/execution_policy.h"
 #include "sim/policy.h"
 #include "sim/registry.h"
 #include "traces/make_source.h"
@@ -222,10 +223,16 @@ class Assembler {
     request.engine = group.engine;
     request.cost = group.spec.cost;
     request.where = group_place(scenario_, index, "cost");
-    const CachedCost& cached = cache.get(
-        request, fmt::format("{}|{}|{}|{}|{}|{}|{}", scenario_.model.name, scenario_.model.weights,
-                             scenario_.model.kv_cache, group.spec.engine, group.spec.scheduling,
-                             group.engine.captured_tokens, group.spec.memory_utilisation));
+    const std::unique_ptr<ExecutionPolicy> execution = execution_of(group, index);
+    request.execution = {execution.get(), group.spec.execution.name};
+    std::string words =
+        fmt::format("{}|{}|{}|{}|{}|{}|{}", scenario_.model.name, scenario_.model.weights,
+                    scenario_.model.kv_cache, group.spec.engine, group.spec.scheduling,
+                    group.engine.captured_tokens, group.spec.memory_utilisation);
+    words += "|" + group.spec.execution.name;
+    for (const auto& [name, text] : group.spec.execution.parameters)
+      words += "|" + name + "=" + text;
+    const CachedCost& cached = cache.get(request, words);
     for (const auto& stage : cached.made.stages) group.costs.push_back(stage.get());
     group.cost_sentence = cached.made.source;
     group.cost_digest = cached.digest;
@@ -235,6 +242,23 @@ class Assembler {
                                    "simdistserve, got {}; change engine or cost",
                                    group.spec.cost, group.spec.pipeline_parallel));
     }
+  }
+
+  /// Null for "sequential": that is how costs are anyway.
+  std::unique_ptr<ExecutionPolicy> execution_of(const AssembledGroup& group,
+                                                std::size_t index) const {
+    const ReplicaGroupSpec& spec = group.spec;
+    if (spec.execution.name == "sequential") return nullptr;
+    const auto [entry, parameters] = resolve<ExecutionPolicy>(spec.execution);
+    std::unique_ptr<ExecutionPolicy> policy = entry->make(parameters);
+    std::string why = policy->refusal(spec.tensor_parallel);
+    if (spec.attention_data_parallel > 1) why = "attention data parallelism is not overlapped";
+    if (spec.cost.starts_with("linear:")) why = "linear steps have no operators";
+    if (why.empty()) return policy;
+    throw InputError(group_place(scenario_, index, "execution"),
+                     fmt::format("expected a group that {} can run, got one where {}; use "
+                                 "\"sequential\" or change the group",
+                                 spec.execution.name, why));
   }
 
   static constexpr std::int64_t kMostReplicas = 65'535;  // RequestRow::replica has 16 bits

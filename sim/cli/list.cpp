@@ -18,6 +18,7 @@
 #include "sim/cli/word_lists.h"
 #include "sim/edge_policy.h"
 #include "sim/edge_presets.h"
+#include "sim/execution_policy.h"
 #include "sim/placement_policy.h"
 #include "sim/policy.h"
 #include "sim/quantity_text.h"
@@ -106,6 +107,7 @@ void list_policies() {
   list_policy_kind<BatchPolicy>("Batch policies (deployment/batch)");
   list_policy_kind<RoutingPolicy>("Routing policies (routing)");
   list_policy_kind<AdmissionPolicy>("Admission policies (admission)");
+  list_policy_kind<ExecutionPolicy>("Execution policies (deployment/execution)");
   list_policy_kind<PlacementPolicy>("Placement policies (headroom place)");
   list_policy_kind<DispatchPolicy>("Dispatch policies of edge sites (edge/policy)");
 }

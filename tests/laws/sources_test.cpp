@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/edge_policy.h"
+#include "sim/execution_policy.h"
 #include "sim/placement_policy.h"
 #include "sim/policy.h"
 #include "sim/registry.h"
@@ -130,7 +131,8 @@ bool is_registered(const std::string& name) {
          PolicyRegistry<RoutingPolicy>::instance().find(name) != nullptr ||
          PolicyRegistry<AdmissionPolicy>::instance().find(name) != nullptr ||
          PolicyRegistry<DispatchPolicy>::instance().find(name) != nullptr ||
-         PolicyRegistry<PlacementPolicy>::instance().find(name) != nullptr;
+         PolicyRegistry<PlacementPolicy>::instance().find(name) != nullptr ||
+         PolicyRegistry<ExecutionPolicy>::instance().find(name) != nullptr;
 }
 
 }  // namespace

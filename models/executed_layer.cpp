@@ -1,0 +1,153 @@
+#include "models/executed_layer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sim/check.h"
+
+namespace headroom {
+namespace {
+
+std::size_t at(OperatorRole role) { return static_cast<std::size_t>(role); }
+
+/// The role of each operator of a layer's list, told from what came before it.
+class RoleReader {
+ public:
+  explicit RoleReader(const Architecture& model) : experts_(model.is_moe()) {}
+
+  OperatorRole next(OperatorKind kind) {
+    const bool attention = !past_out_;
+    switch (kind) {
+      case OperatorKind::norm:
+        if (std::exchange(past_norm_, true) && attention) return OperatorRole::qkv;
+        return attention ? OperatorRole::input_norm : OperatorRole::ffn_norm;
+      case OperatorKind::out_gemm:
+        past_out_ = true;
+        return OperatorRole::out;
+      case OperatorKind::all_reduce:
+        // Before the projection: of squares, for norms over all heads.
+        if (attention) return OperatorRole::qkv;
+        return past_ffn_ ? OperatorRole::ffn_reduce : OperatorRole::attention_reduce;
+      case OperatorKind::gate_up_gemm:
+      case OperatorKind::activation:
+        past_ffn_ = true;
+        return experts_ ? OperatorRole::experts : OperatorRole::gate_up;
+      case OperatorKind::down_gemm:
+        return experts_ ? OperatorRole::experts : OperatorRole::down;
+      case OperatorKind::router:
+      case OperatorKind::moe_experts:
+      case OperatorKind::all_gather:
+      case OperatorKind::reduce_scatter:
+        past_ffn_ = true;
+        return OperatorRole::experts;
+      default:
+        return OperatorRole::qkv;
+    }
+  }
+
+ private:
+  bool experts_;
+  bool past_norm_ = false, past_out_ = false, past_ffn_ = false;
+};
+
+}  // namespace
+
+ExecutedLayer::ExecutedLayer(const ShardedModel& sharded, const OperatorTimes& times,
+                             std::int64_t multiprocessors, double host_bytes_per_second)
+    : sharded_(sharded),
+      times_(times),
+      multiprocessors_(multiprocessors),
+      host_bytes_per_second_(host_bytes_per_second),
+      layers_(sharded.layers_per_stage()) {
+  if (sharded.model.is_moe() && sharded.parallel.pipeline == 1)
+    layers_ -= std::min(sharded.model.dense_layers, layers_ - 1);
+
+  const bool several = sharded.parallel.tensor > 1;
+  const auto last = [this] { return std::uint32_t{1} << (operators_.size() - 1); };
+  add(OperatorRole::input_norm, Resource::elementwise, 0);
+  add(OperatorRole::qkv, Resource::compute, last());
+  const std::uint32_t qkv = last();
+  add(OperatorRole::decode_attention, Resource::memory, qkv);
+  const std::uint32_t decode = last();
+  add(OperatorRole::prefill_attention, Resource::compute, qkv);
+  add(OperatorRole::out, Resource::compute, decode | last());
+  if (several) add(OperatorRole::attention_reduce, Resource::network, last());
+  add(OperatorRole::ffn_norm, Resource::elementwise, last());
+  if (sharded.model.is_moe()) {
+    add(OperatorRole::experts, Resource::compute, last());
+  } else {
+    add(OperatorRole::gate_up, Resource::compute, last());
+    add(OperatorRole::down, Resource::compute, last());
+  }
+  if (several) add(OperatorRole::ffn_reduce, Resource::network, last());
+  add_columns(layer_token_operators(sharded, 1));
+  decode_launch_ =
+      times.time(headroom::decode_attention(sharded, AttentionSpan::full, 1, 1)).launch;
+  PrefillChunk chunk;
+  chunk.tokens = 1;
+  prefill_launch_ =
+      times.time(headroom::prefill_attention(sharded, AttentionSpan::full, chunk)).launch;
+}
+
+void ExecutedLayer::add(OperatorRole role, Resource resource, std::uint32_t after) {
+  operators_.push_back({role, resource, after, 0});
+}
+
+void ExecutedLayer::add_columns(const std::vector<Operator>& list) {
+  RoleReader reader(sharded_.model);
+  for (const Operator& op : list) {
+    const OperatorRole role = reader.next(op.kind);
+    if (class_of(op.kind) != OperatorClass::gemm) continue;
+    for (LayerOperator& one : operators_)
+      if (one.role == role) one.columns = std::max(one.columns, op.n);
+  }
+}
+
+void ExecutedLayer::set_batch(std::int64_t tokens, double decode_attention,
+                              double prefill_attention) {
+  SIM_CHECK(tokens >= 1, "a batch has tokens");
+  tokens_ = tokens;
+  decode_ = decode_attention;
+  prefill_ = prefill_attention;
+}
+
+const ExecutedLayer::ByRole& ExecutedLayer::token_times(std::int64_t tokens) const {
+  const auto [found, fresh] = known_.try_emplace(tokens);
+  if (fresh) {
+    found->second.fill(0);
+    RoleReader reader(sharded_.model);
+    for (const Operator& op : layer_token_operators(sharded_, tokens))
+      found->second[at(reader.next(op.kind))] +=
+          times_.time(op).seconds * static_cast<double>(op.repeat);
+  }
+  return found->second;
+}
+
+double ExecutedLayer::token_seconds() const {
+  double sum = 0;
+  for (const double seconds : token_times(tokens_)) sum += seconds;
+  return sum;
+}
+
+double ExecutedLayer::seconds(std::size_t op, std::int64_t tokens, std::uint8_t device) const {
+  SIM_CHECK(device == 0 && op < operators_.size(),
+            "an operator of the layer on the model's device");
+  const OperatorRole role = operators_[op].role;
+  const double part = static_cast<double>(tokens) / static_cast<double>(tokens_);
+  // A part of the attention pays the whole launch.
+  const auto attention = [part](double whole, double launch) {
+    return whole <= launch ? whole : launch + part * (whole - launch);
+  };
+  if (role == OperatorRole::decode_attention) return attention(decode_, decode_launch_);
+  if (role == OperatorRole::prefill_attention) return attention(prefill_, prefill_launch_);
+  return token_times(tokens)[at(role)];
+}
+
+double ExecutedLayer::kv_bytes_per_token() const {
+  const Architecture& model = sharded_.model;
+  const std::int64_t elements =
+      model.is_latent() ? model.kv_elements() : 2 * sharded_.kv_heads_per_gpu() * model.head_dim;
+  return storage_bytes(sharded_.precision.kv_cache, elements).as_double();
+}
+
+}  // namespace headroom

@@ -1,0 +1,61 @@
+// One layer of a sharded model as an execution policy sees it, timed by operator times.
+//
+// Law: the sum of its operators is the layer of the sequential list (models/operators.h). Attention
+// is not computed from a batch but set, so that one layer stands for all batches of its size.
+// Cost: an operator's time at a number of tokens is looked up once and remembered.
+// Not here: what becomes of a plan (models/executed_cost.h).
+#pragma once
+
+#include <array>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "models/operator_cost.h"
+#include "models/operators.h"
+#include "sim/execution_policy.h"
+
+namespace headroom {
+
+class ExecutedLayer final : public LayerView {
+ public:
+  /// `times` must outlive this. `host_bytes_per_second`: of one GPU's link to its host.
+  ExecutedLayer(const ShardedModel& sharded, const OperatorTimes& times,
+                std::int64_t multiprocessors, double host_bytes_per_second);
+
+  /// The batch: its tokens, and seconds of one layer's attention.
+  void set_batch(std::int64_t tokens, double decode_attention, double prefill_attention);
+  /// Seconds of one layer without attention, on the whole device.
+  [[nodiscard]] double token_seconds() const;
+
+  [[nodiscard]] std::span<const LayerOperator> operators() const override { return operators_; }
+  [[nodiscard]] std::int64_t tokens() const override { return tokens_; }
+  [[nodiscard]] double seconds(std::size_t op, std::int64_t tokens,
+                               std::uint8_t device) const override;
+  using LayerView::seconds;
+  /// Without the dense first layers of a mixture.
+  [[nodiscard]] std::int64_t layers() const override { return layers_; }
+  [[nodiscard]] std::int64_t tensor_parallel() const override { return sharded_.parallel.tensor; }
+  [[nodiscard]] std::int64_t multiprocessors() const override { return multiprocessors_; }
+  [[nodiscard]] double kv_bytes_per_token() const override;
+  [[nodiscard]] double host_bytes_per_second() const override { return host_bytes_per_second_; }
+
+ private:
+  using ByRole = std::array<double, 11>;
+  [[nodiscard]] const ByRole& token_times(std::int64_t tokens) const;
+  void add(OperatorRole role, Resource resource, std::uint32_t after);
+  void add_columns(const std::vector<Operator>& list);
+
+  ShardedModel sharded_;
+  const OperatorTimes& times_;
+  std::int64_t multiprocessors_ = 0;
+  double host_bytes_per_second_ = 0;
+  std::int64_t layers_ = 0;
+  std::vector<LayerOperator> operators_;
+  std::int64_t tokens_ = 1;
+  double decode_ = 0, prefill_ = 0;
+  double decode_launch_ = 0, prefill_launch_ = 0;
+  mutable std::map<std::int64_t, ByRole> known_;  ///< of one compilation, on one thread
+};
+
+}  // namespace headroom

@@ -1,0 +1,52 @@
+// A layer with times written down by hand, for tests of execution policies.
+#pragma once
+
+#include <vector>
+
+#include "sim/execution_policy.h"
+
+namespace headroom::toy {
+
+/// A layer of a dense model split over several GPUs. Operators take time in proportion to their
+/// tokens, and `start` more for each nano-operator.
+class HandLayer final : public LayerView {
+ public:
+  /// Seconds of the whole batch, in the order of `operators()`.
+  HandLayer(std::int64_t tokens, std::vector<double> seconds, double start = 0)
+      : tokens_(tokens), seconds_(std::move(seconds)), start_(start) {
+    // input_norm 0, qkv 1, decode 2, prefill 3, out 4, reduce 5, norm 6, gate_up 7, down 8,
+    // reduce 9
+    operators_ = {{OperatorRole::input_norm, Resource::elementwise, 0, 0},
+                  {OperatorRole::qkv, Resource::compute, 1U << 0, 1280},
+                  {OperatorRole::decode_attention, Resource::memory, 1U << 1, 0},
+                  {OperatorRole::prefill_attention, Resource::compute, 1U << 1, 0},
+                  {OperatorRole::out, Resource::compute, (1U << 2) | (1U << 3), 8192},
+                  {OperatorRole::attention_reduce, Resource::network, 1U << 4, 0},
+                  {OperatorRole::ffn_norm, Resource::elementwise, 1U << 5, 0},
+                  {OperatorRole::gate_up, Resource::compute, 1U << 6, 7168},
+                  {OperatorRole::down, Resource::compute, 1U << 7, 8192},
+                  {OperatorRole::ffn_reduce, Resource::network, 1U << 8, 0}};
+  }
+
+  [[nodiscard]] std::span<const LayerOperator> operators() const override { return operators_; }
+  [[nodiscard]] std::int64_t tokens() const override { return tokens_; }
+  [[nodiscard]] double seconds(std::size_t op, std::int64_t tokens,
+                               std::uint8_t /*device*/) const override {
+    const double part = static_cast<double>(tokens) / static_cast<double>(tokens_);
+    return seconds_[op] <= 0 ? 0 : start_ + part * (seconds_[op] - start_);
+  }
+  using LayerView::seconds;
+  [[nodiscard]] std::int64_t layers() const override { return 80; }
+  [[nodiscard]] std::int64_t tensor_parallel() const override { return 8; }
+  [[nodiscard]] std::int64_t multiprocessors() const override { return 132; }
+  [[nodiscard]] double kv_bytes_per_token() const override { return 512; }
+  [[nodiscard]] double host_bytes_per_second() const override { return 25e9; }
+
+ private:
+  std::int64_t tokens_;
+  std::vector<double> seconds_;
+  double start_;
+  std::vector<LayerOperator> operators_;
+};
+
+}  // namespace headroom::toy
