@@ -64,8 +64,7 @@ ExecutedLayer::ExecutedLayer(const ShardedModel& sharded, const OperatorTimes& t
 
   const bool several = sharded.parallel.tensor > 1;
   const auto last = [this] { return std::uint32_t{1} << (operators_.size() - 1); };
-  add(OperatorRole::input_norm, Resource::elementwise, 0);
-  add(OperatorRole::qkv, Resource::compute, last());
+  add(OperatorRole::qkv, Resource::compute, 0);
   const std::uint32_t qkv = last();
   add(OperatorRole::decode_attention, Resource::memory, qkv);
   const std::uint32_t decode = last();
@@ -80,6 +79,8 @@ ExecutedLayer::ExecutedLayer(const ShardedModel& sharded, const OperatorTimes& t
     add(OperatorRole::down, Resource::compute, last());
   }
   if (several) add(OperatorRole::ffn_reduce, Resource::network, last());
+  // The first layer's norm stands for that after the last one.
+  add(OperatorRole::input_norm, Resource::elementwise, last());
   add_columns(layer_token_operators(sharded, 1));
   decode_launch_ =
       times.time(headroom::decode_attention(sharded, AttentionSpan::full, 1, 1)).launch;
@@ -140,7 +141,9 @@ double ExecutedLayer::seconds(std::size_t op, std::int64_t tokens, std::uint8_t 
   };
   if (role == OperatorRole::decode_attention) return attention(decode_, decode_launch_);
   if (role == OperatorRole::prefill_attention) return attention(prefill_, prefill_launch_);
-  return token_times(tokens)[at(role)];
+  // No part of a batch is computed at a better rate than all of it: where a pack says so, that is
+  // scatter between measured sizes.
+  return std::max(token_times(tokens)[at(role)], part * token_times(tokens_)[at(role)]);
 }
 
 double ExecutedLayer::kv_bytes_per_token() const {

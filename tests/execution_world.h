@@ -14,18 +14,18 @@ class HandLayer final : public LayerView {
   /// Seconds of the whole batch, in the order of `operators()`.
   HandLayer(std::int64_t tokens, std::vector<double> seconds, double start = 0)
       : tokens_(tokens), seconds_(std::move(seconds)), start_(start) {
-    // input_norm 0, qkv 1, decode 2, prefill 3, out 4, reduce 5, norm 6, gate_up 7, down 8,
-    // reduce 9
-    operators_ = {{OperatorRole::input_norm, Resource::elementwise, 0, 0},
-                  {OperatorRole::qkv, Resource::compute, 1U << 0, 1280},
-                  {OperatorRole::decode_attention, Resource::memory, 1U << 1, 0},
-                  {OperatorRole::prefill_attention, Resource::compute, 1U << 1, 0},
-                  {OperatorRole::out, Resource::compute, (1U << 2) | (1U << 3), 8192},
-                  {OperatorRole::attention_reduce, Resource::network, 1U << 4, 0},
-                  {OperatorRole::ffn_norm, Resource::elementwise, 1U << 5, 0},
-                  {OperatorRole::gate_up, Resource::compute, 1U << 6, 7168},
-                  {OperatorRole::down, Resource::compute, 1U << 7, 8192},
-                  {OperatorRole::ffn_reduce, Resource::network, 1U << 8, 0}};
+    // qkv 0, decode 1, prefill 2, out 3, reduce 4, norm 5, gate_up 6, down 7, reduce 8, norm 9 (of
+    // the next layer)
+    operators_ = {{OperatorRole::qkv, Resource::compute, 0, 1280},
+                  {OperatorRole::decode_attention, Resource::memory, 1U << 0, 0},
+                  {OperatorRole::prefill_attention, Resource::compute, 1U << 0, 0},
+                  {OperatorRole::out, Resource::compute, (1U << 1) | (1U << 2), 8192},
+                  {OperatorRole::attention_reduce, Resource::network, 1U << 3, 0},
+                  {OperatorRole::ffn_norm, Resource::elementwise, 1U << 4, 0},
+                  {OperatorRole::gate_up, Resource::compute, 1U << 5, 7168},
+                  {OperatorRole::down, Resource::compute, 1U << 6, 8192},
+                  {OperatorRole::ffn_reduce, Resource::network, 1U << 7, 0},
+                  {OperatorRole::input_norm, Resource::elementwise, 1U << 8, 0}};
   }
 
   [[nodiscard]] std::span<const LayerOperator> operators() const override { return operators_; }

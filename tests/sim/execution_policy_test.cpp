@@ -10,7 +10,7 @@ using headroom::toy::HandLayer;
 
 namespace {
 
-HandLayer layer() { return HandLayer(1000, {1, 10, 20, 5, 8, 12, 1, 30, 15, 12}); }
+HandLayer layer() { return HandLayer(1000, {10, 20, 5, 8, 12, 1, 30, 15, 12, 1}); }
 
 NanoOperator nano(std::uint32_t operators, std::int64_t first, std::int64_t past) {
   NanoOperator one;
@@ -60,8 +60,8 @@ TEST_CASE("a fused kernel takes as long as its longest operator") {
   const HandLayer hand = layer();
   LayerPlan plan = sequential_plan(hand);
   // All-reduce and the norm after it: 12 instead of 12 + 1.
-  plan.nano[5].operators |= 1U << 6;
-  plan.nano.erase(plan.nano.begin() + 6);
+  plan.nano[4].operators |= 1U << 5;
+  plan.nano.erase(plan.nano.begin() + 5);
   CHECK(time_plan(hand, plan, "test").period == Approx(113));
 }
 
@@ -70,8 +70,8 @@ TEST_CASE("work that a plan adds stands where it says") {
   LayerPlan plan = sequential_plan(hand);
   NanoOperator copy = nano(0, 0, 1000);
   copy.added = 7;
-  copy.after = 1U << 1;   // qkv
-  copy.before = 1U << 2;  // decode attention
+  copy.after = 1U << 0;   // qkv
+  copy.before = 1U << 1;  // decode attention
   plan.nano.push_back(copy);
   CHECK(time_plan(hand, plan, "test").period == Approx(121));
 }
@@ -91,7 +91,7 @@ TEST_CASE("an illegal plan stops the run") {
   CHECK(stops([](LayerPlan& plan) { plan.nano.push_back(plan.nano.back()); }));  // twice
   CHECK(stops([](LayerPlan& plan) { plan.nano[1].share = 0; }));
   CHECK(stops([](LayerPlan& plan) { plan.nano[1].slow_down = 0.5; }));
-  CHECK(stops([](LayerPlan& plan) { plan.nano[5].elastic = true; }));  // a collective
+  CHECK(stops([](LayerPlan& plan) { plan.nano[4].elastic = true; }));  // a collective
   CHECK(stops([](LayerPlan& plan) { plan.nano[1].device = 1; }));
-  CHECK(stops([](LayerPlan& plan) { std::swap(plan.nano[1], plan.nano[8]); }));  // down before qkv
+  CHECK(stops([](LayerPlan& plan) { std::swap(plan.nano[0], plan.nano[7]); }));  // down before qkv
 }
