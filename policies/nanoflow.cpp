@@ -81,10 +81,10 @@ constexpr std::int64_t kLeastTokens = 2 * kStep;
 constexpr std::int64_t kMostTokens = 1 << 14;
 
 /// Where the search may go.
-constexpr std::array<std::int64_t, 5> kFirst{0, 2, 3, 4, 5};  ///< eighths of the batch; 0: whole
-constexpr std::array<std::int64_t, 3> kPieces{1, 2, 4};       ///< of a nano-batch's attention
-constexpr std::array<double, 5> kAttentionShares{0.2, 0.4, 0.6, 0.8, 1};
-constexpr std::array<double, 5> kNetworkShares{0.1, 0.2, 0.4, 0.9, 1};
+constexpr std::array<std::int64_t, 6> kFirst{0, 2, 3, 4, 5, 6};  ///< eighths of the batch; 0: whole
+constexpr std::array<std::int64_t, 3> kPieces{1, 2, 4};          ///< of a nano-batch's attention
+constexpr std::array<double, 7> kAttentionShares{0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1};
+constexpr std::array<double, 8> kNetworkShares{0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.9, 1};
 /// Products of both nano-batches: as published, all output projections before the feed-forward
 /// networks; nano-batch by nano-batch.
 enum class Order : std::uint8_t { published, in_turn };
@@ -94,8 +94,8 @@ constexpr std::size_t kOrders = 2;
 /// attention has a share of its own.
 struct Choice {
   std::size_t first = 2, pieces = 1, order = 0;
-  std::array<std::size_t, 2> attention{1, 1};      ///< by nano-batch
-  std::array<std::size_t, 4> network{1, 1, 1, 1};  ///< by nano-batch, then place in the layer
+  std::array<std::size_t, 2> attention{2, 2};      ///< by nano-batch
+  std::array<std::size_t, 4> network{2, 2, 2, 2};  ///< by nano-batch, then place in the layer
 
   static constexpr std::size_t kDimensions = 9;
   [[nodiscard]] std::size_t& at(std::size_t dimension) {
@@ -113,7 +113,7 @@ struct Choice {
 };
 
 constexpr Choice kPublished{};
-constexpr Choice kWhole{0, 1, 0, {1, 1}, {1, 1, 1, 1}};
+constexpr Choice kWhole{0, 1, 0, {2, 2}, {2, 2, 2, 2}};
 
 enum class Overlap : std::uint8_t { full, none };
 enum class Offload : std::uint8_t { no, yes };
