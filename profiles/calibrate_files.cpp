@@ -50,6 +50,9 @@ std::string joined_notes(const CalibratedServer& server) {
   return all;
 }
 
+/// Beyond this a held-out concurrency is not what its neighbours say.
+constexpr double kPoor = 0.15;
+
 /// "8.01 ms", "2.00 us".
 std::string time_text(double seconds) {
   constexpr double kMilli = 1e-3, kMicro = 1e-6;
@@ -68,6 +71,24 @@ std::string plain(const std::string& text) {
   std::string result;
   for (const char c : text) result += (c >= ' ' && c <= '~') ? c : '?';
   return result;
+}
+
+/// By concurrency: the middle of its errors says what the fit lacks, single ones are noise too.
+std::string held_out_text(const CalibratedServer& server) {
+  std::map<std::int64_t, std::vector<double>> errors;
+  for (const HeldOutStep& step : server.held_out)
+    errors[step.decodes].push_back(step.predicted_s / step.measured_s - 1);
+  std::string text;
+  for (auto& [decodes, of] : errors) {
+    std::sort(of.begin(), of.end());
+    const double middle = of[of.size() / 2];
+    text += fmt::format(
+        "Held out, {} requests: predicted {:+.1f} % off ({:+.1f} to {:+.1f} %).{}\n", decodes,
+        middle * 100, of.front() * 100, of.back() * 100,
+        std::abs(middle) > kPoor ? " Steps do not grow evenly there: fit it, with --concurrency."
+                                 : "");
+  }
+  return text;
 }
 
 }  // namespace
@@ -135,15 +156,7 @@ std::string calibration_text(const CalibratedServer& server, const CalibrationOr
     text +=
         fmt::format("A line misses steps by up to {:.1f} %: bases are kept for each concurrency.\n",
                     server.worst_level * 100);
-  // By concurrency: the middle of its errors says what the fit lacks, single ones are noise too.
-  std::map<std::int64_t, std::vector<double>> errors;
-  for (const HeldOutStep& step : server.held_out)
-    errors[step.decodes].push_back(step.predicted_s / step.measured_s - 1);
-  for (auto& [decodes, of] : errors) {
-    std::sort(of.begin(), of.end());
-    text += fmt::format("Held out, {} requests: predicted {:+.1f} % off ({:+.1f} to {:+.1f} %).\n",
-                        decodes, of[of.size() / 2] * 100, of.front() * 100, of.back() * 100);
-  }
+  text += held_out_text(server);
   for (const std::string& note : server.notes) text += note + "\n";
   return text;
 }

@@ -4,9 +4,10 @@
     calibrate_llama_server.py HEADROOM LLAMA_SERVER FOLDER [--clients 3,5,6,7] [--repeats 3] [...]
 
 Writes a model of random weights with a small vocabulary of its own into FOLDER, starts the server on it (one thread,
-eight slots), runs `headroom profile calibrate`, then closed loops of clients at concurrencies that the calibration did
+some slots), runs `headroom profile calibrate`, then closed loops of clients at concurrencies that the calibration did
 not fit, and `headroom run` of the same loops. Prints measured and predicted means with their errors. Weights do not
-change a dense model's times. Bounded: a few minutes, one processor, nothing leaves the machine.
+change a dense model's times. Bounded: a few minutes, one processor, nothing leaves the machine. On a machine that does
+other work start it with `chrt -r 1`, or waiting for a processor is most of what is measured.
 """
 import argparse
 import http.client
@@ -184,8 +185,8 @@ def measured(port, clients, args, seed):
 
 def predicted(headroom, folder, clients, args):
     scenario = {"model": "./config.json", "cluster": {"nodes": [{"device": "h100-sxm"}]},
-                "deployment": [{"cost": "calibrated:s.cost.json", "engine": "./s.engine.json", "kv_blocks": 16384,
-                                "batch": {"policy": "vllm-v1", "max_num_batched_tokens": 512, "max_num_seqs": 8}}],
+                "deployment": [{"cost": "calibrated:s.cost.json", "engine": "./s.engine.json", "kv_blocks": 2048 * args.slots,
+                                "batch": {"policy": "vllm-v1", "max_num_batched_tokens": 512, "max_num_seqs": args.slots}}],
                 "workload": {"clients": clients, "requests": clients * args.requests, "prompt": args.prompt,
                              "output": args.output}}
     with open(os.path.join(folder, "loop.json"), "w") as out:
@@ -251,6 +252,7 @@ def main():
     parser.add_argument("--requests", type=int, default=4, help="of each client")
     parser.add_argument("--prompt", type=int, default=128)
     parser.add_argument("--output", type=int, default=64)
+    parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--port", type=int, default=18099)
     parser.add_argument("--calibrate", default="", help="further options of headroom profile calibrate")
     args = parser.parse_args()
@@ -263,7 +265,7 @@ def main():
     log = open(os.path.join(args.folder, "server.log"), "w")
     # Its back ends lie beside the program.
     process = subprocess.Popen(
-        [server, "-m", model, "-np", "8", "-c", "16384", "-b", "512", "-ub", "512", "-t", "1", "-tb", "1",
+        [server, "-m", model, "-np", str(args.slots), "-c", str(2048 * args.slots), "-b", "512", "-ub", "512", "-t", "1", "-tb", "1",
          "--no-kv-unified", "--cache-ram", "0", "--alias", "random-63m", "--host", "127.0.0.1", "--port", str(args.port)],
         cwd=os.path.dirname(server), stdout=log, stderr=log)
     try:
