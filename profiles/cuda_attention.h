@@ -137,19 +137,23 @@ struct Attention<kDim, kTiles>::State {
   HEADROOM_GPU void load_queries(Block& block, Store& memory) {
     block.each([&](int t) {
       HEADROOM_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) HEADROOM_UNROLL
-      for (int half = 0; half < 2; ++half) {
-        const Bf16* const from = call.q + place_of(row_of(t, tile, half)) * kDim;
-        most[tile][half][t] = -3e38F;
-        total[tile][half][t] = 0;
+      for (int tile = 0; tile < kTiles; ++tile) {
         HEADROOM_UNROLL
-        for (int chunk = 0; chunk < kChunks; ++chunk)
-          memory.queries.store(t, slot(t, tile, chunk, half),
-                               load16(from + chunk * 32 + t % 4 * 8));
+        for (int half = 0; half < 2; ++half) {
+          const Bf16* const from = call.q + place_of(row_of(t, tile, half)) * kDim;
+          most[tile][half][t] = -3e38F;
+          total[tile][half][t] = 0;
+          HEADROOM_UNROLL
+          for (int chunk = 0; chunk < kChunks; ++chunk)
+            memory.queries.store(t, slot(t, tile, chunk, half),
+                                 load16(from + chunk * 32 + t % 4 * 8));
+        }
       }
       HEADROOM_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) HEADROOM_UNROLL
-      for (int i = 0; i < kHalves * 8 * 4; ++i) sums[tile][i / 32][i / 4 % 8][i % 4][t] = 0;
+      for (int tile = 0; tile < kTiles; ++tile) {
+        HEADROOM_UNROLL
+        for (int i = 0; i < kHalves * 8 * 4; ++i) sums[tile][i / 32][i / 4 % 8][i % 4][t] = 0;
+      }
     });
   }
 
@@ -187,35 +191,43 @@ struct Attention<kDim, kTiles>::State {
     block.each([&](int t) {
       const Bf16* const from = call.keys + base_of(t, turn) + t % 4 * 8;
       HEADROOM_UNROLL
-      for (int n = 0; n < 2; ++n) HEADROOM_UNROLL
-      for (int chunk = 0; chunk < kChunks; ++chunk)
-        key[n][chunk][t] =
-            load16(from + (n * 8 + t % kLanes / 4) * call.kv_heads * kDim + chunk * 32);
+      for (int n = 0; n < 2; ++n) {
+        HEADROOM_UNROLL
+        for (int chunk = 0; chunk < kChunks; ++chunk)
+          key[n][chunk][t] =
+              load16(from + (n * 8 + t % kLanes / 4) * call.kv_heads * kDim + chunk * 32);
+      }
       HEADROOM_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) HEADROOM_UNROLL
-      for (int i = 0; i < 8; ++i) scores[tile][i / 4][i % 4][t] = 0;
+      for (int tile = 0; tile < kTiles; ++tile) {
+        HEADROOM_UNROLL
+        for (int i = 0; i < 8; ++i) scores[tile][i / 4][i % 4][t] = 0;
+      }
     });
     Words a[4], b[2];
     HEADROOM_UNROLL
-    for (int tile = 0; tile < kTiles; ++tile) HEADROOM_UNROLL
-    for (int chunk = 0; chunk < kChunks; ++chunk) {
-      Vectors upper, lower;
-      block.each([&](int t) {
-        upper[t] = memory.queries.load(t, slot(t, tile, chunk, 0));
-        lower[t] = memory.queries.load(t, slot(t, tile, chunk, 1));
-      });
+    for (int tile = 0; tile < kTiles; ++tile) {
       HEADROOM_UNROLL
-      for (int part = 0; part < 2; ++part) HEADROOM_UNROLL
-      for (int n = 0; n < 2; ++n) {
+      for (int chunk = 0; chunk < kChunks; ++chunk) {
+        Vectors upper, lower;
         block.each([&](int t) {
-          a[0][t] = upper[t].words[2 * part];
-          a[1][t] = lower[t].words[2 * part];
-          a[2][t] = upper[t].words[2 * part + 1];
-          a[3][t] = lower[t].words[2 * part + 1];
-          b[0][t] = key[n][chunk][t].words[2 * part];
-          b[1][t] = key[n][chunk][t].words[2 * part + 1];
+          upper[t] = memory.queries.load(t, slot(t, tile, chunk, 0));
+          lower[t] = memory.queries.load(t, slot(t, tile, chunk, 1));
         });
-        block.mma(scores[tile][n], a, b);
+        HEADROOM_UNROLL
+        for (int part = 0; part < 2; ++part) {
+          HEADROOM_UNROLL
+          for (int n = 0; n < 2; ++n) {
+            block.each([&](int t) {
+              a[0][t] = upper[t].words[2 * part];
+              a[1][t] = lower[t].words[2 * part];
+              a[2][t] = upper[t].words[2 * part + 1];
+              a[3][t] = lower[t].words[2 * part + 1];
+              b[0][t] = key[n][chunk][t].words[2 * part];
+              b[1][t] = key[n][chunk][t].words[2 * part + 1];
+            });
+            block.mma(scores[tile][n], a, b);
+          }
+        }
       }
     }
   }
@@ -231,9 +243,11 @@ struct Attention<kDim, kTiles>::State {
         if (page >= last_page) seen = 0;
         if (key + kPageTokens <= seen) continue;
         HEADROOM_UNROLL
-        for (int n = 0; n < 2; ++n) HEADROOM_UNROLL
-        for (int e = 0; e < 2; ++e)
-          if (key + n * 8 + t % 4 * 2 + e >= seen) scores[tile][n][half * 2 + e][t] = -3e38F;
+        for (int n = 0; n < 2; ++n) {
+          HEADROOM_UNROLL
+          for (int e = 0; e < 2; ++e)
+            if (key + n * 8 + t % 4 * 2 + e >= seen) scores[tile][n][half * 2 + e][t] = -3e38F;
+        }
       }
     });
   }
@@ -246,8 +260,10 @@ struct Attention<kDim, kTiles>::State {
       block.each([&](int t) {
         top[t] = most[tile][half][t];
         HEADROOM_UNROLL
-        for (int n = 0; n < 2; ++n) HEADROOM_UNROLL
-        for (int e = 0; e < 2; ++e) top[t] = largest(top[t], scores[tile][n][half * 2 + e][t]);
+        for (int n = 0; n < 2; ++n) {
+          HEADROOM_UNROLL
+          for (int e = 0; e < 2; ++e) top[t] = largest(top[t], scores[tile][n][half * 2 + e][t]);
+        }
       });
       block.quad_max(top);
       block.each([&](int t) {
@@ -260,12 +276,14 @@ struct Attention<kDim, kTiles>::State {
         }
         most[tile][half][t] = top[t];
         HEADROOM_UNROLL
-        for (int n = 0; n < 2; ++n) HEADROOM_UNROLL
-        for (int e = 0; e < 2; ++e) {
-          float& score = scores[tile][n][half * 2 + e][t];
-          // Where nothing was seen so far both are the same large number.
-          score = score <= -3e38F ? 0.0F : Block::exp2((score - top[t]) * scale);
-          total[tile][half][t] += score;
+        for (int n = 0; n < 2; ++n) {
+          HEADROOM_UNROLL
+          for (int e = 0; e < 2; ++e) {
+            float& score = scores[tile][n][half * 2 + e][t];
+            // Where nothing was seen so far both are the same large number.
+            score = score <= -3e38F ? 0.0F : Block::exp2((score - top[t]) * scale);
+            total[tile][half][t] += score;
+          }
         }
       });
     }
@@ -278,10 +296,12 @@ struct Attention<kDim, kTiles>::State {
     block.each([&](int t) {
       const Bf16* const from = call.values + base_of(t, turn) + t % kLanes / 4 * 8;
       HEADROOM_UNROLL
-      for (int part = 0; part < kHalves; ++part) HEADROOM_UNROLL
-      for (int i = 0; i < 4; ++i)
-        values[part][i][t] =
-            load16(from + part * 64 + (i / 2 * 8 + t % 4 * 2 + i % 2) * call.kv_heads * kDim);
+      for (int part = 0; part < kHalves; ++part) {
+        HEADROOM_UNROLL
+        for (int i = 0; i < 4; ++i)
+          values[part][i][t] =
+              load16(from + part * 64 + (i / 2 * 8 + t % 4 * 2 + i % 2) * call.kv_heads * kDim);
+      }
     });
   }
 
@@ -290,52 +310,62 @@ struct Attention<kDim, kTiles>::State {
     Words a[kTileCount][4];
     block.each([&](int t) {
       HEADROOM_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) HEADROOM_UNROLL
-      for (int part = 0; part < 4; ++part)
-        a[tile][part][t] = pack_bf16(scores[tile][part / 2][part % 2 * 2][t],
-                                     scores[tile][part / 2][part % 2 * 2 + 1][t]);
+      for (int tile = 0; tile < kTiles; ++tile) {
+        HEADROOM_UNROLL
+        for (int part = 0; part < 4; ++part)
+          a[tile][part][t] = pack_bf16(scores[tile][part / 2][part % 2 * 2][t],
+                                       scores[tile][part / 2][part % 2 * 2 + 1][t]);
+      }
     });
     HEADROOM_UNROLL
-    for (int part = 0; part < kHalves; ++part) HEADROOM_UNROLL
-    for (int n = 0; n < 8; ++n) {
-      Words b[2];
-      block.each([&](int t) {
-        HEADROOM_UNROLL
-        for (int i = 0; i < 2; ++i) {
-          const std::uint32_t first = values[part][2 * i][t].words[n / 2];
-          const std::uint32_t second = values[part][2 * i + 1][t].words[n / 2];
-          b[i][t] = n % 2 == 0 ? Block::lows(first, second) : Block::highs(first, second);
-        }
-      });
+    for (int part = 0; part < kHalves; ++part) {
       HEADROOM_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) block.mma(sums[tile][part][n], a[tile], b);
+      for (int n = 0; n < 8; ++n) {
+        Words b[2];
+        block.each([&](int t) {
+          HEADROOM_UNROLL
+          for (int i = 0; i < 2; ++i) {
+            const std::uint32_t first = values[part][2 * i][t].words[n / 2];
+            const std::uint32_t second = values[part][2 * i + 1][t].words[n / 2];
+            b[i][t] = n % 2 == 0 ? Block::lows(first, second) : Block::highs(first, second);
+          }
+        });
+        HEADROOM_UNROLL
+        for (int tile = 0; tile < kTiles; ++tile) block.mma(sums[tile][part][n], a[tile], b);
+      }
     }
   }
 
   HEADROOM_GPU void finish(Block& block, Store& memory) {
     HEADROOM_UNROLL
-    for (int tile = 0; tile < kTiles; ++tile) HEADROOM_UNROLL
-    for (int half = 0; half < 2; ++half) block.quad_sum(total[tile][half]);
+    for (int tile = 0; tile < kTiles; ++tile) {
+      HEADROOM_UNROLL
+      for (int half = 0; half < 2; ++half) block.quad_sum(total[tile][half]);
+    }
     if (kDecode) {
       join_warps(block, memory);
       return;
     }
     block.each([&](int t) {
       HEADROOM_UNROLL
-      for (int tile = 0; tile < kTiles; ++tile) HEADROOM_UNROLL
-      for (int half = 0; half < 2; ++half) {
-        const std::int64_t row = row_of(t, tile, half);
-        if (row >= rows()) continue;
-        const float share = total[tile][half][t] > 0 ? 1.0F / total[tile][half][t] : 0.0F;
-        if (t % 4 == 0) write_weight(row, most[tile][half][t], total[tile][half][t]);
+      for (int tile = 0; tile < kTiles; ++tile) {
         HEADROOM_UNROLL
-        for (int part = 0; part < kHalves; ++part) HEADROOM_UNROLL
-        for (int e = 0; e < 2; ++e) {
-          // Column 2 (l % 4) + e of product n is number n of the 8 at that place.
-          float eight[kVector];
+        for (int half = 0; half < 2; ++half) {
+          const std::int64_t row = row_of(t, tile, half);
+          if (row >= rows()) continue;
+          const float share = total[tile][half][t] > 0 ? 1.0F / total[tile][half][t] : 0.0F;
+          if (t % 4 == 0) write_weight(row, most[tile][half][t], total[tile][half][t]);
           HEADROOM_UNROLL
-          for (int n = 0; n < 8; ++n) eight[n] = sums[tile][part][n][half * 2 + e][t] * share;
-          write_eight(row, part * 64 + (t % 4 * 2 + e) * 8, eight);
+          for (int part = 0; part < kHalves; ++part) {
+            HEADROOM_UNROLL
+            for (int e = 0; e < 2; ++e) {
+              // Column 2 (l % 4) + e of product n is number n of the 8 at that place.
+              float eight[kVector];
+              HEADROOM_UNROLL
+              for (int n = 0; n < 8; ++n) eight[n] = sums[tile][part][n][half * 2 + e][t] * share;
+              write_eight(row, part * 64 + (t % 4 * 2 + e) * 8, eight);
+            }
+          }
         }
       }
     });
@@ -378,10 +408,12 @@ struct Attention<kDim, kTiles>::State {
     for (int part = 0; part < kHalves; ++part) {
       block.each([&](int t) {
         HEADROOM_UNROLL
-        for (int n = 0; n < 8; ++n) HEADROOM_UNROLL
-        for (int i = 0; i < 4; ++i) {
-          const int row = t % kLanes / 4 + i / 2 * 8, at = (t % 4 * 2 + i % 2) * 8 + n;
-          memory.sums.store(t, (t / kLanes * 16 + row) * 64 + at, sums[0][part][n][i][t]);
+        for (int n = 0; n < 8; ++n) {
+          HEADROOM_UNROLL
+          for (int i = 0; i < 4; ++i) {
+            const int row = t % kLanes / 4 + i / 2 * 8, at = (t % 4 * 2 + i % 2) * 8 + n;
+            memory.sums.store(t, (t / kLanes * 16 + row) * 64 + at, sums[0][part][n][i][t]);
+          }
         }
       });
       block.barrier();

@@ -240,7 +240,7 @@ class QuantizeWork final : public GpuWork {
     };
     // Half a step of three bits; the steps of subnormals, 2^-9, are below what 2^-7 of the largest
     // number (random_float) becomes.
-    const std::string wrong = compare_samples(out_, rows_ * width_, 1.0 / 15, value);
+    std::string wrong = compare_samples(out_, rows_ * width_, 1.0 / 15, value);
     if (!wrong.empty()) return wrong;
     static_cast<void>(value((rows_ - 1) * width_));
     return differs(rows_ - 1, scales_.at(rows_ - 1), most / 448, 1e-6);

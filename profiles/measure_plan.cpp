@@ -142,7 +142,8 @@ class PlanWriter {
         plan_.points.push_back(shape);
         for (const std::string other : {"gemm", "decode_attention", "copy"}) {
           if (other == own) continue;
-          shape.variant = own + " beside " + other + " " + share(eighth);
+          shape.variant = own;
+          shape.variant.append(" beside ").append(other).append(" ").append(share(eighth));
           plan_.points.push_back(shape);
         }
       }
