@@ -253,7 +253,8 @@ class Assembler {
     std::unique_ptr<ExecutionPolicy> policy = entry->make(parameters);
     std::string why = policy->refusal(spec.tensor_parallel);
     if (spec.attention_data_parallel > 1) why = "attention data parallelism is not overlapped";
-    if (spec.cost.starts_with("linear:")) why = "linear steps have no operators";
+    if (spec.cost.starts_with("linear:") || spec.cost.starts_with("steps:"))
+      why = "costs are of whole steps, without operators";
     if (why.empty()) return policy;
     throw InputError(group_place(scenario_, index, "execution"),
                      fmt::format("expected a group that {} can run, got one where {}; use "
