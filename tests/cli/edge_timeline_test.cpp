@@ -124,7 +124,7 @@ TEST_CASE("a slice says what sent the task there") {
   const std::vector<JsonNode> events = timeline_of(world);
   std::map<std::string, std::string> sent;  // slice of DEV, which has id 3
   for (const JsonNode& event : events) {
-    if (text_of(event, "id") == "0x3") {
+    if (text_of(event, "id") == "0x3" && text_of(event, "ph") == "b") {
       sent[text_of(event, "name")] = argument(event, "sent by");
     }
   }

@@ -69,7 +69,7 @@ TEST_CASE("claims of the same kind share a sentence; long names have a line of t
   CHECK(text.find("\nHolds wherever it can be told: dems above edge-edf, edge-sjf in task utility\n"
                   "(variable).\nFails wherever it can be told: dems above dem in task utility "
                   "(variable).\n") != std::string::npos);
-  CHECK(text.find("  " + with + "\n                     100.0 ±0.0") != std::string::npos);
+  CHECK(text.find("  " + with + "\n" + std::string(24, ' ') + "100.0 ±0.0") != std::string::npos);
   CHECK(text.find("0.250 ±0.000") != std::string::npos);
   CHECK(text.find("Published headlines") == std::string::npos);  // not about tasks of one's own
 }
