@@ -1,14 +1,16 @@
 // SGLang's scheduler: prompts in waves of their own, decodes wait meanwhile; memory bet on answers
 // being shorter than allowed.
 //
-// SGLang 0.5, python/sglang/srt/managers/{scheduler,schedule_policy,schedule_batch}.py with radix
-// cache and mixed chunks off. A wave takes waiting prompts in order up to `max_num_batched_tokens`
-// together, the last one in part. Whoever is taken must find free tokens for its prompt and its
-// whole answer beside what those that run may still need: their allowed rest times a ratio that
-// shrinks with every decode step from 0.7 to 0.098 (times `conservativeness`). If the bet is lost,
-// requests with the fewest answer tokens start again and the ratio rises. With `recv_interval` n
-// the scheduler looks for new requests only after a wave or every n decode steps. Not here: cache
-// hits, data parallelism.
+// SGLang 0.5, python/sglang/srt/managers/{scheduler,schedule_policy,schedule_batch}.py with mixed
+// chunks off and requests in order of arrival. A wave takes waiting prompts in order up to
+// `max_num_batched_tokens` together, the last one in part. Whoever is taken must find free tokens
+// for its prompt and its whole answer beside what those that run may still need: their allowed rest
+// times a ratio that shrinks with every decode step from 0.7 to 0.098 (times `conservativeness`).
+// If the bet is lost, requests with the fewest answer tokens start again and the ratio rises. With
+// `recv_interval` n the scheduler looks for new requests only after a wave or every n decode steps.
+// The radix cache (Zheng et al., NeurIPS 2024) is that of sim/prefix_cache.h: what a prompt shares
+// with earlier ones is neither computed nor asked for, and requests of one wave share as well. Not
+// here: data parallelism.
 #include <algorithm>
 
 #include "policies/first_come.h"
@@ -49,6 +51,14 @@ const std::vector<ParameterSpec> kParameters{
      "1",
      {},
      "decode steps between two looks for new requests (scheduler_recv_interval)"},
+    {"radix_cache",
+     ParameterSpec::Kind::flag,
+     0,
+     0,
+     "true",
+     {},
+     "prompts share the KV of equal prefixes, as far as the trace has their hashes "
+     "(disable_radix_cache turns it off)"},
 };
 
 // global_config.py and schedule_policy.py.
@@ -65,6 +75,7 @@ class Sglang final : public BatchPolicy {
         max_num_seqs_(static_cast<std::size_t>(parameters.integer("max_num_seqs"))),
         first_ratio_(std::min(kFirstRatio * parameters.number("conservativeness"), 1.0)),
         recv_interval_(parameters.integer("recv_interval")),
+        reuse_(parameters.flag("radix_cache") ? PrefixReuse::cached : PrefixReuse::none),
         ratio_(first_ratio_) {}
 
   void next_batch(BatchPlan& plan) override {
@@ -79,6 +90,7 @@ class Sglang final : public BatchPolicy {
   }
 
   [[nodiscard]] std::size_t most_running() const override { return max_num_seqs_; }
+  [[nodiscard]] PrefixRules prefix_rules() const override { return {reuse_, 1}; }
 
  private:
   /// Counts the steps since the last decision, and looks for new requests where that is due.
@@ -147,11 +159,16 @@ class Sglang final : public BatchPolicy {
       const RequestView head = plan.waiting(0);
       if (!knows(head)) return;
       if (drop_impossible(plan, head)) continue;
-      const double asked = head.missing().as_double() + rest(head).as_double();
+      const Blocks whole = blocks_for(head.missing(), plan.block_tokens());
+      const Blocks free = plan.free_blocks();
+      plan.reuse(head);
+      // What it found and nobody held was free until now.
+      const Tokens found = plan.block_tokens() * (free - plan.free_blocks()).value();
+      const double asked = (found + head.missing() + rest(head)).as_double();
       const bool alone = plan.running_count() == 0;
       full_ = plan.running_count() >= max_num_seqs_ || (asked >= spare && !alone) ||
-              !plan.reserve(head, blocks_for(head.missing(), plan.block_tokens()));
-      if (full_) return;
+              !plan.reserve(head, whole);
+      if (full_) return plan.let_go(head);
       spare -= asked;
       plan.admit(head);
       plan.schedule(head, std::min(head.missing(), budget_ - plan.scheduled_tokens()));
@@ -222,6 +239,7 @@ class Sglang final : public BatchPolicy {
   std::size_t max_num_seqs_;
   double first_ratio_;
   std::int64_t recv_interval_;
+  PrefixReuse reuse_;
 
   double ratio_;                 ///< of their allowed rest that running requests are held to need
   std::int64_t iterations_ = 0;  ///< ended at the last decision

@@ -35,7 +35,7 @@ PrefixCache::Units PrefixCache::units_of(const LiveRequest& request,
                                          const PromptPrefix& prefix) const {
   Units units;
   const std::int64_t each = prefix.each.value();
-  if (each < 1) return units;
+  if (each < 1 || block_tokens_ < 1) return units;
   const std::int64_t whole = std::lcm(each, block_tokens_);
   units.stride = static_cast<std::size_t>(whole / each);
   units.whole_blocks = units.last_blocks = static_cast<std::int32_t>(whole / block_tokens_);

@@ -70,3 +70,22 @@ TEST_CASE("sglang: a lost bet sends whoever has the fewest tokens back") {
   CHECK(run.finished(3).preemptions >= 1);
   CHECK(run.finished(0).preemptions == 0);
 }
+
+TEST_CASE(
+    "sglang: what earlier prompts left in the radix cache is neither computed nor asked for") {
+  const std::vector<std::uint64_t> hashes{1, 2, 3, 4};
+  std::vector<RequestSpec> two{request(half_ms(0), 70, 3), request(half_ms(11), 90, 3)};
+  for (RequestSpec& spec : two) {
+    spec.prefix_blocks = hashes;
+    spec.prefix_block_tokens = Tokens(16);
+  }
+  CHECK(watch("sglang", {}, two).prefill_tokens() == std::vector<std::int64_t>{70, 26});
+  CHECK(watch("sglang", {{"radix_cache", "false"}}, two).prefill_tokens() ==
+        std::vector<std::int64_t>{70, 90});
+  // 8 blocks: request 0 decodes in 5 of them; the prompt of request 1 asks for 6 whole, 2 beside
+  // what it shares.
+  two[0].output = Tokens(40);
+  two[1].arrival = Instant() + half_ms(5);
+  CHECK(watch("sglang", {}, two, pool(9)).steps[3].scheduled == Ids{1});
+  CHECK(watch("sglang", {{"radix_cache", "false"}}, two, pool(9)).steps[3].scheduled == Ids{0});
+}
