@@ -234,7 +234,9 @@ Int128 CompiledCost::launched(const BatchShape& shape, Int128 device) const {
   return std::max(device, Int128{floor_});
 }
 
-IterationPrice CompiledCost::price(const BatchShape& shape) const {
+// The simulation loop calls these two; without calls of their own they cost what they did before
+// execution policies shared their parts.
+[[gnu::flatten]] IterationPrice CompiledCost::price(const BatchShape& shape) const {
   return price_of(shape, device_time(shape));
 }
 
@@ -261,8 +263,8 @@ IterationPrice CompiledCost::price_of(const BatchShape& shape, Int128 device) co
   return price;
 }
 
-DecodeLine CompiledCost::decode_line(std::int64_t decodes, std::int64_t padded,
-                                     std::int64_t context) const {
+[[gnu::flatten]] DecodeLine CompiledCost::decode_line(std::int64_t decodes, std::int64_t padded,
+                                                      std::int64_t context) const {
   const std::int64_t rows = decodes + padded;
   DecodeLine line = decode_.at(rows, context + padded).line;
   line.base += line.slope * padded + tokens_.total(rows) + rows_.total(rows);
