@@ -84,7 +84,8 @@ TEST_CASE("blocks of weights use their whole range and scatter as they should") 
     const float scale = real_of(number_at<std::uint16_t>(bytes, begin + 34 * block));
     int largest = 0;
     for (std::size_t i = 0; i < 32; ++i) {
-      const int weight = number_at<std::int8_t>(bytes, begin + 34 * block + 2 + i);
+      const int weight =
+          static_cast<int>(number_at<std::int8_t>(bytes, begin + 34 * block + 2 + i));
       largest = std::max(largest, std::abs(weight));
       squares += static_cast<double>(scale) * scale * weight * weight;
     }

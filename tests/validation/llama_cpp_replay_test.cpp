@@ -21,7 +21,6 @@ using namespace headroom;
 using namespace headroom::toy;
 using headroom::llama_cpp::CallLog;
 using headroom::llama_cpp::CallPart;
-using headroom::llama_cpp::LoggedCall;
 using headroom::llama_cpp::LoggedRequest;
 
 namespace {
