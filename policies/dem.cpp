@@ -11,16 +11,10 @@
 namespace headroom {
 namespace {
 
-MigrationRules rules() {
-  MigrationRules rules;
-  rules.migrates = true;
-  return rules;
-}
-
 const RegisterDispatchPolicy kRegistered{
     "dem", "edge and cloud; tasks made late by a worthier one move to the cloud", edge_parameters(),
     [](const Parameters& parameters) {
-      return std::make_unique<MigratingPolicy>(parameters, rules());
+      return std::make_unique<MigratingPolicy>(parameters, MigrationRules{});
     }};
 
 }  // namespace

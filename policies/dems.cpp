@@ -12,18 +12,10 @@
 namespace headroom {
 namespace {
 
-MigrationRules rules() {
-  MigrationRules rules;
-  rules.parks_new = rules.parks_victims = true;
-  rules.parks_new_for_edge = rules.parks_victims_for_edge = true;
-  rules.steals_when_empty = rules.steals_before_head = true;
-  return rules;
-}
-
 const RegisterDispatchPolicy kRegistered{
     "dems", "DEM; tasks for the cloud wait to be stolen by a free edge", edge_parameters(),
     [](const Parameters& parameters) {
-      return std::make_unique<MigratingPolicy>(parameters, rules());
+      return std::make_unique<MigratingPolicy>(parameters, dems_rules());
     }};
 
 }  // namespace

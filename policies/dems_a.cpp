@@ -18,17 +18,9 @@ constexpr std::size_t kRing = 10;           // calls remembered a type (released
 constexpr Duration kTolerance{10'000'000};  // of a belief (released code)
 constexpr Duration kCooling{10'000'000'000};
 
-MigrationRules rules() {
-  MigrationRules rules;
-  rules.parks_new = rules.parks_victims = true;
-  rules.parks_new_for_edge = rules.parks_victims_for_edge = true;
-  rules.steals_when_empty = rules.steals_before_head = true;
-  return rules;
-}
-
 class DemsAdaptive final : public MigratingPolicy {
  public:
-  explicit DemsAdaptive(const Parameters& parameters) : MigratingPolicy(parameters, rules()) {}
+  explicit DemsAdaptive(const Parameters& parameters) : MigratingPolicy(parameters, dems_rules()) {}
 
   void on_arrival(EdgePlan& plan, EdgeTaskView task) override {
     beliefs_.resize(plan.types().size());

@@ -12,17 +12,11 @@
 namespace headroom {
 namespace {
 
-MigrationRules rules() {
-  MigrationRules rules;
-  rules.migrates = false;
-  return rules;
-}
-
 const RegisterDispatchPolicy kRegistered{
     "edge-cloud",
     "the edge where a task fits its queue, else the cloud; overtaken tasks may expire",
     edge_parameters(), [](const Parameters& parameters) {
-      return std::make_unique<MigratingPolicy>(parameters, rules());
+      return std::make_unique<MigratingPolicy>(parameters, edge_cloud_rules());
     }};
 
 }  // namespace

@@ -80,7 +80,7 @@ enum class FirstDisplaced : std::uint8_t { tested, passed_over };  ///< the latt
   return victims;
 }
 
-/// Which rules a policy of the family uses.
+/// Which rules a policy of the family uses; as it stands, DEM.
 struct MigrationRules {
   bool migrates = true;    ///< victims are found and moved; else later tasks may expire
   bool parks_new = false;  ///< arrivals for the cloud wait for their trigger
@@ -90,6 +90,22 @@ struct MigrationRules {
   bool steals_when_empty = false;
   bool steals_before_head = false;
 };
+
+/// E+C: tasks behind a newcomer may expire.
+[[nodiscard]] inline MigrationRules edge_cloud_rules() {
+  MigrationRules rules;
+  rules.migrates = false;
+  return rules;
+}
+
+/// DEMS: everything that is not at the edge waits to be stolen.
+[[nodiscard]] inline MigrationRules dems_rules() {
+  MigrationRules rules;
+  rules.parks_new = rules.parks_victims = true;
+  rules.parks_new_for_edge = rules.parks_victims_for_edge = true;
+  rules.steals_when_empty = rules.steals_before_head = true;
+  return rules;
+}
 
 class MigratingPolicy : public DispatchPolicy {
  public:

@@ -16,12 +16,6 @@
 namespace headroom {
 namespace {
 
-MigrationRules rules() {
-  MigrationRules rules;
-  rules.migrates = false;
-  return rules;
-}
-
 std::vector<ParameterSpec> parameters_of_tryage() {
   std::vector<ParameterSpec> specs = edge_parameters();
   const auto weight = [&specs](const char* name, const char* meaning) {
@@ -37,7 +31,7 @@ std::vector<ParameterSpec> parameters_of_tryage() {
 class Tryage final : public MigratingPolicy {
  public:
   explicit Tryage(const Parameters& parameters)
-      : MigratingPolicy(parameters, rules()),
+      : MigratingPolicy(parameters, edge_cloud_rules()),
         price_(parameters.number("price_weight")),
         time_(parameters.number("time_weight")),
         size_(parameters.number("size_weight")),

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include "sim/check.h"
+#include "sim/scenario_fields.h"
 #include "sim/scenario_rules.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace headroom {
 namespace {
@@ -82,27 +80,16 @@ LoadedEdgeScenario read_edge_scenario(const ScenarioText& input) {
   cursor.finish();
   check_size(loaded.scenario);
   check_serving(root, loaded.scenario);
-  // As the digest of other scenarios: "pointer=value" lines in the order of the field table.
-  std::string canonical;
-  for (const ExplainedValue& value : document.values) {
-    canonical += value.pointer + "=" + value.value + "\n";
-  }
-  loaded.scenario.digest = fmt::format("{:016x}", XXH3_64bits(canonical.data(), canonical.size()));
+  loaded.scenario.digest = digest_of(document.values);
   loaded.values = std::move(document.values);
   return loaded;
 }
 
 std::string edge_scenario_schema() {
-  JsonNode schema = JsonNode::object();
-  schema.add("$schema", JsonNode::of_text("https://json-schema.org/draft/2020-12/schema"));
-  schema.add("title", JsonNode::of_text("Headroom scenario of edge sites"));
-  JsonDocument document;
-  JsonNode fields;
-  JsonCursor cursor = JsonCursor::describing(document, fields);
-  EdgeScenario defaults;
-  edge_scenario_fields(cursor, defaults);
-  for (JsonNode& part : fields.children) schema.children.push_back(std::move(part));
-  return write_json(schema);
+  return schema_text("Headroom scenario of edge sites", [](JsonCursor& at) {
+    EdgeScenario defaults;
+    edge_scenario_fields(at, defaults);
+  });
 }
 
 }  // namespace headroom

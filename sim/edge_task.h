@@ -167,7 +167,6 @@ class EdgeTaskView {
   [[nodiscard]] Duration slack(Instant now) const { return task_->deadline - now; }
   [[nodiscard]] EdgePlace place() const { return task_->place; }
   [[nodiscard]] bool rescheduled() const { return task_->rescheduled; }
-  [[nodiscard]] bool probe() const { return task_->probe; }
 
  private:
   std::uint32_t slot_;

@@ -4,6 +4,7 @@
 // Not here: rules between fields (sim/scenario_rules.h).
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,12 @@ void system_fields(JsonCursor& at, Scenario& scenario);
 
 /// Words of `DistributionSpec::Kind`, in its order.
 [[nodiscard]] const std::vector<std::string>& distribution_names();
+
+/// xxh3-64 over "pointer=value" lines of the effective values, in the order of the field table.
+[[nodiscard]] std::string digest_of(const std::vector<ExplainedValue>& values);
+
+/// The JSON Schema (draft 2020-12) of a field table.
+[[nodiscard]] std::string schema_text(const std::string& title,
+                                      const std::function<void(JsonCursor&)>& fields);
 
 }  // namespace headroom

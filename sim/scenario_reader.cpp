@@ -19,15 +19,6 @@
 namespace headroom {
 namespace {
 
-/// xxh3-64 over "pointer=value" lines of the effective values, in the order of the field table.
-std::string digest_of(const std::vector<ExplainedValue>& values) {
-  std::string canonical;
-  for (const ExplainedValue& value : values) {
-    canonical += value.pointer + "=" + value.value + "\n";
-  }
-  return fmt::format("{:016x}", XXH3_64bits(canonical.data(), canonical.size()));
-}
-
 /// A trace named on the command line takes the place of the file's generator.
 void replace_generator(JsonNode& root) {
   JsonNode* load = root.find("workload");
@@ -66,15 +57,29 @@ LoadedScenario read_scenario(const ScenarioText& input) {
 }
 
 std::string scenario_schema() {
+  return schema_text("Headroom scenario", [](JsonCursor& at) {
+    Scenario defaults;
+    scenario_fields(at, defaults);
+  });
+}
+
+std::string digest_of(const std::vector<ExplainedValue>& values) {
+  std::string canonical;
+  for (const ExplainedValue& value : values) {
+    canonical += value.pointer + "=" + value.value + "\n";
+  }
+  return fmt::format("{:016x}", XXH3_64bits(canonical.data(), canonical.size()));
+}
+
+std::string schema_text(const std::string& title, const std::function<void(JsonCursor&)>& fields) {
   JsonNode schema = JsonNode::object();
   schema.add("$schema", JsonNode::of_text("https://json-schema.org/draft/2020-12/schema"));
-  schema.add("title", JsonNode::of_text("Headroom scenario"));
+  schema.add("title", JsonNode::of_text(title));
   JsonDocument document;
-  JsonNode fields;
-  JsonCursor cursor = JsonCursor::describing(document, fields);
-  Scenario defaults;
-  scenario_fields(cursor, defaults);
-  for (JsonNode& part : fields.children) schema.children.push_back(std::move(part));
+  JsonNode described;
+  JsonCursor cursor = JsonCursor::describing(document, described);
+  fields(cursor);
+  for (JsonNode& part : described.children) schema.children.push_back(std::move(part));
   return write_json(schema);
 }
 

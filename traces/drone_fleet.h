@@ -28,7 +28,6 @@ class DroneFleet final : public EdgeWorkload {
     return static_cast<std::uint32_t>(spec_.sites);
   }
   [[nodiscard]] std::unique_ptr<EdgeTaskSource> open_site(std::uint32_t site) const override;
-  [[nodiscard]] std::int64_t segments_a_drone() const { return segments_; }
 
  private:
   FleetSpec spec_;
