@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "sim/registry.h"
 #include "tests/catch.h"
@@ -15,6 +16,7 @@ namespace {
 
 struct World {
   std::vector<RequestSpec> requests;
+  std::deque<std::vector<std::uint64_t>> hashes;  ///< that requests point into
   toy::LineCostTerms cost;
   toy::ReplicaShape prefill, decode;
   std::int64_t prefills = 1, decodes = 1, joints = 0;
@@ -23,8 +25,21 @@ struct World {
   Duration latency{0};
 };
 
+/// Gives a request the hashes of the first blocks of one of three documents, as far as it reaches.
+void share_prefix(World& world, RequestSpec& request) {
+  const auto document = *rc::gen::inRange<std::uint64_t>(1, 4);
+  const auto blocks =
+      std::min<std::int64_t>(*rc::gen::inRange<std::int64_t>(0, 11), request.prompt / Tokens(16));
+  world.hashes.emplace_back();
+  for (std::int64_t b = 0; b < blocks; ++b)
+    world.hashes.back().push_back(100 * document + static_cast<std::uint64_t>(b));
+  request.prefix_blocks = world.hashes.back();
+  request.prefix_block_tokens = Tokens(16);
+}
+
 World arbitrary_world() {
   World world;
+  const bool sharing = *rc::gen::arbitrary<bool>();
   const auto count = *rc::gen::inRange<int>(1, 50);
   const auto spread = *rc::gen::element<std::int64_t>(0, 1'000, 2'000'000, 40'000'000);
   const auto longest_prompt = *rc::gen::element<std::int64_t>(8, 100, 700);
@@ -35,6 +50,7 @@ World arbitrary_world() {
     world.requests.push_back(toy::request(Duration(at),
                                           *rc::gen::inRange<std::int64_t>(1, longest_prompt + 1),
                                           *rc::gen::inRange<std::int64_t>(1, longest_output + 1)));
+    if (sharing) share_prefix(world, world.requests.back());
   }
   // Round durations make completions of different replicas coincide.
   world.cost.base = Duration(*rc::gen::element<std::int64_t>(1'000, 1'000'000, 1'234'567));
