@@ -93,11 +93,9 @@ class DenseBatch final : public BatchPolicy {
     const bool all_decode = schedule_decodes(plan);
     const std::size_t decodes = plan.scheduled_requests();
     // Who gave way in this step returns in a later one, unless nothing runs without it.
-    const bool open = plan.preemptions() == 0 || decodes == 0;
-    if (open) {
-      while (plan.swapped_count() > 0 && plan.swap_in(plan.swapped(0))) {
-      }
-    }
+    const bool idle = decodes == 0 && plan.batches_in_flight() == 0;
+    const bool open = plan.preemptions() == 0 || idle;
+    if (open) swap_in(plan);
     if (!all_decode) continue_prompts(plan);
     if (open && plan.swapped_count() == 0) admit(plan);
     if (plan.scheduled_requests() == 0 && plan.batches_in_flight() == 0) advance_first(plan);
@@ -149,6 +147,14 @@ class DenseBatch final : public BatchPolicy {
                       request.blocks() + Blocks(1) <= plan.total_blocks();
     plan.preempt(request, fits ? Preemption::swap : Preemption::recompute);
     return victim == asking ? Victim::itself : Victim::another;
+  }
+
+  /// Back from the host, longest away first, with a block to spare for the next token: without it
+  /// they would only leave again.
+  static void swap_in(BatchPlan& plan) {
+    while (plan.swapped_count() > 0 && plan.free_blocks() > plan.swapped(0).host_blocks()) {
+      if (!plan.swap_in(plan.swapped(0))) return;
+    }
   }
 
   void continue_prompts(BatchPlan& plan) const {
