@@ -58,7 +58,7 @@ const std::vector<ThirdParty> kThirdParty = {
       "sim/cli/*.cpp"}},
     {"boost/graph/*", {"sim/topology.cpp", "sim/operator_graph.cpp"}},
     {"boost/program_options*", {"sim/cli/*.cpp"}},
-    {"fmt/*", {"*.cpp"}},
+    {"fmt/*", {"*.cpp", "profiles/*.cu"}},
     // store_sql.h is shared by the two files of the store alone.
     {"sqlite3.h", {"profiles/*.cpp", "profiles/store_sql.h", "reports/*.cpp"}},
     {"zstd.h", {"traces/*.cpp", "profiles/*.cpp"}},
