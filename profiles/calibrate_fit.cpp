@@ -60,7 +60,7 @@ class Problem {
   [[nodiscard]] std::optional<Row> fit(const Row& targets) const {
     std::vector<bool> used(scale_.size(), true);
     while (true) {
-      const std::optional<Row> found = reweighted(targets, used);
+      std::optional<Row> found = reweighted(targets, used);
       if (!found) return std::nullopt;
       const auto least = std::min_element(found->begin(), found->end());
       if (least == found->end() || *least >= 0) return found;
