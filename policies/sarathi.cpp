@@ -34,6 +34,13 @@ const std::vector<ParameterSpec> kParameters{
      {},
      "running requests at most"},
     watermark_spec(),
+    {"hybrid",
+     ParameterSpec::Kind::flag,
+     0,
+     0,
+     "true",
+     {},
+     "prompts and decodes share iterations; false: they take turns (the paper's ablation)"},
 };
 
 class Sarathi final : public BatchPolicy {
@@ -41,24 +48,51 @@ class Sarathi final : public BatchPolicy {
   explicit Sarathi(const Parameters& parameters)
       : budget_(parameters.integer("token_budget")),
         max_num_seqs_(static_cast<std::size_t>(parameters.integer("max_num_seqs"))),
-        watermark_(parameters.number("watermark")) {}
+        watermark_(parameters.number("watermark")),
+        hybrid_(parameters.flag("hybrid")) {}
 
   void next_batch(BatchPlan& plan) override {
     if (out_of_order_) plan.order_running_by_arrival();
     out_of_order_ = false;
-    const std::size_t prefilling = schedule_decodes(plan);
-    const std::size_t decodes = plan.scheduled_requests();
-    if (prefilling > 0) continue_prefills(plan);
-    admit_waiting(plan);
-    const bool all_decode = decodes > 0 && decodes == plan.running_count();
-    if (all_decode && plan.preemptions() == 0) {
-      plan.steady(Blocks(0), arrivals_behind_head(plan));
+    if (hybrid_) {
+      const std::size_t prefilling = schedule_decodes(plan);
+      compute_prompts(plan, prefilling);
+      promise(plan);
+    } else {
+      take_turns(plan);
     }
   }
 
   [[nodiscard]] std::size_t most_running() const override { return max_num_seqs_; }
 
  private:
+  /// Passes B and C.
+  void compute_prompts(BatchPlan& plan, std::size_t prefilling) {
+    decodes_ = plan.scheduled_requests();
+    if (prefilling > 0) continue_prefills(plan);
+    admit_waiting(plan);
+  }
+
+  /// The next iteration is the same while nothing comes or goes. Requires that prompts were looked
+  /// at.
+  void promise(BatchPlan& plan) const {
+    const bool all_decode = decodes_ > 0 && decodes_ == plan.running_count();
+    if (all_decode && plan.preemptions() == 0) plan.steady(Blocks(0), arrivals_behind_head(plan));
+  }
+
+  /// Without hybrid batches: prompts after decodes, decodes after prompts or where there are none.
+  void take_turns(BatchPlan& plan) {
+    const bool prompts_first = prompts_turn_;
+    prompts_turn_ = false;
+    if (prompts_first) compute_prompts(plan, plan.running_count());
+    if (plan.scheduled_requests() > 0) return;
+    static_cast<void>(schedule_decodes(plan));
+    decodes_ = plan.scheduled_requests();
+    prompts_turn_ = decodes_ > 0;
+    if (prompts_first) return promise(plan);
+    if (decodes_ == 0) compute_prompts(plan, plan.running_count());
+  }
+
   /// Pass A. Returns how many prompts under way were set aside; those cannot be victims any more.
   [[nodiscard]] static std::size_t schedule_decodes(BatchPlan& plan) {
     std::size_t set_aside = 0;
@@ -108,6 +142,9 @@ class Sarathi final : public BatchPolicy {
   Tokens budget_;
   std::size_t max_num_seqs_;
   Watermark watermark_;
+  bool hybrid_;
+  bool prompts_turn_ = true;   ///< without hybrid batches
+  std::size_t decodes_ = 0;    ///< scheduled in this iteration
   bool out_of_order_ = false;  ///< a request that had been preempted came back behind younger ones
                                ///< (with pipeline stages, where not everyone can be a victim)
 };

@@ -118,3 +118,19 @@ TEST_CASE("sarathi: the last token of a recomputation is no decode and needs no 
   CHECK(run.metrics.finished == 1);
   CHECK(run.finished(0).preemptions == 15);
 }
+
+TEST_CASE("sarathi: without hybrid batches prompts and decodes take turns") {
+  // Prompt 0 in step 0; it decodes in step 1. Prompt 1 of 30 arrives before step 2 and takes 3
+  // chunks, each followed by a decode of request 0.
+  const Run run = watch("sarathi", {{"token_budget", "10"}, {"hybrid", "false"}},
+                        {request(Duration(0), 8, 20), request(half_ms(3), 30, 2)});
+  CHECK(run.steps[0].scheduled == Ids{0});
+  CHECK(run.steps[1].scheduled == Ids{0});
+  for (std::size_t i = 2; i < 8; i += 2) {
+    CHECK(run.steps[i].scheduled == Ids{1});
+    CHECK(run.steps[i].tokens == 10);
+    CHECK(run.steps[i + 1].scheduled.front() == 0U);
+    CHECK(run.steps[i + 1].tokens <= 2);
+  }
+  CHECK(run.metrics.finished == 2);
+}
