@@ -65,6 +65,24 @@ WorkTable::Node token_node(const ShardedModel& sharded, const OperatorTimes& clo
   return node;
 }
 
+/// Of a token node, what attention groups do together. Engines gather as many tokens as each group
+/// has (TensorRT-LLM's and vLLM's gathers take sizes; SGLang's extend batches sum lengths).
+WorkTable::Node together_node(const ShardedModel& sharded, const OperatorTimes& clock,
+                              std::int64_t tokens) {
+  WorkTable::Node node;
+  if (tokens == 0 || sharded.parallel.attention_data == 1 || !sharded.model.is_moe()) return node;
+  const std::int64_t dense = sharded.parallel.pipeline == 1 ? sharded.model.dense_layers : 0;
+  const auto layers = static_cast<double>(sharded.layers_per_stage() - dense);
+  for (const Operator& op : layer_token_operators(sharded, tokens)) {
+    const bool together = op.kind == OperatorKind::moe_experts ||
+                          op.kind == OperatorKind::all_gather ||
+                          op.kind == OperatorKind::reduce_scatter;
+    if (together)
+      node.add(class_of(op.kind), clock.time(op), layers * static_cast<double>(op.repeat));
+  }
+  return node;
+}
+
 WorkTable::Node row_node(const ShardedModel& sharded, const OperatorTimes& clock,
                          std::int64_t rows) {
   WorkTable::Node node;
@@ -169,6 +187,8 @@ std::int64_t sequences(const BatchShape& shape) {
 CompiledCost::CompiledCost(const ShardedModel& sharded, const EngineDescription& engine,
                            const OperatorTimes& times, BytesPerSecond host_bandwidth)
     : tokens_(kMostTokens, [&](std::int64_t n) { return token_node(sharded, times, n); }),
+      together_(sharded.parallel.attention_data > 1 ? kMostTokens : 1,
+                [&](std::int64_t n) { return together_node(sharded, times, n); }),
       rows_(kMostRows, [&](std::int64_t n) { return row_node(sharded, times, n); }),
       handoff_(kMostTokens, [&](std::int64_t n) { return handoff_node(sharded, times, n); }),
       decode_(context_bits(sharded),
@@ -215,8 +235,15 @@ std::int64_t CompiledCost::work_tokens(const BatchShape& shape) const {
   return std::max(tokens, longest * groups_);
 }
 
+std::int64_t CompiledCost::token_time(const BatchShape& shape) const {
+  const std::int64_t tokens = all_tokens(shape), work = work_tokens(shape);
+  const std::int64_t all = tokens_.total(work);
+  if (work == tokens) return all;
+  return std::max(tokens_.total(tokens), all - together_.total(work) + together_.total(tokens));
+}
+
 Int128 CompiledCost::device_time(const BatchShape& shape) const {
-  Int128 sum = tokens_.total(work_tokens(shape));
+  Int128 sum = token_time(shape);
   sum += rows_.total(sampled_rows(shape));
   sum += prefill_attention(shape);
   const std::int64_t rows = shape.decodes + shape.padded_decodes;
@@ -291,7 +318,7 @@ void CompiledCost::charge(const BatchShape& shape, CostLedger& ledger) const {
                    shape.decode_context, ledger);
     return;
   }
-  tokens_.charge(work_tokens(shape), 1, ledger);
+  charge_tokens(shape, ledger);
   rows_.charge(sampled_rows(shape), 1, ledger);
   charge_prefills(shape, ledger);
   const std::int64_t rows = shape.decodes + shape.padded_decodes;
@@ -308,6 +335,17 @@ void CompiledCost::charge_host(const BatchShape& shape, Int128 device, CostLedge
   const Int128 host = host_time(sequences(shape)) + launched(shape, device) - device;
   ledger.add(OperatorClass::host, host_evidence_, host);
   ledger.add(OperatorClass::host, Evidence::extrapolated, transfer_time(shape.host_transfer));
+}
+
+void CompiledCost::charge_tokens(const BatchShape& shape, CostLedger& ledger) const {
+  const std::int64_t tokens = all_tokens(shape), work = work_tokens(shape);
+  if (work == tokens || token_time(shape) == tokens_.total(tokens)) {
+    tokens_.charge(tokens, 1, ledger);
+    return;
+  }
+  tokens_.charge(work, 1, ledger);
+  together_.charge(work, -1, ledger);
+  together_.charge(tokens, 1, ledger);
 }
 
 void CompiledCost::charge_prefills(const BatchShape& shape, CostLedger& ledger) const {

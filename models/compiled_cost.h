@@ -92,6 +92,10 @@ class CompiledCost final : public CostModel {
   /// Tokens of the batch; with attention groups at least so many that the longest chunk, which one
   /// group holds alone, is a group's share.
   [[nodiscard]] std::int64_t work_tokens(const BatchShape& shape) const;
+  /// What all groups do together (experts, and the exchange around them) takes the tokens there
+  /// are, however unevenly the groups hold them.
+  [[nodiscard]] std::int64_t token_time(const BatchShape& shape) const;
+  void charge_tokens(const BatchShape& shape, CostLedger& ledger) const;
   void charge_prefills(const BatchShape& shape, CostLedger& ledger) const;
   [[nodiscard]] Int128 device_time(const BatchShape& shape) const;
   [[nodiscard]] std::int64_t host_time(std::int64_t sequences) const {
@@ -100,6 +104,7 @@ class CompiledCost final : public CostModel {
   [[nodiscard]] std::int64_t transfer_time(Bytes bytes) const;
 
   WorkTable tokens_;
+  WorkTable together_;  ///< of tokens_, what attention groups do together; nothing without groups
   WorkTable rows_;
   WorkTable handoff_;
   DecodeAttentionTable decode_;

@@ -1,5 +1,6 @@
 #include "models/cost_factory.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -28,19 +29,34 @@ constexpr std::string_view kCalibrated = "calibrated:";
 /// correction.
 class ScaledTimes final : public OperatorTimes {
  public:
-  ScaledTimes(const OperatorTimes& times, const EngineDescription& engine)
-      : times_(times), scale_(engine.kernel_scale) {}
+  ScaledTimes(const OperatorTimes& times, const EngineDescription& engine,
+              const ShardedModel& sharded)
+      : times_(times), engine_(engine), sharded_(sharded) {}
   [[nodiscard]] OperatorTime time(const Operator& op) const override {
-    OperatorTime time = times_.time(op);
-    const double scale = scale_[static_cast<std::size_t>(class_of(op.kind))];
+    const bool block = op.kind == OperatorKind::moe_experts && op.stored == DataType::fp8_block;
+    OperatorTime time = times_.time(block && engine_.reads_all_experts ? of_all(op) : op);
+    const double scale =
+        engine_.kernel_scale[static_cast<std::size_t>(class_of(op.kind))] * experts_scale(op);
     time.seconds *= scale;
     time.launch *= scale;
     return time;
   }
 
  private:
+  [[nodiscard]] double experts_scale(const Operator& op) const {
+    if (op.kind != OperatorKind::moe_experts) return 1;
+    if (op.stored == DataType::fp8_block) return engine_.block_fp8_experts_scale;
+    const bool mx = op.stored == DataType::mxfp4 || op.stored == DataType::mxfp4_fp8;
+    return mx ? engine_.mxfp4_experts_scale : 1;
+  }
+  /// As many tokens as touch all experts but a fiftieth: e^-4 is 1/55.
+  [[nodiscard]] Operator of_all(const Operator& op) const {
+    return fused_experts(sharded_,
+                         std::max(op.m, 4 * op.experts / std::max<std::int64_t>(op.topk, 1)));
+  }
   const OperatorTimes& times_;
-  const std::array<double, kOperatorClasses>& scale_;
+  const EngineDescription& engine_;
+  const ShardedModel& sharded_;
 };
 
 MadeCost compile(const CostRequest& request, const ShardedModel& sharded,
@@ -63,13 +79,13 @@ MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) 
     const PackTimes pack(request.device, library_of(request.engine));
     std::string source = "roofline, corrected by the cost pack of " + near->device;
     if (near->device != request.device.name) source += ", nearest kin of " + request.device.name;
-    return compile(request, sharded, ScaledTimes(pack, request.engine), std::move(source));
+    return compile(request, sharded, ScaledTimes(pack, request.engine, sharded), std::move(source));
   }
   const FoundCurves found = find_curves(request.device);
   const std::string kin =
       found.evidence == Evidence::interpolated ? "" : ", nearest kin of " + request.device.name;
   const RooflineTimes roofline(request.device);
-  return compile(request, sharded, ScaledTimes(roofline, request.engine),
+  return compile(request, sharded, ScaledTimes(roofline, request.engine, sharded),
                  std::string("roofline, utilisation fitted on ") + found.curves->title + kin);
 }
 
@@ -93,7 +109,7 @@ MadeCost pack_cost(const CostRequest& request, const ShardedModel& sharded,
                                         path + ", one of " + quoted(pack.device) +
                                         "; fit one with `headroom profile fit`");
   const PackTimes times(pack, request.device, library_of(request.engine));
-  return compile(request, sharded, ScaledTimes(times, request.engine),
+  return compile(request, sharded, ScaledTimes(times, request.engine, sharded),
                  "roofline, corrected by the cost pack " + path);
 }
 

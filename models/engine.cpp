@@ -80,6 +80,12 @@ void read_fields(JsonCursor& cursor, EngineDescription& engine) {
   read_time(cursor, "ingest_gap", engine.ingest_gap, "front end, a request, one after the other");
   for (std::size_t i = 0; i < kScaleKeys.size(); ++i)
     cursor.number(kScaleKeys[i], engine.kernel_scale[i], 0.01, 100, "times kernels are multiplied");
+  cursor.number("block_fp8_experts_scale", engine.block_fp8_experts_scale, 0.01, 100,
+                "times experts of block-fp8 weights are multiplied");
+  cursor.number("mxfp4_experts_scale", engine.mxfp4_experts_scale, 0.01, 100,
+                "times experts of mxfp4 weights are multiplied");
+  cursor.flag("reads_all_experts", engine.reads_all_experts,
+              "every expert's block-fp8 weights are read in every iteration");
   cursor.number("eager_scale", engine.eager_scale, 1, 10,
                 "times kernels' own time that a mixture's prompts take when not captured");
   cursor.count("captured_tokens", engine.captured_tokens, 0, 1 << 20,

@@ -48,6 +48,10 @@ struct EngineDescription {
   /// The engine's kernels against the fitted curves of cost "roofline", by operator class: times
   /// are multiplied by this. The entry of host work is not used.
   std::array<double, kOperatorClasses> kernel_scale{1, 1, 1, 1, 1, 1, 1};
+  /// The same for experts alone, of weights in fp8 with a scale a block and in mxfp4.
+  double block_fp8_experts_scale = 1, mxfp4_experts_scale = 1;
+  /// Whether every expert's block-fp8 weights are read however few tokens there are.
+  bool reads_all_experts = false;
   /// With a mixture of experts, an iteration that computes prompts and is not captured takes so
   /// many times its kernels' own time (routing, sorting and gathering of tokens, gaps), at least 1;
   /// with a dense model half of that excess.
