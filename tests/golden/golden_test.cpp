@@ -54,7 +54,7 @@ const std::vector<Golden>& goldens() {
       {"sarathi",
        {"deployment.batch=sarathi", "deployment.kv_blocks=4000"},
        "50c17b12666f074c",
-       "b8a43dd82e886618"},
+       "e459bc9597499568"},
       {"orca",
        {"deployment.batch=orca", "deployment.kv_blocks=9000"},
        "bd84d6d4415366d1",
