@@ -300,6 +300,7 @@ std::vector<CommandSpec> help_specs() {
 const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> kTable = [] {
     std::vector<CommandSpec> table{run_spec(), validate_spec(), edge_compare_spec(), list_spec()};
+    for (CommandSpec& spec : plan_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : sweep_specs()) table.push_back(std::move(spec));
     table.push_back(place_spec());
     for (CommandSpec& spec : trace_specs()) table.push_back(std::move(spec));

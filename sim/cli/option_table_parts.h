@@ -8,6 +8,7 @@
 namespace headroom {
 
 [[nodiscard]] CommandSpec place_spec();
+[[nodiscard]] std::vector<CommandSpec> plan_specs();
 [[nodiscard]] std::vector<CommandSpec> sweep_specs();
 
 }  // namespace headroom
