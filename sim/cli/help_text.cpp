@@ -63,7 +63,7 @@ std::string program_help() {
   out += "\nHeadroom simulates AI serving clusters and says what they hold and cost.\n";
   out += "\nUsage: headroom COMMAND [OPTIONS]\n\nCommands:\n";
   for (const CommandSpec& command : command_table()) {
-    out += fmt::format("  {:<16}{}\n", command.name, command.summary);
+    out += fmt::format("  {:<18}{}\n", command.name, command.summary);
   }
   out +=
       "\n`headroom COMMAND --help` lists a command's options, `headroom help exit-codes`\n"

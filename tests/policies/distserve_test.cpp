@@ -51,8 +51,8 @@ TEST_CASE("distserve: a prompt waits for memory in line, and nobody overtakes it
 }
 
 TEST_CASE("distserve: the last request of the batch is swapped out before memory runs out") {
-  // Two prompts of 60 tokens, 4 blocks each, of 9. Both want a fifth at 65 tokens: one has room, the
-  // other one is swapped out with 4 blocks and comes back when the first is done.
+  // Two prompts of 60 tokens, 4 blocks each, of 9. Both want a fifth at 65 tokens: one has room,
+  // the other one is swapped out with 4 blocks and comes back when the first is done.
   const Run run = watch("distserve", {}, prompts({60, 60}, 20), pool(9));
   CHECK(run.metrics.replicas[0].preemptions_swap == 1);
   CHECK(run.metrics.replicas[0].preemptions_recompute == 0);
