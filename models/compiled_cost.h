@@ -68,7 +68,7 @@ class CompiledCost final : public CostModel {
   /// Host work, floors and swaps of such a batch.
   void charge_host(const BatchShape& shape, Int128 device, CostLedger& ledger) const;
   /// A device's line of decodes with floor and host work; `context` counts padded rows.
-  [[nodiscard]] DecodeLine finished(DecodeLine device, std::int64_t decodes, std::int64_t padded,
+  [[nodiscard]] DecodeLine finished(DecodeLine line, std::int64_t decodes, std::int64_t padded,
                                     std::int64_t context) const;
   /// Decode-only iterations on one line (`CostModel::charge_decodes`).
   struct DecodeIterations {
