@@ -5,15 +5,14 @@
 #include <cstddef>
 #include <vector>
 
+#include "reports/student_interval.h"
+
 namespace headroom {
 namespace {
 
 constexpr std::size_t kBlock = 5;  // the 5 of MSER-5
 constexpr std::size_t kManyBatches = 40;
 constexpr std::size_t kFewBatches = 20;
-// Student's t, two-sided 95 %, 39 and 19 degrees of freedom (standard tables).
-constexpr double kStudent39 = 2.0227;
-constexpr double kStudent19 = 2.0930;
 // Lag-1 correlation of k independent values is below 1.645/sqrt(k) in 95 % of cases (one-sided
 // normal limit).
 constexpr double kNormal95 = 1.645;
@@ -141,10 +140,9 @@ MeanInterval batch_means_interval(std::span<const std::int64_t> values) {
   result.batches = static_cast<std::int64_t>(count);
   result.used = static_cast<std::int64_t>(batches.used);
   result.mean = batches.mean;
-  const double student = count == kManyBatches ? kStudent39 : kStudent19;
   double variance = batches.variance / static_cast<double>(count);
   if (correlated(batches, count)) variance *= autoregression_factor(batches.correlation);
-  result.half_width = student * std::sqrt(variance);
+  result.half_width = student_quantile95(count - 1) * std::sqrt(variance);
   return result;
 }
 

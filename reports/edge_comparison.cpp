@@ -4,26 +4,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "reports/number_text.h"
+#include "reports/student_interval.h"
 #include "reports/text_layout.h"
 
 namespace headroom {
 namespace {
 
 constexpr std::size_t kColumns = 80;
-
-/// Student's t, two-sided 95 %, for 1 to 30 degrees of freedom (standard tables).
-constexpr double kStudent[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
-                               2.262,  2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-                               2.110,  2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
-                               2.060,  2.056, 2.052, 2.048, 2.045, 2.042};
-constexpr double kNormal = 1.960;
-
-double student(std::size_t freedom) {
-  return freedom <= std::size(kStudent) ? kStudent[freedom - 1] : kNormal;
-}
 
 const ComparedPolicy* find(const ComparedCell& cell, const std::string& policy) {
   const auto it = std::find_if(cell.policies.begin(), cell.policies.end(),
@@ -37,15 +26,15 @@ std::vector<double> total_utility(const ComparedPolicy& policy) {
   return total;
 }
 
-std::string pair_text(const EdgeInterval& interval, double scale, int decimals) {
-  return fmt::format("{:.{}f} ±{:.{}f}", interval.mean * scale, decimals, interval.half * scale,
-                     decimals);
+std::string pair_text(const StudentInterval& interval, double scale, int decimals) {
+  return fmt::format("{:.{}f} ±{:.{}f}", interval.mean * scale, decimals,
+                     interval.half_width * scale, decimals);
 }
 
 bool has_losses(const EdgeComparison& comparison) {
   for (const ComparedCell& cell : comparison.cells) {
     for (const ComparedPolicy& policy : cell.policies) {
-      if (interval_of(policy.loss).mean > 0) return true;
+      if (student_interval(policy.loss).mean > 0) return true;
     }
   }
   return false;
@@ -77,11 +66,12 @@ void table(std::string& text, const EdgeComparison& comparison) {
       if (reference != nullptr && reference != &policy) {
         gap = pair_text(paired_interval(policy.task_utility, reference->task_utility), 1e-3, 1);
       }
-      table_line(text, {"  " + policy.policy, pair_text(interval_of(policy.completion), 100, 1),
-                        pair_text(interval_of(policy.task_utility), 1e-3, 1),
-                        losses ? pair_text(interval_of(policy.loss), 1, 3)
-                               : pair_text(interval_of(policy.window_utility), 1e-3, 1),
-                        gap});
+      table_line(text,
+                 {"  " + policy.policy, pair_text(student_interval(policy.completion), 100, 1),
+                  pair_text(student_interval(policy.task_utility), 1e-3, 1),
+                  losses ? pair_text(student_interval(policy.loss), 1, 3)
+                         : pair_text(student_interval(policy.window_utility), 1e-3, 1),
+                  gap});
     }
   }
 }
@@ -125,10 +115,10 @@ Verdicts verdicts_of(const EdgeComparison& comparison, const Claim& claim,
     const ComparedPolicy* better = find(cell, claim.better);
     const ComparedPolicy* worse = find(cell, claim.worse);
     if (better == nullptr || worse == nullptr || cell.cloud != cloud) continue;
-    const EdgeInterval gap = paired_interval(claim.figure(*better), claim.figure(*worse));
-    if (gap.mean - gap.half > 0) {
+    const StudentInterval gap = paired_interval(claim.figure(*better), claim.figure(*worse));
+    if (gap.low() > 0) {
       ++verdicts.holds;
-    } else if (gap.mean + gap.half < 0) {
+    } else if (gap.high() < 0) {
       ++verdicts.fails;
     } else {
       ++verdicts.open;
@@ -249,9 +239,9 @@ Ratios ratios_of(const EdgeComparison& comparison, const std::string& above,
     for (const std::string& name : below) {
       const ComparedPolicy* second = find(cell, name);
       if (second == nullptr) continue;
-      const double divisor = interval_of(figure(*second)).mean;
+      const double divisor = student_interval(figure(*second)).mean;
       if (!(divisor > 0)) continue;  // a ratio to a loss says nothing
-      ratios.all.push_back(interval_of(figure(*first)).mean / divisor);
+      ratios.all.push_back(student_interval(figure(*first)).mean / divisor);
       if (ratios.all.back() > ratios.largest) {
         ratios.largest = ratios.all.back();
         ratios.where =
@@ -268,8 +258,8 @@ void headlines(std::string& text, const EdgeComparison& comparison) {
   for (const ComparedCell& cell : comparison.cells) {
     if (cell.load == kOwnLoad) continue;  // headlines are about the published tasks
     if (const ComparedPolicy* dems = find(cell, "dems")) {
-      least = std::min(least, interval_of(dems->completion).mean);
-      most = std::max(most, interval_of(dems->completion).mean);
+      least = std::min(least, student_interval(dems->completion).mean);
+      most = std::max(most, student_interval(dems->completion).mean);
     }
   }
   if (most < 0) return;
@@ -313,27 +303,6 @@ void headlines(std::string& text, const EdgeComparison& comparison) {
 
 }  // namespace
 
-EdgeInterval interval_of(const std::vector<double>& values) {
-  EdgeInterval interval;
-  if (values.empty()) return interval;
-  const auto count = static_cast<double>(values.size());
-  for (const double value : values) interval.mean += value;
-  interval.mean /= count;
-  if (values.size() < 2) return interval;
-  double squares = 0;
-  for (const double value : values) {
-    squares += (value - interval.mean) * (value - interval.mean);
-  }
-  interval.half = student(values.size() - 1) * std::sqrt(squares / (count - 1) / count);
-  return interval;
-}
-
-EdgeInterval paired_interval(const std::vector<double>& a, const std::vector<double>& b) {
-  std::vector<double> gaps;
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) gaps.push_back(a[i] - b[i]);
-  return interval_of(gaps);
-}
-
 std::string edge_comparison_text(const EdgeComparison& comparison) {
   std::string text;
   for (const std::string& part : wrapped(comparison.title, kColumns)) text += part + "\n";
@@ -356,8 +325,8 @@ std::string edge_comparison_csv(const EdgeComparison& comparison) {
                           policy.completion.size());
       for (const auto* values : {&policy.completion, &policy.task_utility, &policy.window_utility,
                                  &policy.cost_usd, &policy.loss}) {
-        const EdgeInterval interval = interval_of(*values);
-        text += fmt::format(",{:.9g},{:.6g}", interval.mean, interval.half);
+        const StudentInterval interval = student_interval(*values);
+        text += fmt::format(",{:.9g},{:.6g}", interval.mean, interval.half_width);
       }
       text += "\n";
     }

@@ -13,15 +13,6 @@
 
 namespace headroom {
 
-/// Mean and half width of its interval; the half width is 0 for fewer than two values.
-struct EdgeInterval {
-  double mean = 0, half = 0;
-};
-[[nodiscard]] EdgeInterval interval_of(const std::vector<double>& values);
-/// Of a[i] - b[i]. Requires equal sizes.
-[[nodiscard]] EdgeInterval paired_interval(const std::vector<double>& a,
-                                           const std::vector<double>& b);
-
 /// Load of cells whose tasks are the scenario's own.
 constexpr const char* kOwnLoad = "own";
 

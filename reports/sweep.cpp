@@ -8,21 +8,11 @@
 #include <limits>
 
 #include "reports/number_text.h"
+#include "reports/student_interval.h"
 #include "reports/text_layout.h"
 
 namespace headroom {
 namespace {
-
-/// Student's t, two-sided 95 %, for 1 to 30 degrees of freedom (standard tables).
-constexpr double kStudent[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
-                               2.262,  2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-                               2.110,  2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
-                               2.060,  2.056, 2.052, 2.048, 2.045, 2.042};
-constexpr double kNormal = 1.960;
-
-double student(std::size_t freedom) {
-  return freedom <= std::size(kStudent) ? kStudent[freedom - 1] : kNormal;
-}
 
 /// What a planner compares first.
 const std::vector<std::string> kUsualColumns = {"slo.joint", "latency.ttft.p99", "latency.tpot.p99",
@@ -61,7 +51,7 @@ std::vector<Column> columns_of(const SweepResults& results, const SweepTableOpti
 }
 
 /// "123.4" or "123.4 ±1.2".
-std::string interval_text(const SeedInterval& interval) {
+std::string interval_text(const StudentInterval& interval) {
   if (interval.count == 0) return "-";
   if (interval.count == 1 || !(interval.half_width > 0)) return significant(interval.mean, 4);
   return significant(interval.mean, 4) + " ±" + significant(interval.half_width, 2);
@@ -167,34 +157,6 @@ std::string cell_command(const SweepResults& results, const SweepCell& cell) {
   return command + fmt::format(" --seed {}", cell.seed);
 }
 
-SeedInterval seed_interval(const std::vector<double>& values) {
-  SeedInterval interval;
-  for (const double value : values) {
-    if (!std::isfinite(value)) continue;
-    ++interval.count;
-    interval.mean += value;
-  }
-  if (interval.count == 0) return interval;
-  const auto count = static_cast<double>(interval.count);
-  interval.mean /= count;
-  if (interval.count < 2) return interval;
-  double squares = 0;
-  for (const double value : values) {
-    if (std::isfinite(value)) squares += (value - interval.mean) * (value - interval.mean);
-  }
-  interval.half_width = student(interval.count - 1) * std::sqrt(squares / (count - 1) / count);
-  return interval;
-}
-
-SeedInterval paired_seed_interval(const std::vector<double>& values,
-                                  const std::vector<double>& base) {
-  std::vector<double> differences;
-  for (std::size_t i = 0; i < std::min(values.size(), base.size()); ++i) {
-    differences.push_back(values[i] - base[i]);
-  }
-  return seed_interval(differences);
-}
-
 std::string sweep_table(const SweepResults& results, const SweepTableOptions& options) {
   const std::vector<Column> columns = columns_of(results, options);
   TextTable table;
@@ -215,7 +177,7 @@ std::string sweep_table(const SweepResults& results, const SweepTableOptions& op
     for (const std::string& value : results.points[p]) row.push_back(shortened(value, kWidestCell));
     row.push_back(verdict_of(results, p));
     for (const Column& column : columns) {
-      row.push_back(interval_text(seed_interval(values_at(results, p, column.metric))));
+      row.push_back(interval_text(student_interval(values_at(results, p, column.metric))));
     }
     table.rows.push_back(std::move(row));
   }

@@ -64,18 +64,6 @@ struct SweepResults {
 /// The command that repeats one cell.
 [[nodiscard]] std::string cell_command(const SweepResults& results, const SweepCell& cell);
 
-/// 95 % interval of a mean over seeds (Student's t); no half-width from fewer than two.
-struct SeedInterval {
-  std::size_t count = 0;
-  double mean = 0;
-  double half_width = 0;
-};
-/// Of the finite ones among `values`.
-[[nodiscard]] SeedInterval seed_interval(const std::vector<double>& values);
-/// Of `values - base`, seed by seed, where both are finite.
-[[nodiscard]] SeedInterval paired_seed_interval(const std::vector<double>& values,
-                                                const std::vector<double>& base);
-
 struct SweepTableOptions {
   std::vector<std::string> metrics{};  ///< columns; empty: the usual ones
   std::size_t most_rows = 40;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "reports/number_text.h"
+#include "reports/student_interval.h"
 
 namespace headroom {
 namespace {
@@ -13,7 +14,7 @@ using Json = nlohmann::ordered_json;
 
 Json number(double value) { return std::isfinite(value) ? Json(nine_digits(value)) : Json(); }
 
-Json interval_of(const SeedInterval& interval) {
+Json interval_of(const StudentInterval& interval) {
   if (interval.count == 0) return nullptr;
   return {{"seeds", interval.count},
           {"mean", number(interval.mean)},
@@ -29,10 +30,10 @@ Json point_of(const SweepResults& results, std::size_t point) {
   Json changes = Json::object();
   for (std::size_t m = 0; m < results.metrics.size(); ++m) {
     const std::vector<double> values = values_at(results, point, m);
-    means[results.metrics[m].name] = interval_of(seed_interval(values));
+    means[results.metrics[m].name] = interval_of(student_interval(values));
     if (point == 0) continue;
     changes[results.metrics[m].name] =
-        interval_of(paired_seed_interval(values, values_at(results, 0, m)));
+        interval_of(paired_interval(values, values_at(results, 0, m)));
   }
   return {{"point", point}, {"settings", settings}, {"metrics", means}, {"against_first", changes}};
 }

@@ -1,28 +1,9 @@
-// Comparisons of edge policies: intervals by hand, verdicts where they are due.
+// Comparisons of edge policies: verdicts where they are due.
 #include "reports/edge_comparison.h"
 
 #include "tests/catch.h"
 
 using namespace headroom;
-
-TEST_CASE("an interval is Student's t over the seeds") {
-  // 1, 2, 3: mean 2, s = 1, t(2) = 4.303: 4.303 / sqrt(3) = 2.4843.
-  const EdgeInterval interval = interval_of({1, 2, 3});
-  CHECK(interval.mean == 2);
-  CHECK(interval.half == Approx(2.4843).epsilon(1e-4));
-  CHECK(interval_of({5}).half == 0);
-  // Ten seeds: t(9) = 2.262.
-  std::vector<double> ten;
-  for (int i = 0; i < 10; ++i) ten.push_back(i);
-  CHECK(interval_of(ten).half == Approx(2.262 * 3.02765 / 3.16228).epsilon(1e-4));
-}
-
-TEST_CASE("differences are paired: equal luck cancels") {
-  // The seeds differ by 100, the policies by 1 in each.
-  const EdgeInterval gap = paired_interval({101, 201, 301}, {100, 200, 300});
-  CHECK(gap.mean == 1);
-  CHECK(gap.half == 0);
-}
 
 TEST_CASE("a claim holds, is open or fails cell by cell") {
   EdgeComparison comparison;
