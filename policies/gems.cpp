@@ -56,14 +56,14 @@ class Gems final : public MigratingPolicy {
         begin_window(end_ + window_ * ((plan.now() - end_) / window_));
         clear();
       }
-      count(result);
+      count(plan, result);
       return call_for_late_types(plan);
     }
     if (clear_asked_) {
       clear_asked_ = false;
       return clear();
     }
-    count(result);
+    count(plan, result);
     if (plan.now() < end_) return call_for_late_types(plan);
     begin_window(plan.now());
     clear_asked_ = true;
@@ -76,8 +76,9 @@ class Gems final : public MigratingPolicy {
 
   void begin_window(Instant start) { end_ = start + window_; }
   void clear() { counts_.assign(counts_.size(), Count{}); }
-  void count(const EdgeResult& result) {
-    Count& count = counts_[result.task.type];
+  void count(const EdgePlan& plan, const EdgeResult& result) {
+    const EdgeTaskType& type = plan.types()[result.task.type];
+    Count& count = counts_[type.model_of.value_or(result.task.type)];
     ++count.all;
     if (in_time(result.outcome)) ++count.in_time;
   }
@@ -90,8 +91,8 @@ class Gems final : public MigratingPolicy {
   void call_for_late_types(EdgePlan& plan) const {
     for (std::size_t i = 0; i < plan.queued();) {
       const EdgeTaskView task = plan.queued(i);
-      if (late(task.type_index()) && task.type().cloud_utility() > 0 &&
-          task.cloud_time() < task.slack(plan.now())) {
+      if (late(task.type().model_of.value_or(task.type_index())) &&
+          task.type().cloud_utility() > 0 && task.cloud_time() < task.slack(plan.now())) {
         plan.call_cloud(task, CloudRoute::gatekeeper);
       } else {
         ++i;

@@ -76,7 +76,7 @@ void add_losses(EdgeSummary& s, const std::vector<EdgeTaskType>& kinds) {
     s.has_losses = true;
     sum += row.mean_loss * static_cast<double>(row.in_time);
     answers += row.in_time;
-    if (kinds[t].model_of) chosen += row.in_time;
+    if (kinds[t].model_of && kinds[*kinds[t].model_of].models > 0) chosen += row.in_time;
     best += row.best_model;
   }
   s.mean_loss = answers > 0 ? sum / static_cast<double>(answers) : 0;
@@ -212,8 +212,7 @@ EdgeSummary summarise_edges(const EdgeMetrics& metrics, const EdgeReportContext&
   for (std::size_t t = 0; t < metrics.types.size(); ++t) {
     s.types.push_back(row_of(metrics.types[t], context.types[t]));
     const EdgeTypeRow& row = s.types.back();
-    s.energy_drones_j +=
-        static_cast<double>(row.generated) * context.types[t].device_energy.value();
+    s.energy_drones_j += metrics.types[t].drone_energy.value();
     s.best_utility += static_cast<double>(row.generated) * context.types[t].edge_utility();
     s.windows += row.windows;
     s.windows_kept += row.windows_kept;

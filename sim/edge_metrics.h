@@ -50,6 +50,7 @@ struct EdgeTypeTotals {
   std::uint64_t windows_kept = 0;  ///< whose rate in time was at least the wanted one
   double loss = 0;                 ///< sum over tasks in time
   std::uint64_t best_model = 0;    ///< answered by the one of least loss among those of its task
+  Joules drone_energy{0};          ///< spent by drones before the tasks arrived
 
   [[nodiscard]] std::uint64_t in_time() const {
     std::uint64_t sum = 0;

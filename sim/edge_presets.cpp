@@ -85,6 +85,30 @@ constexpr EdgeDevice kDevices[] = {
      "NVIDIA Jetson Orin Nano series data sheet: highest power mode 15 W"},
 };
 
+constexpr Duration us(std::int64_t count) { return kMicrosecond * count; }
+
+constexpr const char* kOrinSource =
+    "the0807/YOLOv8-ONNX-TensorRT: table of times on a Jetson Orin Nano, highest power mode";
+constexpr const char* kPoseSource =
+    "pose network on drone frames on a Jetson Nano, batch 1: 95th percentile of a public log "
+    "(CC-BY-NC-4.0; the log itself is not here)";
+
+// Detectors at 640 x 640: PyTorch, TensorRT in half precision, TensorRT in 8 bits. Poses: the
+// latency logs that `latencies` reads.
+constexpr EdgeNetwork kNetworks[] = {
+    {"pose-resnet18", "jetson-nano", us(70'342), kPoseSource},
+    {"pose-densenet121", "jetson-nano", us(93'048), kPoseSource},
+    {"yolov8n", "jetson-orin-nano", us(21'900), kOrinSource},
+    {"yolov8n-fp16", "jetson-orin-nano", us(7'300), kOrinSource},
+    {"yolov8n-int8", "jetson-orin-nano", us(5'800), kOrinSource},
+    {"yolov8s", "jetson-orin-nano", us(33'100), kOrinSource},
+    {"yolov8s-fp16", "jetson-orin-nano", us(11'400), kOrinSource},
+    {"yolov8s-int8", "jetson-orin-nano", us(8'200), kOrinSource},
+    {"yolov8m", "jetson-orin-nano", us(66'500), kOrinSource},
+    {"yolov8m-fp16", "jetson-orin-nano", us(23'600), kOrinSource},
+    {"yolov8m-int8", "jetson-orin-nano", us(17'100), kOrinSource},
+};
+
 constexpr CallPrice kPrices[] = {
     {"aws-lambda", Usd(0.2e-6), Usd(0.0000166667),
      "AWS Lambda pricing, x86, US East (N. Virginia): 0.20 USD per million requests, 0.0000166667 "
@@ -108,6 +132,8 @@ const std::vector<CloudQuality>& cloud_qualities() {
 }
 
 std::span<const EdgeDevice> edge_devices() { return kDevices; }
+
+std::span<const EdgeNetwork> edge_networks() { return kNetworks; }
 
 std::span<const CallPrice> call_prices() { return kPrices; }
 

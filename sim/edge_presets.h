@@ -49,6 +49,15 @@ struct EdgeDevice {
 };
 [[nodiscard]] std::span<const EdgeDevice> edge_devices();
 
+/// The measured time of a network on one frame.
+struct EdgeNetwork {
+  std::string_view name;
+  std::string_view device;  ///< in edge_devices()
+  Duration time{0};
+  std::string_view source;
+};
+[[nodiscard]] std::span<const EdgeNetwork> edge_networks();
+
 /// What a function in the cloud costs.
 struct CallPrice {
   std::string_view name;

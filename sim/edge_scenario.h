@@ -34,6 +34,8 @@ struct FleetSpec {
   bool shuffle = true;  ///< the tasks of a segment come in random order; else as listed
   Duration stay{0};     ///< then a drone moves to the next site; 0: it stays where it is
   DroneLink link{};     ///< for tasks that are split between drone and edge
+  /// Path of a trace of its bandwidth, a split chosen for each segment; empty: it is constant.
+  std::string link_trace;
 };
 
 struct EdgeScenario {

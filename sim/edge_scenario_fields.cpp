@@ -209,16 +209,17 @@ void task_fields(JsonCursor& at, EdgeTaskType& type, std::vector<EdgeTaskType>& 
   at.number("edge_price", type.edge_price, 0, kMostPoints, "utility paid for a run at the edge");
   at.number("cloud_price", type.cloud_price, 0, kMostPoints,
             "utility paid for a call; above the benefit, calls never pay");
-  const bool says_edge = at.has("splits") || at.has("models") || at.has("latencies");
+  const bool says_edge =
+      at.has("splits") || at.has("models") || at.has("latencies") || at.has("network");
   if (!at.describing() && !says_edge) at.required();
   time_field(at, "edge_time", type.edge_time, kSome, "expected time at the edge");
   at.text("latencies", type.latencies,
           "measured latencies at the edge (a CSV with inference_time) instead of edge_time");
-  for (const char* other : {"splits", "models", "latencies"}) {
-    refuse_beside(at, "edge_time", other);
-    for (const char* second : {"splits", "models"}) {
-      if (std::string_view(other) < second) refuse_beside(at, other, second);
-    }
+  at.text("network", type.network,
+          "network whose measured time on this device (`headroom list edge`) is its edge_time");
+  constexpr const char* kWays[] = {"edge_time", "latencies", "models", "network", "splits"};
+  for (std::size_t i = 0; i < std::size(kWays); ++i) {
+    for (std::size_t j = i + 1; j < std::size(kWays); ++j) refuse_beside(at, kWays[i], kWays[j]);
   }
   refuse_beside(at, "cloud_time", "models");
   if (!at.describing() && !at.has("models")) at.required();
@@ -327,6 +328,9 @@ void fleet_fields(JsonCursor& at, FleetSpec& fleet) {
              "mobility: how long a drone stays at a site before it flies to the next; 0 s: always",
              kYear);
   at.bandwidth("link", fleet.link.bandwidth, "between a drone and its site, for split tasks");
+  at.text("link_trace", fleet.link_trace,
+          "trace of that link, used instead of it, a split chosen a segment: a CSV with time_s, "
+          "uplink_mbps and perhaps latency_ms");
   double device = fleet.link.device.value();
   at.number("device_watts", device, 0, 1e5, "a drone draws while it computes heads");
   fleet.link.device = Watts(device);
@@ -351,6 +355,25 @@ void device_fields(JsonCursor& at, EdgeScenario& scenario) {
   double idle = scenario.idle_power.value();
   at.number("idle_watts", idle, 0, 1e5, "drawn while it does not");
   scenario.idle_power = Watts(idle);
+}
+
+/// Gives the tasks that name a network its time on this device. `at` is the scenario's "edge".
+void network_times(JsonCursor& at, EdgeScenario& scenario) {
+  for (std::size_t i = 0; i < scenario.types.size(); ++i) {
+    EdgeTaskType& type = scenario.types[i];
+    if (type.network.empty()) continue;
+    std::vector<std::string> measured;
+    for (const EdgeNetwork& network : edge_networks()) {
+      if (network.device != scenario.device) continue;
+      measured.emplace_back(network.name);
+      if (network.name == type.network) type.edge_time = network.time;
+    }
+    if (type.edge_time > kNone) continue;
+    throw InputError(
+        fmt::format("{}/{}/network", at.place("tasks"), i),
+        fmt::format("expected a network measured on {} ({}), got {}; give edge_time instead",
+                    scenario.device, fmt::join(measured, ", "), headroom::quoted(type.network)));
+  }
 }
 
 void price_fields(JsonCursor& at, EdgeScenario& scenario) {
@@ -437,6 +460,7 @@ void edge_scenario_fields(JsonCursor& at, EdgeScenario& scenario) {
     in.text("trace", scenario.trace, "path of a trace of tasks, instead of fleet");
     in.object("device", "name", "the accelerator of a site",
               [&](JsonCursor& device) { device_fields(device, scenario); });
+    if (!in.describing()) network_times(in, scenario);
     in.object("cloud", "quality", "what calls meet",
               [&](JsonCursor& cloud) { cloud_fields(cloud, scenario); });
     in.object("losses", "", "how good the answers of models are, and what a router can tell",

@@ -103,6 +103,7 @@ void EdgeSite::arrive() {
   if (hidden_.size() < plan_.tasks_.size()) hidden_.resize(plan_.tasks_.size());
   hidden_[slot] = Hidden{arrival.edge_actual, arrival.cloud_actual, {}, false};
   ++totals_.generated;
+  metrics_.types[arrival.type].drone_energy += arrival.drone_energy;
   check_context().request = task.id;
   asking(EdgeAsked::arrival, task.id);
   policy_->on_arrival(plan_, plan_.view(slot));
@@ -322,7 +323,7 @@ void EdgeSite::count_loss(const EdgeTask& task, EdgeOutcome outcome) {
   totals.loss += loss;
   if (!type.model_of) return;
   const EdgeTaskType& asked = (*context_.types)[*type.model_of];
-  bool best = true;
+  bool best = asked.models > 0;
   for (int i = asked.first_model; i < asked.first_model + asked.models; ++i) {
     const auto other = static_cast<std::uint16_t>(i);
     best = best && losses_.actual((*context_.types)[other], other, task.id) >= loss;

@@ -18,6 +18,7 @@ SplitCost cost_of(const EdgeSplit& split, const DroneLink& link) {
     SIM_CHECK(link.bandwidth.value() > 0, "what is sent needs a link");
     cost.upload = duration_from_seconds(
         std::min(split.sent.as_double() / link.bandwidth.value(), kLongestSeconds));
+    cost.upload += link.latency;
   }
   cost.latency = split.head + cost.upload + split.tail;
   cost.energy =

@@ -10,6 +10,7 @@
 // Not here: queues at the edge (sim/edge_site.h); times and accuracies, which are the scenario's.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,14 +31,28 @@ struct EdgeSplit {
 /// The air between a drone and its site, and what the drone draws.
 struct DroneLink {
   BytesPerSecond bandwidth{0};
-  Watts device{0};  ///< while it computes heads
-  Watts radio{0};   ///< while it sends
+  Watts device{0};      ///< while it computes heads
+  Watts radio{0};       ///< while it sends
+  Duration latency{0};  ///< on top of an upload
 };
 
 struct SplitCost {
   Duration upload{0};
   Duration latency{0};  ///< head, upload and tail, without queues
   Joules energy{0};     ///< of the drone
+};
+
+/// What a drone does with the frames of one kind of task before it arrives at the edge.
+struct DroneShare {
+  std::uint16_t type = 0;  ///< the task that arrives: what is left to do of it
+  Duration time{0};        ///< head and upload of a segment
+  Joules energy{0};        ///< of the drone, a segment
+};
+
+/// The shares of all kinds of tasks, from `at` until the next period begins.
+struct DronePeriod {
+  Instant at;
+  std::vector<DroneShare> shares;
 };
 
 /// Requires a bandwidth above 0 where something is sent.

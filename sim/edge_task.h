@@ -39,6 +39,8 @@ struct EdgeTaskType {
   /// of it runs at the edge.
   std::vector<EdgeSplit> splits{};
   double least_accuracy = 0;
+  /// Name in edge_networks() that says `edge_time` on the scenario's device; empty: written out.
+  std::string network{};
   /// Measured latencies at the edge (a path): the expected time is their 95th percentile, actual
   /// times are drawn from them.
   std::string latencies{};
@@ -49,9 +51,8 @@ struct EdgeTaskType {
   /// Of a task with models: where they stand in the run's types, and how many. None: it has no
   /// choice.
   std::uint16_t first_model = 0, models = 0;
-  std::optional<std::uint16_t> model_of{};  ///< the type whose tasks this model may answer
-  Duration device_time{0};  ///< of the chosen split: its head and upload, before it arrives
-  Joules device_energy{0};  ///< of the drone, a task
+  /// The type whose tasks this one may answer as a model, or is a way to split.
+  std::optional<std::uint16_t> model_of{};
 
   [[nodiscard]] double edge_utility() const { return benefit - edge_price; }
   [[nodiscard]] double cloud_utility() const { return benefit - cloud_price; }
@@ -62,7 +63,8 @@ struct EdgeArrival {
   Instant time;
   std::uint32_t drone = 0;
   std::uint16_t type = 0;
-  Duration deadline{0};  ///< from `time`
+  Duration deadline{0};    ///< from `time`
+  Joules drone_energy{0};  ///< spent on it before it arrived
   /// As a trace recorded them; drawn from the scenario's laws where left out.
   std::optional<Duration> edge_actual{}, cloud_actual{};
 };

@@ -14,18 +14,25 @@ struct Visit {
   std::int64_t next = 0, end = 0;
   std::uint32_t drone = 0;
   std::uint64_t order_seed = 0;  ///< of the tasks within its segments
-  int type = -1;                 ///< the only one, where types take their own time to arrive
+  int kind = -1;                 ///< the only one, where kinds take their own time to arrive
+  Instant arrival{};             ///< of segment `next`, where a kind is alone
 };
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b > 0 ? 1 : 0); }
 
 class FleetSource final : public EdgeTaskSource {
  public:
-  FleetSource(std::vector<Visit> visits, const std::vector<EdgeTaskType>& types, Duration segment,
-              bool shuffle)
-      : visits_(std::move(visits)), types_(types), segment_(segment), shuffle_(shuffle) {
+  /// `types` and `periods` outlive this.
+  FleetSource(std::vector<Visit> visits, const std::vector<EdgeTaskType>& types,
+              const std::vector<DronePeriod>& periods, Duration segment, bool shuffle)
+      : visits_(std::move(visits)),
+        types_(types),
+        periods_(periods),
+        segment_(segment),
+        shuffle_(shuffle) {
     for (std::uint32_t i = 0; i < visits_.size(); ++i) {
-      heap_.push_back({time_of(visits_[i]), visits_[i].drone, i});
+      schedule(visits_[i]);
+      heap_.push_back({visits_[i].arrival, visits_[i].drone, i});
     }
     std::make_heap(heap_.begin(), heap_.end());
     order_.resize(kinds_of(types));
@@ -39,8 +46,8 @@ class FleetSource final : public EdgeTaskSource {
     arrival.time = now_;
     arrival.drone = drone_;
     arrival.type = order_[at_];
-    arrival.deadline = types_[arrival.type].deadline;
-    arrival.deadline -= types_[arrival.type].device_time;  // it counts from the frame
+    arrival.deadline = types_[arrival.type].deadline - on_the_way_;  // it counts from the frame
+    arrival.drone_energy = energy_;
     if (++at_ == order_.size()) open_segment();
     return arrival;
   }
@@ -56,9 +63,28 @@ class FleetSource final : public EdgeTaskSource {
     }
   };
 
-  [[nodiscard]] Instant time_of(const Visit& visit) const {
-    const Instant sent = visit.phase + segment_ * visit.next;
-    return visit.type < 0 ? sent : sent + types_[static_cast<std::size_t>(visit.type)].device_time;
+  [[nodiscard]] Instant taken(const Visit& visit) const {
+    return visit.phase + segment_ * visit.next;
+  }
+
+  /// The drone's share of a kind of task in a segment that is taken then.
+  [[nodiscard]] const DroneShare& share_of(std::size_t kind, Instant then) const {
+    const auto after =
+        std::upper_bound(periods_.begin(), periods_.end(), then,
+                         [](Instant t, const DronePeriod& period) { return t < period.at; });
+    const DronePeriod& period = after == periods_.begin() ? periods_.front() : *std::prev(after);
+    return period.shares[kind];
+  }
+
+  /// Sets when the next segment of a visit arrives.
+  void schedule(Visit& visit) const {
+    const Instant then = taken(visit);
+    if (visit.kind < 0) {
+      visit.arrival = then;
+    } else {
+      const Duration own = share_of(static_cast<std::size_t>(visit.kind), then).time;
+      visit.arrival = std::max(visit.arrival, then + own);
+    }
   }
 
   void open_segment() {
@@ -72,13 +98,17 @@ class FleetSource final : public EdgeTaskSource {
     Visit& visit = visits_[pending.visit];
     now_ = pending.time;
     drone_ = visit.drone;
-    if (visit.type < 0) {
+    if (visit.kind < 0) {
       arrange(mixed(visit.order_seed + static_cast<std::uint64_t>(visit.next)));
     } else {
-      order_.assign(1, static_cast<std::uint16_t>(visit.type));
+      const DroneShare& share = share_of(static_cast<std::size_t>(visit.kind), taken(visit));
+      order_.assign(1, share.type);
+      on_the_way_ = now_ - taken(visit);
+      energy_ = share.energy;
     }
     if (++visit.next < visit.end) {
-      pending.time = time_of(visit);
+      schedule(visit);
+      pending.time = visit.arrival;
       std::push_heap(heap_.begin(), heap_.end());
     } else {
       heap_.pop_back();
@@ -99,8 +129,11 @@ class FleetSource final : public EdgeTaskSource {
 
   std::vector<Visit> visits_;
   const std::vector<EdgeTaskType>& types_;
+  const std::vector<DronePeriod>& periods_;
   Duration segment_;
   bool shuffle_;
+  Duration on_the_way_{0};  ///< of the open segment, since it was taken
+  Joules energy_{0};        ///< of the drone, on the open segment
   std::vector<Pending> heap_;
   std::vector<std::uint16_t> order_;
   std::size_t at_ = 0;
@@ -121,19 +154,18 @@ std::size_t kinds_of(const std::vector<EdgeTaskType>& types) {
 }
 
 DroneFleet::DroneFleet(const FleetSpec& spec, const std::vector<EdgeTaskType>& types,
-                       std::uint64_t seed)
+                       std::uint64_t seed, std::vector<DronePeriod> periods)
     : spec_(spec),
       types_(types),
       seed_(seed),
+      periods_(std::move(periods)),
       segments_(std::max<std::int64_t>(1, spec.duration / spec.segment)) {}
 
 std::unique_ptr<EdgeTaskSource> DroneFleet::open_site(std::uint32_t site) const {
   const Duration length = spec_.segment * (segments_ + 1);
   const std::int64_t legs = spec_.stay > Duration(0) ? length / spec_.stay + 2 : 1;
   // Tasks of a segment that is split on its drone arrive apart.
-  const bool apart = std::any_of(types_.begin(), types_.end(), [](const EdgeTaskType& type) {
-    return type.device_time > Duration(0);
-  });
+  const bool apart = !periods_.empty();
   std::vector<Visit> visits;
   for (std::int64_t leg = 0; leg < legs; ++leg) {
     const auto behind = static_cast<std::uint64_t>(leg) % spec_.sites;
@@ -167,12 +199,13 @@ std::unique_ptr<EdgeTaskSource> DroneFleet::open_site(std::uint32_t site) const 
         continue;
       }
       for (std::size_t t = 0; t < kinds_of(types_); ++t) {
-        visit.type = static_cast<int>(t);
+        visit.kind = static_cast<int>(t);
         visits.push_back(visit);
       }
     }
   }
-  return std::make_unique<FleetSource>(std::move(visits), types_, spec_.segment, spec_.shuffle);
+  return std::make_unique<FleetSource>(std::move(visits), types_, periods_, spec_.segment,
+                                       spec_.shuffle);
 }
 
 }  // namespace headroom

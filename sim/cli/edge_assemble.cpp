@@ -6,6 +6,7 @@
 
 #include "sim/check.h"
 #include "sim/cli/commands.h"
+#include "sim/cli/edge_splits.h"
 #include "sim/edge_policy.h"
 #include "sim/edge_presets.h"
 #include "sim/quantity_text.h"
@@ -39,40 +40,6 @@ void set_policy(const EdgeScenario& scenario, EdgeSetup& setup) {
   setup.policy_name = entry->name;
 }
 
-/// Chooses each type's split and makes it the task that arrives.
-void apply_splits(const EdgeScenario& scenario, EdgeSetup& setup) {
-  const std::string place = scenario.file + ": /edge";
-  for (std::size_t i = 0; i < setup.types.size(); ++i) {
-    EdgeTaskType& type = setup.types[i];
-    if (type.splits.empty()) continue;
-    if (!scenario.trace.empty()) {
-      throw InputError(place + "/trace",
-                       "expected a fleet for tasks with splits, got a trace; "
-                       "remove one of them");
-    }
-    const DroneLink& link = scenario.fleet.link;
-    const bool sends = std::any_of(type.splits.begin(), type.splits.end(),
-                                   [](const EdgeSplit& split) { return split.sent > Bytes(0); });
-    if (sends && !(link.bandwidth.value() > 0)) {
-      throw InputError(place + "/fleet/link",
-                       "expected a bandwidth above 0 for tasks with splits, got none; write for "
-                       "example \"50 Mbit/s\"");
-    }
-    const auto chosen = choose_split(type.splits, link, type.least_accuracy);
-    if (!chosen) {
-      throw InputError(fmt::format("{}/tasks/{}/least_accuracy", place, i),
-                       fmt::format("expected at most the accuracy of the best split, got {}; lower "
-                                   "it or add a split",
-                                   type.least_accuracy));
-    }
-    const EdgeSplit& split = type.splits[*chosen];
-    const SplitCost cost = cost_of(split, link);
-    type.edge_time = split.tail;
-    type.device_time = split.head + cost.upload;
-    type.device_energy = cost.energy;
-  }
-}
-
 /// Measured latencies of single types: their expected times and laws.
 void apply_latencies(const EdgeScenario& scenario, EdgeSetup& setup) {
   setup.own_edge_factors.resize(setup.types.size());
@@ -93,25 +60,6 @@ std::string policy_sentence(const EdgeScenario& scenario) {
   }
   const auto* entry = PolicyRegistry<DispatchPolicy>::instance().find(scenario.policy.name);
   return entry == nullptr ? text : text + ": " + entry->summary;
-}
-
-/// Every way to split a type, without queues, and which one was taken.
-void note_splits(const EdgeTaskType& type, const EdgeScenario& scenario,
-                 EdgeReportContext& context) {
-  const DroneLink& link = scenario.fleet.link;
-  const auto chosen = choose_split(type.splits, link, type.least_accuracy);
-  for (std::size_t i = 0; i < type.splits.size(); ++i) {
-    const EdgeSplit& split = type.splits[i];
-    const SplitCost cost = cost_of(split, link);
-    const char* verdict = chosen == i                            ? ", taken"
-                          : split.accuracy < type.least_accuracy ? ", not accurate enough"
-                                                                 : "";
-    context.notes.push_back(fmt::format(
-        "{} {}: {} on the drone and in the air, {} at the edge, {:.4g} mJ of the drone a frame, "
-        "accuracy {:.4g}{}",
-        type.name, split.name, to_text(cost.latency - split.tail), to_text(split.tail),
-        cost.energy.value() * 1e3, split.accuracy, verdict));
-  }
 }
 
 }  // namespace
@@ -136,15 +84,14 @@ std::unique_ptr<EdgeAssembly> assemble_edges(const EdgeScenario& scenario) {
   set_policy(scenario, setup);
   const FleetSpec& fleet = scenario.fleet;
   if (scenario.trace.empty()) {
-    apply_splits(scenario, setup);
+    std::vector<DronePeriod> periods = split_between_drone_and_edge(scenario, setup.types);
     for (EdgeTaskType& type : setup.types) {
-      type.device_time = type.device_time * static_cast<std::int64_t>(fleet.frames);
-      type.device_energy = type.device_energy * static_cast<double>(fleet.frames);
       type.edge_time = type.edge_time * static_cast<std::int64_t>(fleet.frames);
       type.cloud_time = type.cloud_time * static_cast<std::int64_t>(fleet.frames);
     }
     apply_latencies(scenario, setup);  // of a whole batch of frames
-    assembly->workload = std::make_unique<DroneFleet>(fleet, setup.types, scenario.seed);
+    assembly->workload =
+        std::make_unique<DroneFleet>(fleet, setup.types, scenario.seed, std::move(periods));
     assembly->workload_sentence = fmt::format(
         "{} site{} x {} drones, {} task{} a segment of {}, {} ({})", fleet.sites,
         fleet.sites == 1 ? "" : "s", fleet.drones, kinds_of(setup.types),
@@ -183,7 +130,9 @@ EdgeReportContext edge_report_context(const EdgeScenario& scenario, const EdgeAs
   context.memory = scenario.memory;
   context.call_price = scenario.call_price;
   context.gigabyte_second_price = scenario.gigabyte_second_price;
-  for (const EdgeTaskType& type : context.types) note_splits(type, scenario, context);
+  for (const EdgeTaskType& type : context.types) {
+    for (std::string& note : split_notes(type, scenario)) context.notes.push_back(std::move(note));
+  }
   if (!scenario.load.empty() && scenario.device != kTimesOfDevice) {
     context.notes.push_back(fmt::format(
         "expected times at the edge are those of a {}: none are published for {}; give tasks with "

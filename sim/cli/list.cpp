@@ -164,6 +164,11 @@ void list_edge() {
   for (const CallPrice& price : call_prices()) {
     print(fmt::format("  {:<20}{}\n", price.name, price.source));
   }
+  print("Networks measured on them, a frame (edge/tasks/network):\n");
+  for (const EdgeNetwork& network : edge_networks()) {
+    print(fmt::format("  {:<20}{:<18}{:>9}  {}\n", network.name, network.device,
+                      to_text(network.time), network.source));
+  }
 }
 
 void list_scenarios() {

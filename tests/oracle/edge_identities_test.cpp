@@ -1,4 +1,7 @@
 // Exact identities of drone fleets: completions and utilities that need no simulation to know.
+#include <filesystem>
+#include <fstream>
+
 #include "sim/check.h"
 #include "sim/cli/edge_assemble.h"
 #include "sim/edge_scenario_reader.h"
@@ -19,6 +22,7 @@ EdgeSummary run(const std::string& edge) {
 }  // namespace
 
 TEST_CASE("cloud-only completes 3/4 of MEDIUM and 5/6 of HEAVY where no call is late") {
+  // T-DEM-7, in both forms: the released policy differs only where a call comes too late.
   // BP's calls never pay: one of four, one of six models. Per drone-second the rest is worth
   // 100 + 74 + 60 = 234, with CD and DEO 234 + 23 + 40 = 297. 3 drones x 300 s.
   const EdgeSummary medium =
@@ -166,4 +170,84 @@ TEST_CASE("split tasks without a link, and accuracies that no split has, are one
   exact.replace(exact.find("0.9,"), 4, "0.99,");
   CHECK(fault(exact + R"("fleet": {"link": "1 Gbit/s"})")
             .starts_with("test: /edge/tasks/0/least_accuracy: expected at most"));
+}
+
+namespace {
+
+std::string link_file(const char* name, const std::string& text) {
+  const std::filesystem::path path = std::filesystem::temp_directory_path() / name;
+  std::ofstream(path) << text;
+  return path.string();
+}
+
+const EdgeTypeRow& row_named(const EdgeSummary& s, const std::string& name) {
+  for (const EdgeTypeRow& row : s.types) {
+    if (row.name == name) return row;
+  }
+  throw std::runtime_error("no row " + name);
+}
+
+}  // namespace
+
+TEST_CASE("where the link changes, each segment is split by the link of its time") {
+  // Drones at 0 and 0.5 s, 20 segments each. Until 5 s 2 Gbit/s (the whole frame: 2 + 20 ms),
+  // until 12 s 10 Mbit/s (the bottleneck: 10 + 80 + 15 ms), then 500 kbit/s (all on the drone: 150
+  // ms).
+  const std::string trace =
+      link_file("headroom_link_trace.csv", "time_s,uplink_mbps\n0,2000\n5,10\n12,0.5\n");
+  const std::string fleet = R"("fleet": {"drones": 2, "duration": "20 s", "phase": "even",
+      "device_watts": 4, "radio_watts": 1, "link_trace": ")";
+  const EdgeSummary s = run(kSplitTask + fleet + trace + "\"}");
+  CHECK(s.completion == 1);
+  CHECK(s.generated == 40);
+  CHECK(row_named(s, "HV/at the edge").generated == 10);
+  CHECK(row_named(s, "HV/bottleneck").generated == 14);
+  CHECK(row_named(s, "HV/on the drone").generated == 16);
+  CHECK(row_named(s, "HV/narrow").generated == 0);
+  // 1 W x 2 ms; 4 W x 10 ms + 1 W x 80 ms; 4 W x 150 ms.
+  CHECK(s.energy_drones_j == Approx(10 * 0.002 + 14 * 0.120 + 16 * 0.600));
+  // A trace that never changes is the constant link.
+  const std::string flat = link_file("headroom_link_flat.csv", "time_s,uplink_mbps\n0,10\n7,10\n");
+  const EdgeSummary traced = run(kSplitTask + fleet + flat + "\"}");
+  const EdgeSummary constant = run(std::string(kSplitTask) + R"("fleet": {"drones": 2,
+      "duration": "20 s", "phase": "even", "device_watts": 4, "radio_watts": 1,
+      "link": "10 Mbit/s"})");
+  CHECK(traced.in_time == constant.in_time);
+  CHECK(traced.energy_drones_j == Approx(constant.energy_drones_j));
+  CHECK(traced.edge_busy == constant.edge_busy);
+}
+
+TEST_CASE("segments of a drone arrive in their order: a fast link does not overtake a slow one") {
+  // The first segment's bottleneck needs 10 + 3,200 ms at 250 kbit/s; the next ones, at 1 Gbit/s,
+  // wait for it: its own deadline and those of the three behind it are gone.
+  const std::string tasks = R"("tasks": [{"name": "HV", "benefit": 10, "cloud_time": "1 h",
+      "deadline": "200 ms", "splits": [{"name": "b", "head": "10 ms", "sent": "100 kB",
+      "tail": "15 ms", "accuracy": 0.9}]}], "policy": "edge-edf", "device": {"time_factor": 1},)";
+  const std::string trace =
+      link_file("headroom_link_jam.csv", "time_s,uplink_mbps\n0,0.25\n0.5,1000\n");
+  const EdgeSummary s = run(tasks + R"("fleet": {"drones": 1, "duration": "10 s",
+      "phase": "together", "link_trace": ")" +
+                            trace + "\"}");
+  CHECK(s.generated == 10);
+  CHECK(s.in_time == 6);  // those taken at 4 s and later
+}
+
+TEST_CASE("a task may name a network whose time on the device somebody measured") {
+  const std::string tasks = R"("tasks": [{"name": "HV", "benefit": 10, "cloud_time": "398 ms",
+      "deadline": "650 ms", "network": "yolov8m"}], "policy": "edge-edf", )";
+  const EdgeSummary s = run(tasks + R"("device": {"name": "jetson-orin-nano", "time_factor": 1},
+      "fleet": {"drones": 3, "duration": "100 s", "phase": "even"})");
+  CHECK(s.completion == 1);
+  CHECK(s.edge_busy == Approx(3 * 0.0665).epsilon(0.01));
+  CHECK_THROWS_WITH(run(tasks + R"("device": "jetson-nano")"),
+                    "test: /edge/tasks/0/network: expected a network measured on jetson-nano "
+                    "(pose-resnet18, pose-densenet121), got \"yolov8m\"; give edge_time instead");
+}
+
+TEST_CASE("a link trace without bandwidths is one line") {
+  const std::string latency = link_file("headroom_link_latency.csv", "time_s,latency_ms\n0,10\n");
+  CHECK_THROWS_WITH(run(std::string(kSplitTask) + R"("fleet": {"link_trace": ")" + latency + "\"}"),
+                    latency +
+                        ": expected a column uplink_mbps of the drones' link, got none; add "
+                        "it");
 }
