@@ -15,7 +15,7 @@ using Field = std::int64_t KernelShape::*;
 constexpr double kFalling = 0.9;
 constexpr double kLeastUse = 0.01;
 
-constexpr std::array<std::pair<const char*, Field>, 15> kFields{
+constexpr std::array<std::pair<const char*, Field>, 17> kFields{
     {{"m", &KernelShape::m},
      {"n", &KernelShape::n},
      {"k", &KernelShape::k},
@@ -26,6 +26,8 @@ constexpr std::array<std::pair<const char*, Field>, 15> kFields{
      {"chunk", &KernelShape::chunk},
      {"cached", &KernelShape::cached},
      {"context", &KernelShape::context},
+     {"big_batch", &KernelShape::big_batch},
+     {"big_context", &KernelShape::big_context},
      {"window", &KernelShape::window},
      {"experts", &KernelShape::experts},
      {"topk", &KernelShape::topk},

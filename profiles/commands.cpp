@@ -106,15 +106,16 @@ std::string json_text(const std::string& text) {
 
 constexpr const char* kTextNames[] = {"device",  "library", "library_version", "op",
                                       "compute", "stored",  "variant"};
-constexpr const char* kNumberNames[] = {
-    "run",   "m",      "n",       "k",      "batch",   "heads", "kv_heads", "head_dim",
-    "chunk", "cached", "context", "window", "experts", "topk",  "bytes",    "ranks"};
+constexpr const char* kNumberNames[] = {"run",     "m",         "n",          "k",     "batch",
+                                        "heads",   "kv_heads",  "head_dim",   "chunk", "cached",
+                                        "context", "window",    "experts",    "topk",  "bytes",
+                                        "ranks",   "big_batch", "big_context"};
 constexpr const char* kTimeNames[] = {"median_ns", "min_ns", "mean_ns", "p90_ns", "stddev_ns"};
 
 /// A row's values in the order of the names above.
 struct Flat {
   std::array<std::string, 7> texts;
-  std::array<std::int64_t, 16> numbers;
+  std::array<std::int64_t, 18> numbers;
   std::array<double, 5> times;
 };
 
@@ -124,7 +125,7 @@ Flat flatten(const StoredRun& stored, const KernelRow& row) {
   return {{stored.run.device, stored.run.library, stored.run.library_version, s.op, s.compute,
            s.stored, s.variant},
           {stored.id, s.m, s.n, s.k, s.batch, s.heads, s.kv_heads, s.head_dim, s.chunk, s.cached,
-           s.context, s.window, s.experts, s.topk, s.bytes, s.ranks},
+           s.context, s.window, s.experts, s.topk, s.bytes, s.ranks, s.big_batch, s.big_context},
           {t.median_ns, t.min_ns, t.mean_ns, t.p90_ns, t.stddev_ns}};
 }
 

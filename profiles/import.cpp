@@ -29,7 +29,8 @@ constexpr Format kFormats[] = {
 /// A file read and laid out, but for the store.
 struct ReadFile {
   ImportedFile result{};
-  ImportTable table{};  ///< without rows: `result` is all there is to say
+  ImportTable table{};     ///< without rows: `result` is all there is to say
+  std::int64_t again = 0;  ///< rows that repeat a shape
 };
 
 /// Which file, as which device's and library's; equal ones are imported once.
@@ -63,11 +64,11 @@ ReadFile read_file(const Format& format, const ImportSource& source,
       add_note(read.table.run.notes, std::to_string(read.table.without_time) +
                                          " rows of the file have a time of zero and are left out");
     result.note = read.table.run.notes;
-    if (read.table.rows.empty()) {
+    if (read.table.rows() == 0) {
       result.outcome = Outcome::left_out;
       if (result.note.empty()) result.note = "no rows";
     }
-    order_rows(read.table);
+    read.again = read.table.order();
   } catch (const InputError& error) {
     read.table = {};
     result.outcome = Outcome::failed;
@@ -78,7 +79,7 @@ ReadFile read_file(const Format& format, const ImportSource& source,
 
 ImportedFile store_file(ProfileStore& store, ReadFile read) {
   ImportedFile& result = read.result;
-  if (read.table.rows.empty()) return result;
+  if (read.table.rows() == 0) return result;
   try {
     // A folder may hold one file twice.
     if (store.has_file(read.table.run)) {
@@ -86,9 +87,9 @@ ImportedFile store_file(ProfileStore& store, ReadFile read) {
       result.note.clear();
       return result;
     }
-    const std::int64_t again = store_table(store, read.table);
-    result.rows = static_cast<std::int64_t>(read.table.rows.size());
-    if (again > 0) add_note(result.note, std::to_string(again) + " rows repeat a shape");
+    store_table(store, read.table);
+    result.rows = read.table.rows();
+    if (read.again > 0) add_note(result.note, std::to_string(read.again) + " rows repeat a shape");
   } catch (const InputError& error) {
     result.outcome = Outcome::failed;
     result.note = error.what();

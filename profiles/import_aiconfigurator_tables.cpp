@@ -305,16 +305,18 @@ class RowReader {
   }
 
   void read(ImportTable& to) const {
+    KernelShape shape;  // one for all rows: its texts keep their memory
     for (std::size_t row = 0; row < from_.rows(); ++row) {
-      const KernelShape shape = shape_at(row);
+      read_shape(row, shape);
+      const std::size_t length = shape.variant.size();
       for (std::size_t i = 0; i < times_.size(); ++i) {
         const TimeColumn& column = layout_.times[i];
-        KernelShape one = shape;
-        if (*column.op != '\0') one.op = column.op;
-        one.variant += column.variant;
+        if (*column.op != '\0') shape.op = column.op;
+        shape.variant.resize(length);
+        shape.variant += column.variant;
         KernelTimes times;
         times.median_ns = times.mean_ns = times_[i][row] * column.nanoseconds;
-        add_row(to, one, times, from_.where(), row + 1);
+        add_row(to, shape, times, from_.where(), row + 1);
       }
     }
   }
@@ -358,8 +360,8 @@ class RowReader {
     return words;
   }
 
-  [[nodiscard]] KernelShape shape_at(std::size_t row) const {
-    KernelShape shape;
+  /// Columns that `finish` uses otherwise are set for each row anew.
+  void read_shape(std::size_t row, KernelShape& shape) const {
     shape.op = *layout_.op != '\0' ? layout_.op : op_.at(row);
     for (const Integers& column : integers_) {
       shape.*column.field = column.values[row];
@@ -378,7 +380,6 @@ class RowReader {
       shape.variant += (i > 0 && !word.empty() ? ";" : "") + word;
     }
     if (layout_.finish != nullptr) layout_.finish(shape);
-    return shape;
   }
 
   const Layout& layout_;
@@ -398,7 +399,6 @@ void read_aiconfigurator_rows(const std::string& table, const ParquetTable& from
   const Layout* layout = layout_of(table);
   SIM_CHECK(layout != nullptr, "only tables with a layout are read");
   refuse_unknown(*layout, from);
-  to.rows.reserve(from.rows() * layout->times.size());
   RowReader(*layout, from).read(to);
 }
 

@@ -73,23 +73,19 @@ void read_attention(const ImportSource& source, const NumberTable& from, ImportT
         time_of(from, "time_us", row), from.where(), row + 1);
 }
 
-/// A batch of which `nb` sequences have `kv_big` keys and the others `kvs`, and the same batch with
-/// every sequence at the mean and at the largest.
+/// A batch of which `nb` sequences have `kv_big` keys and the others fewer, and the same batch with
+/// every sequence at the mean and at the largest: three rows of one shape, told by their variants.
 void read_skew(const ImportSource& source, const NumberTable& from, ImportTable& to) {
   for (std::size_t row = 0; row < from.rows(); ++row) {
-    const std::int64_t chunk = from.integer("pc", row), cached = from.integer("kp", row);
-    const std::int64_t batch = from.integer("n", row), big = from.integer("kv_big", row);
-    const std::int64_t mean = from.integer("kv_mean", row);
-    const std::string skew = ";skew:" + std::to_string(from.integer("nb", row)) + "x" +
-                             std::to_string(big) + "," + std::to_string(from.integer("kvs", row));
-    const auto add = [&](std::int64_t context, const std::string& variant, const char* column) {
-      KernelShape shape = attention_of(source, chunk, cached, batch, context);
-      shape.variant += variant;
+    KernelShape shape = attention_of(source, from.integer("pc", row), from.integer("kp", row),
+                                     from.integer("n", row), from.integer("kv_mean", row));
+    shape.big_batch = from.integer("nb", row);
+    shape.big_context = from.integer("kv_big", row);
+    for (const auto& [variant, column] :
+         {std::pair("", "t_skew_us"), {";all_mean", "t_mean_us"}, {";all_big", "t_max_us"}}) {
+      shape.variant = source.model + variant;
       add_row(to, shape, time_of(from, column, row), from.where(), row + 1);
-    };
-    add(mean, skew, "t_skew_us");
-    add(mean, skew + ":all_mean", "t_mean_us");
-    add(big, skew + ":all_max", "t_max_us");
+    }
   }
 }
 

@@ -4,47 +4,69 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "sim/check.h"
 
 namespace headroom {
 
-void order_rows(ImportTable& table) {
-  std::vector<KernelRow>& rows = table.rows;
-  const auto less = [](const KernelRow& a, const KernelRow& b) { return a.shape < b.shape; };
-  // Most files are in key order already; sorting pointers moves each row once.
-  if (std::is_sorted(rows.begin(), rows.end(), less)) return;
-  std::vector<KernelRow*> order;
-  order.reserve(rows.size());
-  for (KernelRow& row : rows) order.push_back(&row);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const KernelRow* a, const KernelRow* b) { return a->shape < b->shape; });
-  std::vector<KernelRow> sorted;
-  sorted.reserve(rows.size());
-  for (KernelRow* row : order) sorted.push_back(std::move(*row));
-  rows = std::move(sorted);
+std::vector<KernelPoint>& ImportTable::points_of(const KernelShape& shape) {
+  // Files list a series' rows together, or go through all series again and again.
+  for (int tried = 0; tried < 2 && last_ < series_.size(); ++tried) {
+    if (compare_series(series_[last_].shape, shape) == 0) return series_[last_].points;
+    last_ = last_ + 1 < series_.size() ? last_ + 1 : 0;
+  }
+  const auto [entry, is_new] = known_.try_emplace(shape, series_.size());
+  if (is_new) series_.push_back({shape, {}});
+  last_ = entry->second;
+  return series_[last_].points;
 }
 
-std::int64_t store_table(ProfileStore& store, const ImportTable& table) {
+void ImportTable::add(const KernelShape& shape, const KernelTimes& times) {
+  KernelPoint& point = points_of(shape).emplace_back();
+  for (std::size_t i = 0; i < kSizeNumbers.size(); ++i) point.sizes[i] = shape.*kSizeNumbers[i];
+  point.times = times;
+  ++rows_;
+}
+
+std::int64_t ImportTable::order() {
+  const auto before = [](const KernelPoint& a, const KernelPoint& b) { return a.sizes < b.sizes; };
+  const auto alike = [](const KernelPoint& a, const KernelPoint& b) { return a.sizes == b.sizes; };
+  std::vector<ImportSeries> further;
+  std::int64_t again = 0;
+  for (ImportSeries& series : series_) {
+    std::vector<KernelPoint>& points = series.points;
+    if (!std::is_sorted(points.begin(), points.end(), before))
+      std::stable_sort(points.begin(), points.end(), before);
+    if (std::adjacent_find(points.begin(), points.end(), alike) == points.end()) continue;
+    std::vector<KernelPoint> first;
+    std::map<int, std::vector<KernelPoint>> later;
+    int number = 1;
+    for (const KernelPoint& point : points) {
+      number = !first.empty() && alike(first.back(), point) ? number + 1 : 1;
+      (number == 1 ? first : later[number]).push_back(point);
+    }
+    points = std::move(first);
+    for (auto& [mark, own] : later) {
+      again += static_cast<std::int64_t>(own.size());
+      further.push_back({series.shape, std::move(own)});
+      further.back().shape.variant += '#' + std::to_string(mark);
+    }
+  }
+  std::move(further.begin(), further.end(), std::back_inserter(series_));
+  std::sort(series_.begin(), series_.end(), [](const ImportSeries& a, const ImportSeries& b) {
+    return compare_series(a.shape, b.shape) < 0;
+  });
+  return again;
+}
+
+void store_table(ProfileStore& store, const ImportTable& table) {
   ProfileStore::Transaction transaction(store);
   const std::int64_t run = store.insert_run(table.run);
-  const std::vector<KernelRow>& rows = table.rows;
-  std::int64_t again = 0;
-  int number = 1;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    number = i > 0 && rows[i].shape == rows[i - 1].shape ? number + 1 : 1;
-    if (number == 1) {
-      store.insert_kernel(run, rows[i]);
-      continue;
-    }
-    ++again;
-    KernelRow marked = rows[i];
-    marked.shape.variant += '#' + std::to_string(number);
-    store.insert_kernel(run, marked);
-  }
+  for (const ImportSeries& series : table.series())
+    store.insert_series(run, series.shape, series.points);
   transaction.commit();
-  return again;
 }
 
 void add_row(ImportTable& table, const KernelShape& shape, const KernelTimes& times,
@@ -56,7 +78,7 @@ void add_row(ImportTable& table, const KernelShape& shape, const KernelTimes& ti
   if (times.median_ns == 0)
     ++table.without_time;
   else
-    table.rows.push_back({shape, times});
+    table.add(shape, times);
 }
 
 void add_note(std::string& notes, const std::string& note) {

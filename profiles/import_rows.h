@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,11 +15,37 @@
 
 namespace headroom {
 
+/// Rows that differ in sizes only.
+struct ImportSeries {
+  KernelShape shape{};  ///< its sizes mean nothing
+  std::vector<KernelPoint> points{};
+};
+
 /// One file's content on its way to the store.
-struct ImportTable {
+class ImportTable {
+ public:
   ProfileRun run{};
-  std::vector<KernelRow> rows{};
   std::int64_t without_time = 0;  ///< rows whose time is 0: nothing was measured
+
+  void add(const KernelShape& shape, const KernelTimes& times);
+  [[nodiscard]] std::int64_t rows() const { return rows_; }
+  /// Puts series and points into key order, in which SQLite only appends; of points of one shape
+  /// the further ones move, in their order, to series marked "#2", "#3", ... Returns how many.
+  std::int64_t order();
+  [[nodiscard]] const std::vector<ImportSeries>& series() const { return series_; }
+
+ private:
+  struct ShapeBefore {
+    bool operator()(const KernelShape& a, const KernelShape& b) const {
+      return compare_series(a, b) < 0;
+    }
+  };
+  std::vector<KernelPoint>& points_of(const KernelShape& shape);
+
+  std::vector<ImportSeries> series_{};
+  std::map<KernelShape, std::size_t, ShapeBefore> known_{};  ///< index into series_
+  std::size_t last_ = 0;
+  std::int64_t rows_ = 0;
 };
 
 /// One file that an importer found and how to read it.
@@ -32,12 +59,8 @@ struct ImportSource {
   std::string model{};
 };
 
-/// Puts the rows into key order, in which SQLite only appends; rows of one shape keep theirs.
-void order_rows(ImportTable& table);
-
-/// Stores ordered rows in one transaction, a shape's further rows marked "#2", "#3", ... Returns
-/// how many bear such a mark.
-std::int64_t store_table(ProfileStore& store, const ImportTable& table);
+/// Stores an ordered table in one transaction.
+void store_table(ProfileStore& store, const ImportTable& table);
 
 /// Adds a row with one time in nanoseconds. Zero is counted, not stored; throws InputError for a
 /// negative or non-finite time. `line` is the row's number, from 1.

@@ -47,11 +47,8 @@ void hash_kernel(Fnv& hash, const KernelRow& row) {
   const KernelShape& shape = row.shape;
   for (const std::string* text : {&shape.op, &shape.compute, &shape.stored, &shape.variant})
     hash.add(*text);
-  for (const std::int64_t value :
-       {shape.m, shape.n, shape.k, shape.batch, shape.heads, shape.kv_heads, shape.head_dim,
-        shape.chunk, shape.cached, shape.context, shape.window, shape.experts, shape.topk,
-        shape.bytes, shape.ranks})
-    hash.add(static_cast<std::uint64_t>(value));
+  for (const auto field : kSeriesNumbers) hash.add(static_cast<std::uint64_t>(shape.*field));
+  for (const auto field : kSizeNumbers) hash.add(static_cast<std::uint64_t>(shape.*field));
   const KernelTimes& times = row.times;
   for (const double value :
        {times.median_ns, times.min_ns, times.mean_ns, times.p90_ns, times.stddev_ns})
@@ -71,10 +68,26 @@ void hash_run(Fnv& hash, const ProfileRun& run) {
 
 }  // namespace
 
+std::strong_ordering compare_series(const KernelShape& a, const KernelShape& b) {
+  if (const auto order = a.op <=> b.op; order != 0) return order;
+  if (const auto order = a.compute <=> b.compute; order != 0) return order;
+  if (const auto order = a.stored <=> b.stored; order != 0) return order;
+  for (const auto field : kSeriesNumbers)
+    if (const auto order = a.*field <=> b.*field; order != 0) return order;
+  return a.variant <=> b.variant;
+}
+
+std::strong_ordering operator<=>(const KernelShape& a, const KernelShape& b) {
+  if (const auto order = compare_series(a, b); order != 0) return order;
+  for (const auto field : kSizeNumbers)
+    if (const auto order = a.*field <=> b.*field; order != 0) return order;
+  return std::strong_ordering::equal;
+}
+
 struct ProfileStore::Database {
   explicit Database(std::string file) : path(std::move(file)) {}
   ~Database() {
-    kernel_insert.reset();
+    for (auto* statement : {&series_find, &series_insert, &point_insert}) statement->reset();
     sqlite3_close_v2(handle);
   }
   Database(const Database&) = delete;
@@ -83,6 +96,11 @@ struct ProfileStore::Database {
   void open(Mode mode);
   void prepare_schema(Mode mode);
   void check_identity();
+  void upgrade();
+  Statement& kept(std::unique_ptr<Statement>& statement, const auto& sql) {
+    if (!statement) statement = std::make_unique<Statement>(handle, path, sql());
+    return *statement;
+  }
   void run(const char* sql) {
     char* message = nullptr;
     if (sqlite3_exec(handle, sql, nullptr, nullptr, &message) == SQLITE_OK) return;
@@ -110,7 +128,9 @@ struct ProfileStore::Database {
 
   std::string path;
   sqlite3* handle = nullptr;
-  std::unique_ptr<Statement> kernel_insert;  ///< kept: imports insert millions of rows
+  std::int64_t schema = 0;
+  // Kept: imports insert millions of rows.
+  std::unique_ptr<Statement> series_find, series_insert, point_insert;
 };
 
 void ProfileStore::Database::open(Mode mode) {
@@ -145,13 +165,28 @@ void ProfileStore::Database::prepare_schema(Mode mode) {
   if (empty && mode == Mode::read_write) {
     run("BEGIN IMMEDIATE");
     if (number("SELECT count(*) FROM sqlite_schema") == 0) {
-      run(kProfileSchema);
+      run(kRunSchema);
+      run(kKernelSchema);
       run(("PRAGMA application_id = " + std::to_string(kApplicationId)).c_str());
       run(("PRAGMA user_version = " + std::to_string(kProfileSchemaVersion)).c_str());
     }
     run("COMMIT");
   }
   check_identity();
+  if (schema < kProfileSchemaVersion && mode == Mode::read_write) upgrade();
+}
+
+void ProfileStore::Database::upgrade() {
+  run("BEGIN IMMEDIATE");
+  schema = number("PRAGMA user_version");  // another writer may have been first
+  if (schema < kProfileSchemaVersion) {
+    run("ALTER TABLE kernels RENAME TO kernels_1");
+    run(kKernelSchema);
+    run(upgrade_from_1().c_str());
+    run(("PRAGMA user_version = " + std::to_string(kProfileSchemaVersion)).c_str());
+  }
+  run("COMMIT");
+  schema = kProfileSchemaVersion;
 }
 
 void ProfileStore::Database::check_identity() {
@@ -159,17 +194,20 @@ void ProfileStore::Database::check_identity() {
     throw InputError(path,
                      "expected a profile store, got a SQLite database of something else; "
                      "name a store that `headroom profile` wrote");
-  const std::int64_t version = number("PRAGMA user_version");
-  if (version > kProfileSchemaVersion)
+  schema = number("PRAGMA user_version");
+  if (schema > kProfileSchemaVersion)
     throw InputError(path, "expected a profile store of schema " +
                                std::to_string(kProfileSchemaVersion) + " or older, got schema " +
-                               std::to_string(version) + "; use a newer headroom");
-  if (version < 1)
+                               std::to_string(schema) + "; use a newer headroom");
+  if (schema < 1)
     throw InputError(path,
                      "expected a profile store with a schema version, got none; make it anew");
-  if (number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('runs', "
-             "'kernels')") != 2)
-    throw InputError(path, "expected the tables runs and kernels, got others; make it anew");
+  if (number("SELECT count(*) FROM sqlite_schema WHERE name IN ('runs', 'kernels')") != 2 ||
+      (schema > 1 && number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "
+                            "('series', 'times')") != 2))
+    throw InputError(path,
+                     "expected the tables runs, series and times and the view kernels, got "
+                     "others; make it anew");
   // A file cut short fails here rather than in the middle of a scan.
   const std::int64_t pages = number("PRAGMA page_count"), size = number("PRAGMA page_size");
   std::error_code ignored;
@@ -217,22 +255,57 @@ std::int64_t ProfileStore::insert_run(const ProfileRun& run) {
   return sqlite3_last_insert_rowid(database_->handle);
 }
 
-void ProfileStore::insert_kernel(std::int64_t run, const KernelRow& row) {
-  if (!database_->kernel_insert) {
-    database_->kernel_insert = std::make_unique<Statement>(
-        database_->handle, database_->path,
-        std::string("INSERT INTO kernels (run, ") + kKernelColumns +
-            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  }
-  database_->insert(*database_->kernel_insert,
+std::int64_t ProfileStore::series_id(std::int64_t run, const KernelShape& series) {
+  Statement& find = database_->kept(database_->series_find, [] {
+    return std::string(
+        "SELECT id FROM series WHERE run = ? AND op = ? AND compute = ? AND stored = ? AND n = ? "
+        "AND k = ? AND heads = ? AND kv_heads = ? AND head_dim = ? AND \"window\" = ? AND experts "
+        "= "
+        "? AND topk = ? AND ranks = ? AND variant = ?");
+  });
+  bind_series(find.integer(run), series);
+  const std::int64_t known = find.step() ? find.next_integer() : 0;
+  find.reset();
+  if (known > 0) return known;
+  database_->insert(database_->kept(database_->series_insert,
+                                    [] {
+                                      return std::string("INSERT INTO series (run, ") +
+                                             kSeriesColumns +
+                                             ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                                    }),
+                    "a kernel of a known run and operator",
+                    [&](Statement& to) { bind_series(to.integer(run), series); });
+  return sqlite3_last_insert_rowid(database_->handle);
+}
+
+void ProfileStore::insert_point(std::int64_t series, const KernelPoint& point) {
+  database_->insert(database_->kept(database_->point_insert,
+                                    [] {
+                                      return std::string("INSERT INTO times (series, ") +
+                                             kSizeColumns + ", " + kTimeColumns +
+                                             ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                                    }),
                     "a kernel with a positive time and a shape of its own", [&](Statement& to) {
-                      to.integer(run);
-                      bind_shape(to, row.shape);
-                      const KernelTimes& times = row.times;
+                      to.integer(series);
+                      for (const std::int64_t size : point.sizes) to.integer(size);
+                      const KernelTimes& times = point.times;
                       for (const double value : {times.median_ns, times.min_ns, times.mean_ns,
                                                  times.p90_ns, times.stddev_ns})
                         to.real(value);
                     });
+}
+
+void ProfileStore::insert_kernel(std::int64_t run, const KernelRow& row) {
+  KernelPoint point;
+  for (std::size_t i = 0; i < kSizeNumbers.size(); ++i) point.sizes[i] = row.shape.*kSizeNumbers[i];
+  point.times = row.times;
+  insert_point(series_id(run, row.shape), point);
+}
+
+void ProfileStore::insert_series(std::int64_t run, const KernelShape& series,
+                                 const std::vector<KernelPoint>& points) {
+  const std::int64_t id = series_id(run, series);
+  for (const KernelPoint& point : points) insert_point(id, point);
 }
 
 std::vector<std::string> ProfileStore::devices() const {
@@ -280,11 +353,7 @@ bool ProfileStore::has_file(const ProfileRun& run) const {
 void ProfileStore::each_kernel(std::int64_t run, const std::string& op,
                                const std::function<void(const KernelRow&)>& visit) const {
   Statement query(database_->handle, database_->path,
-                  std::string("SELECT ") + kKernelColumns + " FROM kernels WHERE run = ?" +
-                      (op.empty() ? "" : " AND op = ?") +
-                      " ORDER BY run, op, compute, stored, m, n, k, batch, heads, kv_heads, "
-                      "head_dim, chunk, cached, context, \"window\", experts, topk, bytes, ranks, "
-                      "variant");
+                  kernel_query(database_->schema, op.empty() ? OfOp::all : OfOp::one));
   query.integer(run);
   if (!op.empty()) query.text(op);
   while (query.step()) visit(read_kernel(query));
@@ -327,13 +396,7 @@ std::string ProfileStore::digest() const {
   while (runs.step()) {
     Fnv hash;
     hash_run(hash, read_run(runs));
-    Statement kernels(database_->handle, database_->path,
-                      std::string("SELECT ") + kKernelColumns +
-                          " FROM kernels WHERE run = ? ORDER BY run, op, compute, stored, m, n, k, "
-                          "batch, heads, kv_heads, head_dim, chunk, cached, context, \"window\", "
-                          "experts, topk, bytes, ranks, variant");
-    kernels.integer(runs.next_integer());
-    while (kernels.step()) hash_kernel(hash, read_kernel(kernels));
+    each_kernel(runs.next_integer(), "", [&](const KernelRow& row) { hash_kernel(hash, row); });
     hashes.push_back(hash.value());
   }
   std::sort(hashes.begin(), hashes.end());

@@ -3,12 +3,15 @@
 //
 // Law: a row that violates the schema (NaN, negative time, unknown run, duplicate key) is refused
 // and nothing of its transaction remains; a killed writer leaves the last committed state. The
-// digest depends on contents only, not on insertion order, rowids or the file's layout. Cost: one
-// prepared statement a call; reading a device's kernels is one indexed scan. Not here: importers
-// and microbenchmarks that fill it, what a time means for a shape nobody measured
-// (models/table_cost.h).
+// digest depends on contents only, not on insertion order, rowids or the file's layout. A store of
+// an older schema is read as it is and brought up to date by its first writer. Cost: a kernel in a
+// series' order takes about a microsecond to insert; reading a run's kernels is one indexed scan.
+// Not here: importers and microbenchmarks that fill it, what a time means for a shape nobody
+// measured (models/table_cost.h).
 #pragma once
 
+#include <array>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -60,7 +63,10 @@ struct KernelShape {
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;  ///< on this GPU
   std::int64_t chunk = 0;                              ///< prefill attention: new tokens a sequence
   std::int64_t cached = 0;                             ///< prefill attention: tokens before them
-  std::int64_t context = 0;            ///< decode attention: keys a sequence, the new one included
+  std::int64_t context = 0;  ///< decode attention: keys a sequence, the new one included
+  /// Decode batch of unequal contexts: how many of its sequences have `big_context` keys, the
+  /// others the fewer that make `context` the mean; 0: all alike.
+  std::int64_t big_batch = 0, big_context = 0;
   std::int64_t window = 0;             ///< sliding window, 0: full
   std::int64_t experts = 0, topk = 0;  ///< moe: all routed experts; chosen for a token
   std::int64_t bytes = 0;  ///< collectives: message on one GPU; elementwise: bytes moved
@@ -68,8 +74,22 @@ struct KernelShape {
   /// "hot" or "cold" caches, "balanced", an algorithm; part of the key. A file's second row of one
   /// shape ends in "#2", its third in "#3".
   std::string variant{};
-  friend auto operator<=>(const KernelShape&, const KernelShape&) = default;
+  friend bool operator==(const KernelShape&, const KernelShape&) = default;
+  /// Series by series, within one size by size.
+  friend std::strong_ordering operator<=>(const KernelShape& a, const KernelShape& b);
 };
+
+/// What a series of shapes has in common, beside its texts.
+constexpr std::array<std::int64_t KernelShape::*, 9> kSeriesNumbers{
+    &KernelShape::n,        &KernelShape::k,        &KernelShape::heads,
+    &KernelShape::kv_heads, &KernelShape::head_dim, &KernelShape::window,
+    &KernelShape::experts,  &KernelShape::topk,     &KernelShape::ranks};
+/// What varies within a series.
+constexpr std::array<std::int64_t KernelShape::*, 8> kSizeNumbers{
+    &KernelShape::m,       &KernelShape::batch, &KernelShape::chunk,     &KernelShape::cached,
+    &KernelShape::context, &KernelShape::bytes, &KernelShape::big_batch, &KernelShape::big_context};
+/// Order of what two shapes' series have in common; equal: of one series.
+[[nodiscard]] std::strong_ordering compare_series(const KernelShape& a, const KernelShape& b);
 
 /// Times of one launch in nanoseconds.
 struct KernelTimes {
@@ -80,6 +100,12 @@ struct KernelTimes {
 struct KernelRow {
   KernelShape shape;
   KernelTimes times;
+};
+
+/// A row of a series.
+struct KernelPoint {
+  std::array<std::int64_t, kSizeNumbers.size()> sizes{};  ///< in the order of kSizeNumbers
+  KernelTimes times{};
 };
 
 class ProfileStore {
@@ -112,6 +138,9 @@ class ProfileStore {
   /// Throws InputError: NaN, infinite, zero or negative time, negative shape, unknown op, unknown
   /// run, same shape twice in one run.
   void insert_kernel(std::int64_t run, const KernelRow& row);
+  /// Many rows that differ in sizes only; the same errors. Fastest in rising order of sizes.
+  void insert_series(std::int64_t run, const KernelShape& series,
+                     const std::vector<KernelPoint>& points);
 
   /// Devices with at least one kernel, sorted.
   [[nodiscard]] std::vector<std::string> devices() const;
@@ -137,10 +166,12 @@ class ProfileStore {
 
  private:
   struct Database;
+  [[nodiscard]] std::int64_t series_id(std::int64_t run, const KernelShape& series);
+  void insert_point(std::int64_t series, const KernelPoint& point);
   std::unique_ptr<Database> database_;
 };
 
 /// The version this program writes.
-constexpr int kProfileSchemaVersion = 1;
+constexpr int kProfileSchemaVersion = 2;
 
 }  // namespace headroom

@@ -17,9 +17,19 @@ namespace headroom {
 // "HDRP": tells a profile store from any other SQLite file.
 constexpr int kApplicationId = 0x48445250;
 
-extern const char* const kProfileSchema;
+extern const char* const kRunSchema;
+extern const char* const kKernelSchema;
 extern const char* const kRunColumns;
-extern const char* const kKernelColumns;
+/// A kernel's series beside its run, its sizes, its times: columns with commas between.
+extern const char* const kSeriesColumns;
+extern const char* const kSizeColumns;
+extern const char* const kTimeColumns;
+
+/// Moves the rows of schema 1's kernels, renamed kernels_1, to the tables of today.
+[[nodiscard]] std::string upgrade_from_1();
+/// All kernels of a store of `schema`, of a run and perhaps an op, in the order of shapes.
+enum class OfOp : std::uint8_t { all, one };
+[[nodiscard]] std::string kernel_query(std::int64_t schema, OfOp which);
 
 /// One prepared statement. Errors throw InputError with the store's path.
 class Statement {
@@ -83,9 +93,9 @@ class Statement {
   int column_ = 0;
 };
 
-/// Binds the columns of a shape, in the order of `kKernelColumns`.
-void bind_shape(Statement& to, const KernelShape& shape);
-/// Reads the columns of `kKernelColumns`.
+/// Binds what a series has in common, in the order of `kSeriesColumns`.
+void bind_series(Statement& to, const KernelShape& shape);
+/// Reads a row of `kernel_query`.
 [[nodiscard]] KernelRow read_kernel(Statement& from);
 /// Reads the columns of `kRunColumns`.
 [[nodiscard]] ProfileRun read_run(Statement& from);

@@ -76,13 +76,15 @@ TEST_CASE("export writes every kernel as a line of CSV or an object of JSON") {
   fill(folder, "a.db");
   Output csv, json;
   CHECK(profile_export(folder.path("a.db"), {}, ExportFormat::csv, csv.sink()) == 0);
-  CHECK(csv.text ==
-        "device,library,library_version,op,compute,stored,variant,run,m,n,k,batch,heads,kv_heads,"
-        "head_dim,chunk,cached,context,window,experts,topk,bytes,ranks,median_ns,min_ns,mean_ns,"
-        "p90_ns,stddev_ns\n"
-        "h100-sxm,vLLM,0.24.0,gemm,fp8,fp8,,1,1,4096,8192,0,0,0,0,0,0,0,0,0,0,0,0,2000,0,2000,0,0\n"
-        "h100-sxm,vLLM,0.24.0,gemm,fp8,fp8,,1,2,4096,8192,0,0,0,0,0,0,0,0,0,0,0,0,4000,0,4000,0,0"
-        "\n");
+  CHECK(
+      csv.text ==
+      "device,library,library_version,op,compute,stored,variant,run,m,n,k,batch,heads,kv_heads,"
+      "head_dim,chunk,cached,context,window,experts,topk,bytes,ranks,big_batch,big_context,"
+      "median_ns,min_ns,mean_ns,p90_ns,stddev_ns\n"
+      "h100-sxm,vLLM,0.24.0,gemm,fp8,fp8,,1,1,4096,8192,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2000,0,2000,0,"
+      "0\n"
+      "h100-sxm,vLLM,0.24.0,gemm,fp8,fp8,,1,2,4096,8192,0,0,0,0,0,0,0,0,0,0,0,0,0,0,4000,0,4000,0,0"
+      "\n");
   CHECK(profile_export(folder.path("a.db"), {}, ExportFormat::json, json.sink()) == 0);
   CHECK(json.says("{\"schema_version\":1,\"kernels\":[\n{\"device\":\"h100-sxm\","));
   CHECK(json.says("\"m\":2,\"n\":4096,"));

@@ -358,6 +358,16 @@ TEST_CASE("LLMServingSim's tables become attention, mixed and skewed batches, an
   CHECK(decode[0].shape.heads == 32);  // meta.yaml states the last degree's: 16 on each of 2
   CHECK(decode[0].shape.kv_heads == 4);
   CHECK(decode[0].times.median_ns == 9500);
+  for (std::size_t i = 1; i < 4; ++i) {  // 1 of 2 sequences has 512 keys; the mean is 320
+    CHECK(decode[i].shape.big_batch == 1);
+    CHECK(decode[i].shape.big_context == 512);
+    CHECK(decode[i].shape.context == 320);
+  }
+  CHECK(decode[1].shape.variant == "Qwen/Q");
+  CHECK(decode[1].times.median_ns == 53'000);
+  CHECK(decode[2].shape.variant == "Qwen/Q;all_big");
+  CHECK(decode[2].times.median_ns == 56'000);
+  CHECK(decode[3].shape.variant == "Qwen/Q;all_mean");
   CHECK(store.kernels("rtx-pro-6000", "prefill_attention").size() == 1);
   CHECK(store.kernels("rtx-pro-6000", "mixed_attention").size() == 1);
   const auto layers = store.kernels("rtx-pro-6000", "layer");

@@ -198,6 +198,73 @@ TEST_CASE("the digest depends on contents, not on the order they came in") {
   CHECK(a.digest() == b.digest());
 }
 
+TEST_CASE("a series stores what its kernels store one by one, in any order, or nothing twice") {
+  const StoreFile one("series-1"), two("series-2");
+  ProfileStore a(one.path(), Mode::read_write), b(two.path(), Mode::read_write);
+  const std::int64_t first = a.insert_run(run_on("h100-sxm"));
+  const std::int64_t second = b.insert_run(run_on("h100-sxm"));
+  std::vector<KernelPoint> points;
+  for (const std::int64_t m : {64, 1, 8}) {
+    const KernelRow row = gemm(m, 128, 256, 100.0 * static_cast<double>(m));
+    a.insert_kernel(first, row);
+    points.push_back({{m}, row.times});
+  }
+  b.insert_series(second, gemm(0, 128, 256, 1).shape, points);
+  CHECK(a.digest() == b.digest());
+  const auto rows = b.kernels("h100-sxm", "gemm");
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0].shape.m == 1);
+  CHECK(rows[2].shape.m == 64);
+  CHECK_THROWS_AS(b.insert_series(second, gemm(0, 128, 256, 1).shape, {points[0]}), InputError);
+}
+
+TEST_CASE("a store of the first schema is read as it is and brought up to date by a writer") {
+  const StoreFile file("schema-1"), same("schema-1-same");
+  { const ProfileStore store(file.path(), Mode::read_write); }
+  // The first schema held all of a kernel in one row.
+  execute(file.path(), R"sql(DROP VIEW kernels; DROP TABLE series; DROP TABLE times;
+    CREATE TABLE kernels (run INTEGER NOT NULL REFERENCES runs (id), op TEXT NOT NULL,
+      compute TEXT NOT NULL, stored TEXT NOT NULL, m INTEGER NOT NULL, n INTEGER NOT NULL,
+      k INTEGER NOT NULL, batch INTEGER NOT NULL, heads INTEGER NOT NULL, kv_heads INTEGER NOT NULL,
+      head_dim INTEGER NOT NULL, chunk INTEGER NOT NULL, cached INTEGER NOT NULL,
+      context INTEGER NOT NULL, "window" INTEGER NOT NULL, experts INTEGER NOT NULL,
+      topk INTEGER NOT NULL, bytes INTEGER NOT NULL, ranks INTEGER NOT NULL, variant TEXT NOT NULL,
+      median_ns REAL NOT NULL, min_ns REAL NOT NULL, mean_ns REAL NOT NULL, p90_ns REAL NOT NULL,
+      stddev_ns REAL NOT NULL, PRIMARY KEY (run, op, compute, stored, m, n, k, batch, heads,
+      kv_heads, head_dim, chunk, cached, context, "window", experts, topk, bytes, ranks, variant))
+      STRICT, WITHOUT ROWID;
+    INSERT INTO runs VALUES (1, 'h100-sxm', 'A device', '550.54', 'cuBLAS', '12.4', 'test', '1',
+      '2025-06-01', 'made up for a test', 'none', '00', 1980, 0, 700, 100, '', '');
+    INSERT INTO kernels VALUES
+      (1, 'gemm', 'bf16', 'bf16', 8, 128, 256, 0,0,0,0,0,0,0,0,0,0,0,0, 'hot', 20, 0, 0, 22, 0),
+      (1, 'gemm', 'bf16', 'bf16', 1, 128, 256, 0,0,0,0,0,0,0,0,0,0,0,0, 'hot', 10, 0, 0, 11, 0),
+      (1, 'gemm', 'bf16', 'bf16', 1, 64, 256, 0,0,0,0,0,0,0,0,0,0,0,0, 'hot', 5, 0, 0, 5.5, 0);
+    PRAGMA user_version = 1)sql");
+  std::string written;
+  {
+    ProfileStore store(same.path(), Mode::read_write);
+    const std::int64_t run = store.insert_run(run_on("h100-sxm"));
+    for (KernelRow row : {gemm(1, 64, 256, 5), gemm(1, 128, 256, 10), gemm(8, 128, 256, 20)}) {
+      row.times.p90_ns = row.times.median_ns == 5 ? 5.5 : row.times.median_ns == 10 ? 11 : 22;
+      store.insert_kernel(run, row);
+    }
+    written = store.digest();
+  }
+  {
+    const ProfileStore store(file.path(), Mode::read_only);
+    CHECK(store.digest() == written);
+    CHECK(store.kernels("h100-sxm", "gemm").size() == 3);
+    CHECK(store.stored_runs().at(0).kernels == 3);
+  }
+  {
+    ProfileStore store(file.path(), Mode::read_write);
+    CHECK(store.digest() == written);
+    store.insert_kernel(1, gemm(2, 128, 256, 12));
+    CHECK(store.kernels("h100-sxm", "gemm").size() == 4);
+  }
+  CHECK(ProfileStore(file.path(), Mode::read_only).digest() != written);
+}
+
 TEST_CASE("a file that is no store of this version is refused in one line with its path") {
   const StoreFile file("refused");
   CHECK_THAT(refusal(file.path(), Mode::read_only), Catch::Contains("no such file"));
@@ -216,12 +283,12 @@ TEST_CASE("a file that is no store of this version is refused in one line with i
   std::filesystem::remove(file.path());
 
   { const ProfileStore store(file.path(), Mode::read_write); }
-  execute(file.path(), "PRAGMA user_version = 2");
+  execute(file.path(), "PRAGMA user_version = 3");
   CHECK_THAT(refusal(file.path(), Mode::read_only),
-             Catch::Contains("schema 2") && Catch::Contains("newer headroom"));
+             Catch::Contains("schema 3") && Catch::Contains("newer headroom"));
   execute(file.path(), "PRAGMA user_version = 0");
   CHECK_THAT(refusal(file.path(), Mode::read_only), Catch::Contains("schema version"));
-  execute(file.path(), "PRAGMA user_version = 1; DROP TABLE kernels");
+  execute(file.path(), "PRAGMA user_version = 2; DROP VIEW kernels");
   CHECK_THAT(refusal(file.path(), Mode::read_only), Catch::Contains("tables"));
 }
 
