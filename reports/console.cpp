@@ -108,15 +108,21 @@ void print_slo(Page& page, const Summary& s) {
       page.paint("1;31", "Service level: MISSED");
       break;
   }
-  page.labelled("all limits",
-                fmt::format("{} of {} arrived requests (target {})", percent(s.slo.joint),
-                            s.arrived, percent(limits.attainment)));
+  if (limits.joint()) {
+    page.labelled("all limits",
+                  fmt::format("{} of {} arrived requests (target {})", percent(s.slo.joint),
+                              s.arrived, percent(limits.attainment)));
+  }
   const auto one = [&](const char* name, const std::optional<Duration>& limit, double share) {
     if (limit) page.line(fmt::format("  {:<24}  {:>9}", limit_text(name, limit), percent(share)));
   };
   one("TTFT", limits.ttft, s.slo.ttft);
   one("TPOT", limits.tpot, s.slo.tpot);
   one("end-to-end", limits.end_to_end, s.slo.end_to_end);
+  for (const PercentileResult& each : s.slo.percentiles) {
+    page.line(fmt::format("  {:<24}  {:>9}  {}", limit_text(each.limit), percent(each.share),
+                          each.held ? "held" : "missed"));
+  }
 }
 
 void print_latency(Page& page, const Summary& s) {

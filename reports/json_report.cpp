@@ -58,20 +58,33 @@ Json latency_json(const Summary& s) {
   return table;
 }
 
+Json percentiles_json(const Summary& s) {
+  Json rows = Json::array();
+  for (const PercentileResult& one : s.slo.percentiles) {
+    rows.push_back({{"limit", limit_text(one.limit)},
+                    {"requests", one.requests},
+                    {"share", nine_digits(one.share)},
+                    {"held", one.held}});
+  }
+  return rows;
+}
+
 Json slo_json(const Summary& s) {
   const SloLimits& limits = s.context.slo;
   const auto share = [&](bool set, double value) { return set ? number(value) : Json(); };
-  return Json{
+  Json json{
       {"verdict", to_string(s.slo.verdict)},
-      {"target", limits.any() ? number(limits.attainment) : Json()},
+      {"target", limits.joint() ? number(limits.attainment) : Json()},
       {"limits_ms", Json{{"ttft", limit_ms(limits.ttft)},
                          {"tpot", limit_ms(limits.tpot)},
                          {"end_to_end", limit_ms(limits.end_to_end)}}},
       {"requests_met", s.slo.requests_met},
-      {"attainment", Json{{"joint", share(limits.any(), s.slo.joint)},
+      {"attainment", Json{{"joint", share(limits.joint(), s.slo.joint)},
                           {"ttft", share(limits.ttft.has_value(), s.slo.ttft)},
                           {"tpot", share(limits.tpot.has_value(), s.slo.tpot)},
                           {"end_to_end", share(limits.end_to_end.has_value(), s.slo.end_to_end)}}}};
+  if (!s.slo.percentiles.empty()) json["percentiles"] = percentiles_json(s);
+  return json;
 }
 
 Json rate_json(const Rate& rate) {

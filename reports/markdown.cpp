@@ -46,8 +46,10 @@ std::string or_dash(const std::optional<double>& value) {
 
 std::string verdict_sentence(const Summary& s) {
   const std::string figures =
-      fmt::format("{} of {} arrived requests hold all limits, target {}", percent(s.slo.joint),
-                  s.arrived, percent(s.context.slo.attainment));
+      s.context.slo.joint()
+          ? fmt::format("{} of {} arrived requests hold all limits, target {}",
+                        percent(s.slo.joint), s.arrived, percent(s.context.slo.attainment))
+          : fmt::format("{} percentile limits, each on its own", s.slo.percentiles.size());
   switch (s.slo.verdict) {
     case SloVerdict::met:
       return "**Service level: MET** (" + figures + ")";
@@ -93,7 +95,9 @@ void write_slo(Document& page, const Summary& s) {
   one("TTFT", limits.ttft, s.slo.ttft);
   one("TPOT", limits.tpot, s.slo.tpot);
   one("end-to-end", limits.end_to_end, s.slo.end_to_end);
-  page.row({"all", "", percent(s.slo.joint)});
+  if (limits.joint()) page.row({"all", "", percent(s.slo.joint)});
+  for (const PercentileResult& each : s.slo.percentiles)
+    page.row({limit_text(each.limit), "", percent(each.share)});
 }
 
 void write_latency(Document& page, const Summary& s) {

@@ -51,7 +51,7 @@ void add_latency(List& list, const Summary& s) {
 
 void add_slo(List& list, const Summary& s) {
   const SloLimits& limits = s.context.slo;
-  if (limits.any()) list.add("slo.joint", "share", s.slo.joint, Better::higher);
+  if (limits.joint()) list.add("slo.joint", "share", s.slo.joint, Better::higher);
   if (limits.ttft) list.add("slo.ttft", "share", s.slo.ttft, Better::higher);
   if (limits.tpot) list.add("slo.tpot", "share", s.slo.tpot, Better::higher);
   if (limits.end_to_end) list.add("slo.end_to_end", "share", s.slo.end_to_end, Better::higher);

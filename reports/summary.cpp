@@ -120,7 +120,11 @@ SloResult slo_result(const Metrics& metrics, const SloLimits& limits) {
   if (metrics.arrived == 0) {
     result.verdict = SloVerdict::no_requests;
   } else if (limits.any()) {
-    result.verdict = result.joint >= limits.attainment ? SloVerdict::met : SloVerdict::missed;
+    result.percentiles = percentile_results(metrics, limits.percentiles);
+    const bool together = !limits.joint() || result.joint >= limits.attainment;
+    const bool each = std::all_of(result.percentiles.begin(), result.percentiles.end(),
+                                  [](const PercentileResult& one) { return one.held; });
+    result.verdict = together && each ? SloVerdict::met : SloVerdict::missed;
   }
   return result;
 }

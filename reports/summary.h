@@ -17,9 +17,11 @@
 #include <vector>
 
 #include "reports/batch_means.h"
+#include "reports/percentile_limits.h"
 #include "reports/quantiles.h"
 #include "reports/saturation.h"
 #include "sim/metrics.h"
+#include "sim/scenario.h"
 #include "sim/units.h"
 
 namespace headroom {
@@ -28,7 +30,9 @@ namespace headroom {
 struct SloLimits {
   std::optional<Duration> ttft{}, tpot{}, end_to_end{};
   double attainment = 0.9;  ///< share of arrived requests that must hold all limits
-  [[nodiscard]] bool any() const { return ttft || tpot || end_to_end; }
+  std::vector<PercentileLimit> percentiles{};  ///< to be held each on its own, beside these
+  [[nodiscard]] bool joint() const { return ttft || tpot || end_to_end; }
+  [[nodiscard]] bool any() const { return joint() || !percentiles.empty(); }
 };
 
 /// What a perfect system would need for the same load.
@@ -86,6 +90,7 @@ struct SloResult {
   SloVerdict verdict = SloVerdict::not_set;
   std::uint64_t requests_met = 0;  ///< hold all limits
   double joint = 0, ttft = 0, tpot = 0, end_to_end = 0;
+  std::vector<PercentileResult> percentiles{};  ///< in the order of the limits
 };
 
 /// A second of the span, of the whole cluster and a GPU.

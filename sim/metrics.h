@@ -125,11 +125,12 @@ struct Metrics {
   std::uint64_t arrived = 0;
   std::uint64_t finished = 0;
   std::array<std::uint64_t, kRejectReasons> rejected{};
-  std::uint64_t hashed = 0;        ///< requests whose prefixes could be shared
-  std::uint64_t truncated = 0;     ///< outputs cut at the engine's maximum length
-  std::uint64_t live_at_end = 0;   ///< not done when a time limit ended the run
-  std::int64_t input_tokens = 0;   ///< of finished requests
-  std::int64_t output_tokens = 0;  ///< of finished requests
+  std::vector<std::uint64_t> rejected_of_class{};  ///< by class index, as far as any was
+  std::uint64_t hashed = 0;                        ///< requests whose prefixes could be shared
+  std::uint64_t truncated = 0;                     ///< outputs cut at the engine's maximum length
+  std::uint64_t live_at_end = 0;                   ///< not done when a time limit ended the run
+  std::int64_t input_tokens = 0;                   ///< of finished requests
+  std::int64_t output_tokens = 0;                  ///< of finished requests
   Instant first_arrival = Instant::never();
   Instant last_arrival;
   Instant last_finish;

@@ -116,9 +116,21 @@ struct WorkloadSpec {
   DistributionSpec think{};   ///< seconds
 };
 
+/// A share of requests that must hold one limit: "p99 of TTFT at most 2 s".
+struct PercentileLimit {
+  enum class Metric : std::uint8_t { ttft, tpot, end_to_end };
+  Metric metric = Metric::ttft;
+  double percentile = 99;  ///< so many of a hundred arrived requests hold `at_most`
+  Duration at_most{0};
+  std::optional<std::uint32_t> request_class{};  ///< of these alone; empty: of all
+};
+
 struct SloSpec {
   std::optional<Duration> ttft{}, tpot{}, end_to_end{};
   double attainment = 0.9;  ///< share of requests that must meet all of them
+  std::vector<PercentileLimit> percentiles{};
+  [[nodiscard]] bool joint() const { return ttft || tpot || end_to_end; }
+  [[nodiscard]] bool any() const { return joint() || !percentiles.empty(); }
 };
 
 struct PriceSpec {

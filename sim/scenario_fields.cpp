@@ -246,11 +246,33 @@ void workload_fields(JsonCursor& at, WorkloadSpec& load) {
                "closed loop: time from an answer to the client's next request");
 }
 
+void percentile_fields(JsonCursor& at, PercentileLimit& limit) {
+  const std::vector<std::string> names{"ttft", "tpot", "end_to_end"};
+  std::string metric = names.front();
+  at.required().choice("metric", metric, names, "what is limited");
+  limit.metric = static_cast<PercentileLimit::Metric>(
+      std::find(names.begin(), names.end(), metric) - names.begin());
+  at.required().number("percentile", limit.percentile, 0, 100,
+                       "so many of a hundred requests hold it, such as 99");
+  std::optional<Duration> at_most;
+  at.required().duration("at_most", at_most, kSomeTime, "the limit");
+  limit.at_most = at_most.value_or(kSomeTime);
+  std::int64_t request_class = -1;
+  at.count("class", request_class, -1, 4095, "service class it is for; -1: all requests");
+  if (request_class >= 0) limit.request_class = static_cast<std::uint32_t>(request_class);
+}
+
 void slo_fields(JsonCursor& at, SloSpec& slo) {
   at.duration("ttft", slo.ttft, kSomeTime, "time to the first token");
   at.duration("tpot", slo.tpot, kSomeTime, "mean time per output token after the first");
   at.duration("end_to_end", slo.end_to_end, kSomeTime, "time from arrival to the last token");
   at.number("attainment", slo.attainment, 0, 1, "share of requests that must meet all of them");
+  // Not among the values of a scenario that does not say it, so that older digests stand.
+  if (!at.describing() && !at.has("percentiles")) return;
+  at.list("percentiles", 0, 100, "limits that a share of the requests must hold, each on its own",
+          [&](JsonCursor& inner, std::size_t) {
+            percentile_fields(inner, slo.percentiles.emplace_back());
+          });
 }
 
 }  // namespace

@@ -72,6 +72,10 @@ void SimulationState::reject(RequestSlot slot, RejectReason reason) {
   const LiveRequest& live = requests[slot];
   record(Milestone::rejected, slot);
   ++metrics.rejected[static_cast<std::size_t>(reason)];
+  if (live.class_index >= metrics.rejected_of_class.size()) {
+    metrics.rejected_of_class.resize(live.class_index + std::size_t{1}, 0);
+  }
+  ++metrics.rejected_of_class[live.class_index];
   if (!sinks.empty()) {
     RejectedRequest gone;
     gone.id = RequestId(live.id);

@@ -7,6 +7,7 @@
 
 #include "sim/check.h"
 #include "sim/cli/ingest_source.h"
+#include "sim/cli/pool_alone.h"
 #include "sim/cli/pool_wiring.h"
 #include "sim/cli/report_context.h"
 #include "sim/cli/run_account.h"
@@ -89,15 +90,6 @@ class Assembler {
       for (std::size_t i = 0; i < out.groups.size(); ++i) add_costs(out, i, *costs);
     }
     return out;
-  }
-
-  void run_again(Assembly& out) const {
-    out.does_not_fit.clear();
-    for (std::size_t i = 0; i < out.groups.size(); ++i) {
-      set_engine(out.groups[i], i);
-      set_lengths(out, out.groups[i], i);
-      set_memory(out, out.groups[i], i);
-    }
   }
 
  private:
@@ -347,12 +339,6 @@ Assembly assemble(const Scenario& scenario, CostCache* costs) {
   return Assembler(scenario).run(costs);
 }
 
-void assemble_again(const Scenario& scenario, Assembly& assembly) {
-  SIM_CHECK(scenario.deployment.size() == assembly.groups.size(),
-            "a scenario assembled again has the groups of the first");
-  Assembler(scenario).run_again(assembly);
-}
-
 std::unique_ptr<RequestSource> open_workload(const Scenario& scenario) {
   const WorkloadSpec& load = scenario.workload;
   std::unique_ptr<RequestSource> source;
@@ -413,17 +399,20 @@ SimulationSetup make_setup(const Scenario& scenario, const Assembly& assembly,
 
 RunResult run_scenario(const Scenario& scenario, const RunOptions& options) {
   RunResult result;
-  const Assembly assembly = assemble(scenario, options.costs);
+  Assembly assembly = assemble(scenario, options.costs);
   if (!assembly.does_not_fit.empty()) {
     result.does_not_fit = assembly.does_not_fit;
     return result;
   }
-  const std::unique_ptr<RequestSource> source = open_workload(scenario);
+  if (options.group_alone) give_company(assembly, *options.group_alone);
+  std::unique_ptr<RequestSource> source = open_workload(scenario);
+  if (options.edit_source) source = options.edit_source(std::move(source));
   IngestSource ingest(*source, assembly.groups.front().engine);
   PrefixWatch watched(ingest);
   RunAccount account(LoadWork(assembly.model, assembly.precision), watched,
                      static_cast<std::size_t>(assembly.replicas));
   SimulationSetup setup = make_setup(scenario, assembly, watched);
+  if (options.group_alone && setup.pools) setup.pools->wiring.reset();
   setup.sinks = options.sinks;
   setup.sinks.push_back(&account);
   setup.stop = options.stop;

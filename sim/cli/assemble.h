@@ -7,7 +7,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,11 +69,6 @@ struct Assembly {
 /// everything fits; takes them from `costs` where that is given, which must outlive the assembly.
 [[nodiscard]] Assembly assemble(const Scenario& scenario, CostCache* costs = nullptr);
 
-/// Another scenario on the same costs: takes its replica groups' engine settings, batch policies,
-/// lengths and KV memory into `assembly`, which must come from a scenario with the same model,
-/// devices, splits and engines. Throws InputError.
-void assemble_again(const Scenario& scenario, Assembly& assembly);
-
 /// The requests of a scenario. Throws InputError.
 [[nodiscard]] std::unique_ptr<RequestSource> open_workload(const Scenario& scenario);
 
@@ -80,11 +77,19 @@ void assemble_again(const Scenario& scenario, Assembly& assembly);
 [[nodiscard]] SimulationSetup make_setup(const Scenario& scenario, const Assembly& assembly,
                                          RequestSource& source);
 
+/// Requests other than the scenario's: a source made of its own.
+using EditSource =
+    std::function<std::unique_ptr<RequestSource>(std::unique_ptr<RequestSource> source)>;
+
 struct RunOptions {
   std::vector<MetricsSink*> sinks{};        ///< look on; outlive the run
   const std::atomic<bool>* stop = nullptr;  ///< ends the run early when it turns true
   RunCompression compression = RunCompression::on;
   CostCache* costs = nullptr;  ///< of runs before and after; outlives this one
+  EditSource edit_source{};    ///< empty: the requests as they are
+  /// Of two pools this group alone is judged: it meets as many replicas of the other as it likes,
+  /// and KV moves in no time (sim/cli/pool_alone.h).
+  std::optional<std::size_t> group_alone{};
 };
 
 struct RunResult {

@@ -7,12 +7,11 @@
 #include "models/operators.h"
 #include "sim/check.h"
 #include "sim/cli/ingest_source.h"
+#include "sim/cli/pool_alone.h"
 
 namespace headroom {
 namespace {
 
-/// Instances of the other phase while one is judged alone: more than ever wait for each other.
-constexpr std::int64_t kPlenty = 64;
 /// What CUDA offers on an A100 of 80 GB; with it DistServe's formula gives its released capacities.
 constexpr Bytes kReleasedMemory{84'990'600'000};
 
@@ -51,12 +50,6 @@ void check(const Scenario& base) {
     if (std::count_if(base.deployment.begin(), base.deployment.end(), same) > 1)
       refuse(base, "/deployment", "expected one group of a role as pattern, got more; keep one");
   }
-}
-
-/// Gives the instances that are not judged company. Requires `group` to have one replica.
-void multiply(AssembledGroup& group) {
-  group.spec.replicas = kPlenty;
-  group.places.resize(kPlenty, group.places.front());
 }
 
 struct Held {
@@ -150,8 +143,8 @@ bool SimulatedPlacement::holds(const PlacementUnit& unit, double rate) {
   const Scenario scenario = scenario_of(unit, rate);
   Assembly assembly = assemble(scenario, &costs_);
   SIM_CHECK(assembly.does_not_fit.empty(), "only units that fit are simulated");
-  if (unit.kind == UnitKind::prefill) multiply(assembly.groups[1]);
-  if (unit.kind == UnitKind::decode) multiply(assembly.groups[0]);
+  if (unit.kind == UnitKind::prefill) give_company(assembly, 0);
+  if (unit.kind == UnitKind::decode) give_company(assembly, 1);
   const std::unique_ptr<RequestSource> source = open_workload(scenario);
   IngestSource ingest(*source, assembly.groups.front().engine);
   SimulationSetup setup = make_setup(scenario, assembly, ingest);

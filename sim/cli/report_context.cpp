@@ -155,7 +155,7 @@ ReportContext make_report_context(const Scenario& scenario, const Assembly& asse
   add_price(context, scenario, assembly);
   add_energy(context, assembly, metrics, account);
   context.slo = {scenario.slo.ttft, scenario.slo.tpot, scenario.slo.end_to_end,
-                 scenario.slo.attainment};
+                 scenario.slo.attainment, scenario.slo.percentiles};
   add_lower_bound(context, assembly, metrics, account);
   add_notes(context, scenario, assembly);
   return context;

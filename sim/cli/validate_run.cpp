@@ -130,13 +130,13 @@ class PointRunner {
   }
 
   void run_lot(const Lot& lot) {
-    std::optional<Assembly> assembly;
+    CostCache costs;  // the points of a lot share them
     for (const std::size_t i : lot.points) {
       if (stopped()) return;
       if (options_.journal != nullptr && options_.journal->recall(points_[i], results_[i]))
         continue;
       try {
-        run_point(i, assembly);
+        run_point(i, costs);
       } catch (const InputError& error) {
         results_[i].unpredicted = reason_of(error);
       }
@@ -154,20 +154,13 @@ class PointRunner {
     }
   }
 
-  /// `assembly` is of the lot's points so far; they share its costs.
-  void run_point(std::size_t i, std::optional<Assembly>& assembly) {
-    if (assembly) {
-      assemble_again(plans_[i].scenario, *assembly);
-    } else {
-      assembly.emplace(assemble(plans_[i].scenario));
-    }
-    if (!assembly->does_not_fit.empty()) {
-      results_[i].unpredicted = "does not fit: " + assembly->groups.front().fit.text;
-      // Costs are compiled only for what fits.
-      if (assembly->groups.front().costs.empty()) assembly.reset();
+  void run_point(std::size_t i, CostCache& costs) {
+    const Assembly assembly = assemble(plans_[i].scenario, &costs);
+    if (!assembly.does_not_fit.empty()) {
+      results_[i].unpredicted = "does not fit: " + assembly.groups.front().fit.text;
       return;
     }
-    simulate_point(points_[i], plans_[i], *assembly, options_.stop, results_[i]);
+    simulate_point(points_[i], plans_[i], assembly, options_.stop, results_[i]);
   }
 
   const std::vector<ServingPoint>& points_;
