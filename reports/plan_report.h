@@ -48,8 +48,9 @@ struct PlanRow {
   bool on_front = false;  ///< none is as cheap, as fast and as strong, and better in one
   std::int64_t gpus = 0, nodes = 0;
   double usd_per_hour = 0;
-  double tdp_watts = 0;  ///< of its GPUs
-  double objective = 0;  ///< what was minimised
+  double tdp_watts = 0;              ///< of its GPUs
+  double objective = 0;              ///< what was minimised
+  std::optional<double> max_load{};  ///< it holds up to so many times the load; at most kMostLoad
   std::optional<PlanFigures> figures{};
   std::string scenario_digest{}, cost_digest{};
 };
@@ -65,8 +66,9 @@ struct PlanOutlook {
 
 /// A deployment with one replica less of one pool.
 struct PlanLess {
-  std::string what;  ///< "one decode replica less"
-  double usd_saved = 0;
+  std::string what;       ///< that is taken away: "a decode replica"
+  std::int64_t gpus = 0;  ///< saved
+  double usd_saved = 0;   ///< an hour
   bool holds = false;
   std::optional<PlanFigures> figures{};
 };
@@ -117,8 +119,8 @@ struct PlanReport {
   std::int64_t bound_gpus = 0;  ///< of a perfect system on the winner's device
   double bound_usd_per_hour = 0;
   std::string bound_reason{};
-  std::string infeasible{};  ///< why nothing can hold, where that is known
-  std::string nearest{};     ///< what comes closest, where nothing holds
+  std::string infeasible{};          ///< why nothing can hold, where that is known
+  std::optional<PlanRow> nearest{};  ///< what comes closest, where nothing holds
   std::string cost_model{};
   std::vector<std::string> notes{};
   std::uint64_t simulated_requests = 0, runs = 0, cached_runs = 0;
