@@ -64,8 +64,8 @@ MadeCost compile(const CostRequest& request, const ShardedModel& sharded,
   MadeCost made;
   made.source = std::move(source);
   if (request.execution.policy != nullptr) {
-    made.stages.push_back(std::make_unique<ExecutedCost>(sharded, request.engine, times,
-                                                         request.device, request.execution));
+    made.stages.push_back(std::make_unique<ExecutedCost>(
+        sharded, request.engine, times, request.device, request.execution, request.attention));
     made.source += "; layers run by " + request.execution.name;
     return made;
   }
@@ -74,30 +74,76 @@ MadeCost compile(const CostRequest& request, const ShardedModel& sharded,
   return made;
 }
 
-MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
-  if (const Pack* near = near_pack(request.device); near != nullptr) {
-    const PackTimes pack(request.device, library_of(request.engine));
-    std::string source = "roofline, corrected by the cost pack of " + near->device;
-    if (near->device != request.device.name) source += ", nearest kin of " + request.device.name;
-    return compile(request, sharded, ScaledTimes(pack, request.engine, sharded), std::move(source));
+/// Operator times and the sentence on what they rest on.
+struct Clock {
+  std::unique_ptr<OperatorTimes> times;
+  std::string source;
+  std::string digest{};
+};
+
+/// Compiles on the clock of the model's device and, where there is a pool, that of its device.
+/// `clock_of(device)` makes one.
+template <class ClockOf>
+MadeCost compile_pooled(const CostRequest& request, const ShardedModel& sharded,
+                        const ClockOf& clock_of) {
+  const Clock model = clock_of(request.device);
+  const AttentionPool& pool = request.attention;
+  if (!pool.there()) {
+    MadeCost made = compile(request, sharded, *model.times, model.source);
+    made.profile_digest = model.digest;
+    return made;
   }
-  const FoundCurves found = find_curves(request.device);
-  const std::string kin =
-      found.evidence == Evidence::interpolated ? "" : ", nearest kin of " + request.device.name;
-  const RooflineTimes roofline(request.device);
-  return compile(request, sharded, ScaledTimes(roofline, request.engine, sharded),
-                 std::string("roofline, utilisation fitted on ") + found.curves->title + kin);
+  const Clock attention = clock_of(pool.device);
+  const PooledTimes pooled(*model.times, *attention.times, sharded, pool);
+  MadeCost made =
+      compile(request, sharded, pooled, model.source + "; attention: " + attention.source);
+  made.profile_digest = model.digest;
+  if (!attention.digest.empty()) made.profile_digest += "+" + attention.digest;
+  return made;
+}
+
+/// Times that own those they correct.
+template <class Times>
+class OwnedScaledTimes final : public OperatorTimes {
+ public:
+  OwnedScaledTimes(Times times, const EngineDescription& engine, const ShardedModel& sharded)
+      : times_(std::move(times)), scaled_(times_, engine, sharded) {}
+  OwnedScaledTimes(const OwnedScaledTimes&) = delete;
+  OwnedScaledTimes& operator=(const OwnedScaledTimes&) = delete;
+  [[nodiscard]] OperatorTime time(const Operator& op) const override { return scaled_.time(op); }
+
+ private:
+  Times times_;
+  ScaledTimes scaled_;
+};
+
+MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
+  return compile_pooled(request, sharded, [&](const Device& device) {
+    Clock clock;
+    if (const Pack* near = near_pack(device); near != nullptr) {
+      clock.times = std::make_unique<OwnedScaledTimes<PackTimes>>(
+          PackTimes(device, library_of(request.engine)), request.engine, sharded);
+      clock.source = "roofline, corrected by the cost pack of " + near->device;
+      if (near->device != device.name) clock.source += ", nearest kin of " + device.name;
+      return clock;
+    }
+    const FoundCurves found = find_curves(device);
+    clock.times = std::make_unique<OwnedScaledTimes<RooflineTimes>>(RooflineTimes(device),
+                                                                    request.engine, sharded);
+    clock.source = std::string("roofline, utilisation fitted on ") + found.curves->title;
+    if (found.evidence != Evidence::interpolated) clock.source += ", nearest kin of " + device.name;
+    return clock;
+  });
 }
 
 MadeCost table_cost(const CostRequest& request, const ShardedModel& sharded,
                     const std::string& path) {
-  const MeasuredKernels& kernels = measured_kernels(
-      path, request.device, std::string(library_of(request.engine)), request.where);
-  const TableTimes times(kernels.grid, request.device, Evidence::measured);
-  MadeCost made = compile(request, sharded, times,
-                          "kernels measured on " + request.device.name + " (" + path + ")");
-  made.profile_digest = kernels.digest;
-  return made;
+  return compile_pooled(request, sharded, [&](const Device& device) {
+    const MeasuredKernels& kernels =
+        measured_kernels(path, device, std::string(library_of(request.engine)), request.where);
+    return Clock{std::make_unique<TableTimes>(kernels.grid, device, Evidence::measured),
+                 "kernels measured on " + device.name + " (" + path + ")", kernels.digest};
+  });
 }
 
 MadeCost pack_cost(const CostRequest& request, const ShardedModel& sharded,
@@ -108,6 +154,10 @@ MadeCost pack_cost(const CostRequest& request, const ShardedModel& sharded,
     throw InputError(request.where, "expected a cost pack of " + request.device.name + ", got " +
                                         path + ", one of " + quoted(pack.device) +
                                         "; fit one with `headroom profile fit`");
+  if (request.attention.there())
+    throw InputError(request.where,
+                     "expected a cost that knows the attention devices too, got a pack of one "
+                     "device; use roofline, or table:PATH of a store with both");
   const PackTimes times(pack, request.device, library_of(request.engine));
   return compile(request, sharded, ScaledTimes(times, request.engine, sharded),
                  "roofline, corrected by the cost pack " + path);

@@ -32,6 +32,8 @@ struct CostRequest {
   /// How operators share the devices; null: one after the other. Not with linear steps, nor with
   /// attention data parallelism.
   ExecutionChoice execution{};
+  /// Where attention has devices of its own. Not with whole steps.
+  AttentionPool attention{};
 };
 
 struct MadeCost {

@@ -16,16 +16,21 @@ constexpr std::int64_t kOne = kFixedOne;
 // batch, prompts less unless they are very long.
 constexpr std::array<std::int64_t, 7> kDecode{0,    kOne / 8, kOne / 4, kOne / 2,
                                               kOne, 2 * kOne, 4 * kOne};
+// Finer where two kinds of devices take turns: time bends where both are equally busy.
+constexpr std::array<std::int64_t, 17> kPooledDecode{
+    0,        kOne / 8,     kOne / 4,     kOne * 3 / 8,
+    kOne / 2, kOne * 5 / 8, kOne * 3 / 4, kOne * 7 / 8,
+    kOne,     kOne * 5 / 4, kOne * 3 / 2, kOne * 7 / 4,
+    2 * kOne, kOne * 5 / 2, 3 * kOne,     4 * kOne,
+    8 * kOne};
 constexpr std::array<std::int64_t, 5> kPrefill{0, kOne / 32, kOne / 8, kOne / 2, 2 * kOne};
-constexpr std::size_t kNodes = kDecode.size() * kPrefill.size();
 
 Int128 scaled(Int128 amount, std::int64_t share) { return amount * share >> kFixedBits; }
 
 /// Last node at or below `value`, in shares of `work`; not the last one of all.
-template <std::size_t N>
-std::size_t node_below(const std::array<std::int64_t, N>& nodes, Int128 work, Int128 value) {
+std::size_t node_below(std::span<const std::int64_t> nodes, Int128 work, Int128 value) {
   std::size_t i = 0;
-  while (i + 2 < N && value >= scaled(work, nodes[i + 1])) ++i;
+  while (i + 2 < nodes.size() && value >= scaled(work, nodes[i + 1])) ++i;
   return i;
 }
 
@@ -75,8 +80,11 @@ void book_scaled(const CostLedger& from, Int128 total, CostLedger& to) {
 }  // namespace
 
 ExecutionTable::ExecutionTable(const ExecutionChoice& execution, ExecutedLayer& layer,
-                               const CompiledCost& sequential) {
-  for (std::int64_t i = kSizes.index(kLeast); i <= kSizes.index(kMost); ++i) {
+                               const CompiledCost& sequential)
+    : least_(layer.devices() > 1 ? 1 : kLeast) {
+  decode_at_ = kDecode;
+  if (layer.devices() > 1) decode_at_ = kPooledDecode;
+  for (std::int64_t i = kSizes.index(least_); i <= kSizes.index(kMost); ++i) {
     const std::int64_t tokens = kSizes.start(i);
     layer.set_batch(tokens, 0, 0);
     fill(execution, layer, static_cast<double>(sequential.token_work(tokens)) / kOne * 1e-9);
@@ -87,12 +95,13 @@ void ExecutionTable::fill(const ExecutionChoice& execution, ExecutedLayer& layer
   const auto layers = static_cast<double>(layer.layers());
   const std::size_t first = ratios_.size();
   const std::int64_t tokens = layer.tokens();
-  for (const std::int64_t decode : kDecode) {
+  for (const std::int64_t decode : decode_at_) {
     for (const std::int64_t prefill : kPrefill) {
       const double d = static_cast<double>(decode) / kOne, p = static_cast<double>(prefill) / kOne;
       layer.set_batch(tokens, work * d / layers, work * p / layers);
       const LayerTiming timing = time_plan(layer, execution.policy->plan(layer), execution.name);
-      const double saved = sequential_seconds(layer) * layers - timing.of(layer.layers());
+      const double alone = layer.seconds_without_messages() * layers;
+      const double saved = alone - timing.of(layer.layers());
       const double ratio = std::max(0.0, 1 + d + p - saved / work);
       auto node = static_cast<std::int64_t>(ratio * kOne + 0.5);
       // More attention never takes less time.
@@ -105,27 +114,27 @@ void ExecutionTable::fill(const ExecutionChoice& execution, ExecutedLayer& layer
 }
 
 std::size_t ExecutionTable::cell(std::int64_t tokens) const {
-  const std::int64_t i = kSizes.index(std::min(tokens, kMost)) - kSizes.index(kLeast);
-  return static_cast<std::size_t>(i) * kNodes;
+  const std::int64_t i = kSizes.index(std::min(tokens, kMost)) - kSizes.index(least_);
+  return static_cast<std::size_t>(i) * decode_at_.size() * kPrefill.size();
 }
 
 ExecutionTable::Segment ExecutionTable::decode_segment(std::int64_t tokens, Int128 work,
                                                        Int128 decode) const {
-  if (tokens < kLeast) return {0, -1, kOne, kOne};
-  const std::size_t i = node_below(kDecode, work, decode);
+  if (tokens < least_) return {0, -1, kOne, kOne};
+  const std::size_t i = node_below(decode_at_, work, decode);
   const std::int64_t* nodes = &ratios_[cell(tokens)];
   const std::int64_t low = nodes[i * kPrefill.size()], high = nodes[(i + 1) * kPrefill.size()];
   Segment segment;
-  segment.from = kDecode[i];
-  segment.past = i + 2 < kDecode.size() ? kDecode[i + 1] : -1;
+  segment.from = decode_at_[i];
+  segment.past = i + 2 < decode_at_.size() ? decode_at_[i + 1] : -1;
   segment.start = low;
-  segment.slope = ((high - low) << kFixedBits) / (kDecode[i + 1] - kDecode[i]);
+  segment.slope = ((high - low) << kFixedBits) / (decode_at_[i + 1] - decode_at_[i]);
   return segment;
 }
 
 Int128 ExecutionTable::time(std::int64_t tokens, Int128 work, Int128 decode, Int128 prefill) const {
-  if (tokens < kLeast || work <= 0) return work + decode + prefill;
-  const std::size_t i = node_below(kDecode, work, decode);
+  if (tokens < least_ || work <= 0) return work + decode + prefill;
+  const std::size_t i = node_below(decode_at_, work, decode);
   const std::size_t j = node_below(kPrefill, work, prefill);
   const std::int64_t* nodes = &ratios_[cell(tokens) + i * kPrefill.size() + j];
   // Along prefill attention at both decode nodes, then between them.
@@ -135,7 +144,7 @@ Int128 ExecutionTable::time(std::int64_t tokens, Int128 work, Int128 decode, Int
     return scaled(work, row[0]) + scaled(across, slope);
   };
   const Int128 low = along(nodes), high = along(nodes + kPrefill.size());
-  const Int128 from = scaled(work, kDecode[i]), past = scaled(work, kDecode[i + 1]);
+  const Int128 from = scaled(work, decode_at_[i]), past = scaled(work, decode_at_[i + 1]);
   const Int128 width = std::max(past - from, Int128{1});
   const Int128 part = ((decode - from) << kFixedBits) / width;
   return low + ((high - low) * part >> kFixedBits);
@@ -143,10 +152,11 @@ Int128 ExecutionTable::time(std::int64_t tokens, Int128 work, Int128 decode, Int
 
 ExecutedCost::ExecutedCost(const ShardedModel& sharded, const EngineDescription& engine,
                            const OperatorTimes& times, const Device& device,
-                           const ExecutionChoice& execution)
+                           const ExecutionChoice& execution, const AttentionPool& pool)
     : sequential_(sharded, engine, times, device.pcie_bandwidth), table_([&] {
         SIM_CHECK(sharded.parallel.attention_data == 1, "all attention is in one group");
-        ExecutedLayer layer(sharded, times, multiprocessors(device), device.pcie_bandwidth.value());
+        ExecutedLayer layer(sharded, times, multiprocessors(device), device.pcie_bandwidth.value(),
+                            pool);
         return ExecutionTable(execution, layer, sequential_);
       }()) {}
 

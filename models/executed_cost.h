@@ -3,7 +3,8 @@
 // The policy plans a layer for each batch size of a grid (four an octave, from 64 tokens) and each
 // share of attention in it; what comes out is one table: time of the iteration over its token work,
 // by decode attention and prefill attention, both over token work. A batch is priced by the plan of
-// the grid's size at or below it. Batches below 64 tokens run sequentially.
+// the grid's size at or below it. Batches below 64 tokens run sequentially, except where attention
+// has devices of its own, whose messages every batch pays.
 //
 // Law: for decodes only, price equals its decode line; time never falls with more context, nor with
 // more attention. It may fall with more tokens: a policy may split batches only from some size on.
@@ -15,9 +16,11 @@
 // the sequential cost (models/compiled_cost.h).
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
+#include "models/attention_pool.h"
 #include "models/compiled_cost.h"
 #include "models/device.h"
 #include "models/executed_layer.h"
@@ -52,14 +55,17 @@ class ExecutionTable {
   [[nodiscard]] std::size_t cell(std::int64_t tokens) const;
   void fill(const ExecutionChoice& execution, ExecutedLayer& layer, double work);
 
-  std::vector<std::int64_t> ratios_;  ///< a cell's nodes, decode attention slowest
+  std::int64_t least_;                       ///< smaller batches run sequentially
+  std::span<const std::int64_t> decode_at_;  ///< nodes: decode attention over token work
+  std::vector<std::int64_t> ratios_;         ///< a cell's nodes, decode attention slowest
 };
 
 class ExecutedCost final : public CostModel {
  public:
-  /// Requires a model without attention data parallelism.
+  /// Requires a model without attention data parallelism. With a pool, `times` knows its devices.
   ExecutedCost(const ShardedModel& sharded, const EngineDescription& engine,
-               const OperatorTimes& times, const Device& device, const ExecutionChoice& execution);
+               const OperatorTimes& times, const Device& device, const ExecutionChoice& execution,
+               const AttentionPool& pool = {});
 
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override;
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,

@@ -223,6 +223,32 @@ MemoryFit fit_memory(const ShardedModel& sharded, const Device& device,
   return fit;
 }
 
+MemoryFit fit_pool(const ShardedModel& sharded, const Device& device, const AttentionPool& pool,
+                   const MemoryOptions& options) {
+  MemoryOptions no_kv = options;
+  no_kv.least_kv = Tokens(0);
+  MemoryFit fit = fit_memory(sharded, device, no_kv);
+  if (!fit.fits) return fit;
+  // One that holds requests whole has a pool of its own; together they are taken as one.
+  const ShardedModel shard = pool_shard(sharded, pool);
+  const std::int64_t holders = pool.partition == AttentionPartition::requests ? pool.devices : 1;
+  MemoryDemand demand;
+  demand.reserved = options.reserved.value_or(reserved_bytes(pool.devices));
+  const Bytes has = memory_for(demand, pool.device, options);
+  fit.demand.block = kv_block_bytes(shard, options.block_tokens);
+  const Blocks least = std::max(Blocks(1), blocks_for(options.least_kv, options.block_tokens));
+  fit.demand.least_kv = fit.demand.block * least.value();
+  const Bytes room = std::max(Bytes(0), has - demand.reserved);
+  fit.kv_blocks = Blocks(room / fit.demand.block * holders);
+  fit.fits = fit.demand.least_kv <= room;
+  const std::string have = fmt::format("{} attention devices {} have {} GiB for KV each",
+                                       pool.devices, pool.device.name, gib(room));
+  fit.text = fit.fits
+                 ? have + fmt::format("; {} KV blocks", fit.kv_blocks.value())
+                 : have + fmt::format(", need {}; add attention devices", gib(fit.demand.least_kv));
+  return fit;
+}
+
 Tokens distserve_kv_tokens(const Architecture& model, const Parallelism& parallel, Bytes memory) {
   const double hidden = static_cast<double>(model.hidden);
   const std::int64_t stage_layers = model.layers / parallel.pipeline;

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "models/architecture.h"
+#include "models/attention_pool.h"
 #include "models/device.h"
 #include "models/engine.h"
 #include "models/operators.h"
@@ -79,6 +80,12 @@ constexpr std::int64_t kMostTensor = 72;
 /// Requires 0 < utilisation <= 1 and positive block tokens.
 [[nodiscard]] MemoryFit fit_memory(const ShardedModel& sharded, const Device& device,
                                    const MemoryOptions& options);
+
+/// The same where KV is on a pool's devices: the model's devices hold the weights and no KV, the
+/// pool's the KV blocks, all together, and nothing else. `demand` is of one model device, but for
+/// `block` and `least_kv`, which are of one attention device.
+[[nodiscard]] MemoryFit fit_pool(const ShardedModel& sharded, const Device& device,
+                                 const AttentionPool& pool, const MemoryOptions& options);
 
 /// KV tokens of a DistServe engine (Zhong et al., OSDI 2024; released code): 0.95 of memory less
 /// 0.01 reserve less weights at 2 bytes counted as V h + 2048 h + (L/pp)(12 h^2/tp + 5 h), in

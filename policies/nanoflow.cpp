@@ -235,7 +235,7 @@ class Planner {
   const LayerView& layer_;
   Overlap overlap_;
   Offload offload_;
-  std::array<std::uint32_t, 12> bits_{};
+  std::array<std::uint32_t, kOperatorRoles> bits_{};
   Choice choice_{};
   LayerPlan plan_;
 };
@@ -246,6 +246,10 @@ class NanoFlow final : public ExecutionPolicy {
       : overlap_(parameters.choice("overlap") == "none" ? Overlap::none : Overlap::full),
         offload_(parameters.flag("offload") ? Offload::yes : Offload::no),
         faithful_(parameters.flag("faithful")) {}
+
+  [[nodiscard]] std::string refusal(const InstanceSplit& split) const override {
+    return split.attention_devices > 0 ? "attention runs on devices of its own" : "";
+  }
 
   [[nodiscard]] LayerPlan plan(const LayerView& layer) const override {
     Planner planner(layer, overlap_, offload_);

@@ -252,8 +252,9 @@ class TokenWeave final : public ExecutionPolicy {
       if (parameters.choice("table") == table.name) table_ = &table;
   }
 
-  [[nodiscard]] std::string refusal(std::int64_t tensor_parallel) const override {
-    return tensor_parallel > 1 ? "" : "one GPU has nothing to reduce";
+  [[nodiscard]] std::string refusal(const InstanceSplit& split) const override {
+    if (split.attention_devices > 0) return "attention runs on devices of its own";
+    return split.tensor_parallel > 1 ? "" : "one GPU has nothing to reduce";
   }
 
   [[nodiscard]] LayerPlan plan(const LayerView& layer) const override {

@@ -43,7 +43,16 @@ enum class OperatorRole : std::uint8_t {
   experts,     ///< router and all experts in place of gate_up and down
   ffn_reduce,  ///< all-reduce of the layer's result; absent on one GPU
   added,       ///< not of the model: work that a plan adds, such as a copy or a send
+  // Where attention has devices of its own. The first two stand in place of `qkv`, at the end of
+  // the layer before: those of the first layer stand for those that the last one has not.
+  query,          ///< its projection, with the rotation
+  new_kv,         ///< projection of keys and values
+  send_query,     ///< to the attention devices
+  send_kv,        ///< to the attention devices
+  new_attention,  ///< decodes: over the keys and values just sent; `decode_attention` has the rest
+  send_result,    ///< back to the model's devices
 };
+constexpr std::size_t kOperatorRoles = 18;
 [[nodiscard]] const char* to_string(OperatorRole role);
 
 /// What an operator mainly occupies; nano-operators of one resource of a device do not overlap.
@@ -51,11 +60,21 @@ enum class Resource : std::uint8_t { compute, memory, elementwise, network, host
 constexpr std::size_t kResources = 5;
 [[nodiscard]] const char* to_string(Resource resource);
 
+/// Kinds of devices of an instance. One that has attention devices has all four: messages to and
+/// from them take place on devices of their own.
+constexpr std::uint8_t kModelDevice = 0;
+constexpr std::uint8_t kAttentionDevice = 1;
+constexpr std::uint8_t kToAttention = 2;
+constexpr std::uint8_t kFromAttention = 3;
+
 struct LayerOperator {
   OperatorRole role = OperatorRole::qkv;
   Resource resource = Resource::compute;
   std::uint32_t after = 0;   ///< operators it waits for, bit i for operator i; 0: the layer before
   std::int64_t columns = 0;  ///< of its widest product on one GPU; 0: none
+  std::uint8_t device = kModelDevice;  ///< where its weights or its keys are: it runs nowhere else
+  /// Operators of the layer before that it waits for where `after` is 0; 0: the last ones of it.
+  std::uint32_t after_before = 0;
 };
 
 /// One layer of an iteration, as a policy sees it. Requests and chunks are dealt out so that any
@@ -71,9 +90,14 @@ class LayerView {
   /// an operator this batch has no work for.
   [[nodiscard]] virtual double seconds(std::size_t op, std::int64_t tokens,
                                        std::uint8_t device) const = 0;
-  [[nodiscard]] double seconds(std::size_t op) const { return seconds(op, tokens(), 0); }
-  /// Kinds of devices in the instance. Device 0 holds the model.
+  [[nodiscard]] double seconds(std::size_t op) const {
+    return seconds(op, tokens(), operators()[op].device);
+  }
+  /// Kinds of devices in the instance: 1, or 4 with attention devices.
   [[nodiscard]] virtual std::uint8_t devices() const { return 1; }
+  /// Equal groups that make up a device, each of which takes what `seconds` says: replicas of the
+  /// model in an instance. A nano-operator holds a share of at least one.
+  [[nodiscard]] virtual std::int64_t copies(std::uint8_t /*device*/) const { return 1; }
   [[nodiscard]] virtual std::int64_t layers() const = 0;
   /// GPUs that share each layer.
   [[nodiscard]] virtual std::int64_t tensor_parallel() const = 0;
@@ -98,11 +122,17 @@ struct NanoOperator {
   std::uint8_t device = 0;
   double added = 0;                         ///< seconds, where `operators` is 0
   Resource resource = Resource::host_link;  ///< of added work
-  std::uint32_t after = 0;                  ///< added work: operators it waits for in its range
+  std::uint32_t after = 0;                  ///< operators it also waits for in its range
+  std::uint32_t after_before = 0;           ///< the same, of the layer before
   std::uint32_t before = 0;                 ///< added work: operators that wait for it in its range
+  /// 1 to kMostQueues: it runs in order with all others of this queue, whatever their resource,
+  /// instead of with those of its resource. 0: none.
+  std::uint8_t queue = 0;
 };
+constexpr std::uint8_t kMostQueues = OperatorGraph::kLanes - OperatorGraph::kDevices * kResources;
 
-/// How one layer runs. The nano-operators of one resource run in the order listed.
+/// How one layer runs. The nano-operators of one resource of a device, or of one queue, run in the
+/// order listed.
 struct LayerPlan {
   std::vector<NanoOperator> nano{};
   /// Barriers: above 0, a nano-operator of phase p waits for all of lower phases, phase `phases`
@@ -122,6 +152,13 @@ struct LayerTiming {
   }
 };
 
+/// The instance that is to run under a policy.
+struct InstanceSplit {
+  std::int64_t tensor_parallel = 1;
+  std::int64_t attention_devices = 0;  ///< 0: attention runs on the model's devices
+  bool only_prompts = false;           ///< it never decodes
+};
+
 /// Decides how a layer's operators run.
 class ExecutionPolicy {
  public:
@@ -129,7 +166,7 @@ class ExecutionPolicy {
   [[nodiscard]] virtual LayerPlan plan(const LayerView& layer) const = 0;
   /// Why this policy makes no sense for a split; empty where it does. "" or "one GPU has nothing
   /// to overlap; ...".
-  [[nodiscard]] virtual std::string refusal(std::int64_t /*tensor_parallel*/) const { return {}; }
+  [[nodiscard]] virtual std::string refusal(const InstanceSplit& /*split*/) const { return {}; }
 };
 
 /// The plan in which operators run one after the other, each on the whole device.

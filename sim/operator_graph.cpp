@@ -129,13 +129,18 @@ class LayerRun {
     if (graph.phases_ > 0) count_phases(layers);
   }
 
-  std::vector<double> run() {
+  void run() {
     while (done_ < all_) {
       while (start_one()) {
       }
       advance();
     }
-    return ends_;
+  }
+  [[nodiscard]] const std::vector<double>& layer_ends() const { return ends_; }
+  /// Notes the end of each node too, in `ends`.
+  void note_ends(std::vector<double>& ends) {
+    ends.assign(all_, 0);
+    node_ends_ = &ends;
   }
 
  private:
@@ -239,6 +244,7 @@ class LayerRun {
     }
     const std::size_t n = graph_.size();
     ends_[active.at / n] = now_;
+    if (node_ends_ != nullptr) (*node_ends_)[active.at] = now_;
     for (const OperatorGraph::Wait& wait : followers_[active.at % n]) {
       const std::size_t later = (active.at / n + wait.layers_back) * n + wait.later;
       if (later < all_) --missing_[later];
@@ -252,6 +258,7 @@ class LayerRun {
   std::size_t all_ = 0, done_ = 0;
   double now_ = 0;
   std::vector<double> ends_;
+  std::vector<double>* node_ends_ = nullptr;
   std::vector<std::uint32_t> missing_;  ///< nodes each still waits for
   std::vector<std::vector<OperatorGraph::Wait>> followers_;
   std::vector<std::size_t> used_lanes_;
@@ -266,7 +273,18 @@ class LayerRun {
 
 std::vector<double> OperatorGraph::layer_ends(std::size_t layers) const {
   SIM_CHECK(!nodes_.empty() && layers > 0, "a run has layers, and a layer operators");
-  return LayerRun(*this, layers).run();
+  LayerRun run(*this, layers);
+  run.run();
+  return run.layer_ends();
+}
+
+std::vector<double> OperatorGraph::node_ends(std::size_t layers) const {
+  SIM_CHECK(!nodes_.empty() && layers > 0, "a run has layers, and a layer operators");
+  std::vector<double> ends;
+  LayerRun run(*this, layers);
+  run.note_ends(ends);
+  run.run();
+  return ends;
 }
 
 }  // namespace headroom

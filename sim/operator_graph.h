@@ -32,7 +32,7 @@ struct OperatorNode {
 
 class OperatorGraph {
  public:
-  static constexpr std::size_t kLanes = 20;
+  static constexpr std::size_t kLanes = 28;
   static constexpr std::size_t kDevices = 4;
 
   /// Returns the node's index. Requires values in the stated bounds.
@@ -56,7 +56,9 @@ class OperatorGraph {
   /// When the last node of each of `layers` layers in a row ends, in seconds from the first start.
   /// Requires runs().
   [[nodiscard]] std::vector<double> layer_ends(std::size_t layers) const;
-  /// The last of them.
+  /// When each node of each of them ends: layer x size() + node.
+  [[nodiscard]] std::vector<double> node_ends(std::size_t layers) const;
+  /// The last of the layers' ends.
   [[nodiscard]] double makespan(std::size_t layers) const { return layer_ends(layers).back(); }
 
  private:

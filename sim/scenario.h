@@ -38,6 +38,18 @@ struct NodeSpec {
   BytesPerSecond nic{0};
 };
 
+/// Devices of their own for attention and KV, in each replica of a group (Lamina,
+/// policies/lamina.cpp).
+struct AttentionSpec {
+  std::int64_t devices = 1;         ///< in one replica
+  std::string nodes;                ///< NodeSpec::name; empty: the only one
+  std::int64_t model_replicas = 1;  ///< groups of model devices that take turns on them
+  std::string partition = "heads";  ///< heads | requests
+  std::string stack = "fhbn";       ///< fhbn | nccl (models/attention_pool.h)
+  BytesPerSecond card{50e9};        ///< network card of each device, per direction: 400 Gbit/s
+  double network_share = 0.2;  ///< of an iteration that messages may take; KV pulls have the rest
+};
+
 /// Replicas of one kind.
 struct ReplicaGroupSpec {
   std::string name = "replicas";
@@ -51,10 +63,17 @@ struct ReplicaGroupSpec {
   std::string engine = "vllm";               ///< bundled engine description, or path of one
   PolicyChoice batch{"vllm-v1", {}, {}};
   PolicyChoice execution{"sequential", {}, {}};
+  std::optional<AttentionSpec> attention{};
   std::string cost = "roofline";  ///< as models/cost_factory.h
-  /// Devices of one replica.
-  [[nodiscard]] std::int64_t devices() const {
-    return tensor_parallel * pipeline_parallel * attention_data_parallel;
+  /// Groups of tensor_parallel devices in one replica.
+  [[nodiscard]] std::int64_t tensor_groups() const {
+    return pipeline_parallel * attention_data_parallel *
+           (attention ? attention->model_replicas : 1);
+  }
+  /// Devices of one replica that hold the model.
+  [[nodiscard]] std::int64_t devices() const { return tensor_parallel * tensor_groups(); }
+  [[nodiscard]] std::int64_t attention_devices() const {
+    return attention ? attention->devices : 0;
   }
   std::optional<Blocks> kv_blocks{};  ///< as a real engine reports; empty: computed from memory
   double memory_utilisation = 0;      ///< of what the engine counts; 0: as its description says

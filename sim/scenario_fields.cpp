@@ -148,6 +148,22 @@ void node_fields(JsonCursor& at, NodeSpec& node) {
   at.bandwidth("nic", node.nic, "network card of a node, per direction; 0 GB/s: none");
 }
 
+void attention_fields(JsonCursor& at, AttentionSpec& attention) {
+  at.required().count("devices", attention.devices, 1, kMostParallel,
+                      "devices of a replica that hold its KV and compute attention");
+  at.text("nodes", attention.nodes,
+          "name of the nodes they are on; may be left out where there is one kind");
+  at.count("model_replicas", attention.model_replicas, 1, kMostParallel,
+           "groups of tensor_parallel devices with the weights that take turns on them");
+  at.choice("partition", attention.partition, {"heads", "requests"},
+            "heads: each device holds some KV heads of all requests; requests: whole requests");
+  at.choice("stack", attention.stack, {"fhbn", "nccl"},
+            "what sends queries and results: Lamina's host-bypassed stack, or NCCL");
+  at.bandwidth("card", attention.card, "network card of each device, per direction");
+  at.number("network_share", attention.network_share, 0.01, 0.9,
+            "of an iteration that messages may take; prompts' KV is pulled in the rest");
+}
+
 void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   at.text("name", group.name, "name of the group");
   at.choice("role", group.role, {"joint", "prefill", "decode"},
@@ -169,6 +185,12 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   if (at.describing() || at.has("execution"))
     policy<ExecutionPolicy>(at, "execution", group.execution,
                             "how the operators of an iteration share the devices");
+  if (at.describing() || at.has("attention")) {
+    AttentionSpec attention;
+    at.object("attention", "devices", "devices of their own for attention and KV",
+              [&](JsonCursor& inner) { attention_fields(inner, attention); });
+    group.attention = attention;
+  }
   at.text("cost", group.cost,
           "roofline, table:PATH (kernels) or steps:PATH (whole engine calls) of a profile store, "
           "pack:PATH of a fitted pack, linear:NAME, or calibrated:FILE of a live server");

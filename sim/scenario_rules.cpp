@@ -107,9 +107,7 @@ void Rules::cluster() const {
     }
     names.push_back(name);
   }
-  for (std::size_t i = 0; i < scenario_.deployment.size(); ++i) {
-    const std::string& nodes = scenario_.deployment[i].nodes;
-    const std::string pointer = fmt::format("/deployment/{}/nodes", i);
+  const auto check_nodes = [&](const std::string& nodes, const std::string& pointer) {
     if (nodes.empty() && names.size() > 1) {
       fail(pointer, fmt::format("expected one of {}, got nothing; say which nodes to use",
                                 fmt::join(names, ", ")));
@@ -120,6 +118,12 @@ void Rules::cluster() const {
                                 nearest_name(nodes, names).empty() ? "; choose one of them"
                                                                    : did_you_mean(nodes, names)));
     }
+  };
+  for (std::size_t i = 0; i < scenario_.deployment.size(); ++i) {
+    const ReplicaGroupSpec& group = scenario_.deployment[i];
+    check_nodes(group.nodes, fmt::format("/deployment/{}/nodes", i));
+    if (group.attention)
+      check_nodes(group.attention->nodes, fmt::format("/deployment/{}/attention/nodes", i));
   }
 }
 

@@ -102,10 +102,9 @@ class Assembler {
     }
   }
 
-  std::size_t pool_of(const ReplicaGroupSpec& group) const {
-    const auto it = std::find_if(pools_.begin(), pools_.end(), [&](const NodePool& pool) {
-      return pool.spec().name == group.nodes;
-    });
+  std::size_t pool_of(const std::string& nodes) const {
+    const auto it = std::find_if(pools_.begin(), pools_.end(),
+                                 [&](const NodePool& pool) { return pool.spec().name == nodes; });
     return it == pools_.end() ? 0 : static_cast<std::size_t>(it - pools_.begin());
   }
 
@@ -113,20 +112,30 @@ class Assembler {
     const ReplicaGroupSpec& spec = scenario_.deployment[index];
     AssembledGroup group;
     set_engine(group, index);
-    const std::size_t pool = pool_of(spec);
+    const std::size_t pool = pool_of(spec.nodes);
     group.device = pools_[pool].device();
-    const Parallelism parallel = parallelism(spec);
+    if (spec.attention) group.attention = attention_of(*spec.attention);
     set_lengths(out, group, index);
     set_memory(out, group, index);
     place_replicas(pool, group, index);
     out.replicas += spec.replicas;
-    out.gpus += spec.replicas * parallel.gpus();
+    out.gpus += spec.replicas * (spec.devices() + spec.attention_devices());
     if (out.replicas > kMostReplicas) {
       throw InputError(group_place(scenario_, index, "replicas"),
                        fmt::format("expected at most {} replicas in all, got {}; lower them",
                                    kMostReplicas, out.replicas));
     }
     out.groups.push_back(std::move(group));
+  }
+
+  AttentionPool attention_of(const AttentionSpec& spec) const {
+    AttentionPool pool;
+    pool.device = pools_[pool_of(spec.nodes)].device();
+    pool.devices = spec.devices;
+    if (spec.partition == "requests") pool.partition = AttentionPartition::requests;
+    pool.model_replicas = spec.model_replicas;
+    pool.path = message_path(spec.stack, spec.card);
+    return pool;
   }
 
   void set_engine(AssembledGroup& group, std::size_t index) const {
@@ -165,9 +174,16 @@ class Assembler {
         parameter_or(batch, {"max_num_seqs", "max_batch_size"}, options.max_sequences);
     // Only a length that was asked for must fit; without one, too long requests are rejected.
     if (group.spec.max_model_len) options.least_kv = *group.spec.max_model_len;
-    group.fit = fit_memory(sharded, group.device, options);
-    group.block_bytes =
-        group.fit.demand.block * sharded.parallel.tensor * sharded.parallel.pipeline;
+    if (group.attention.there()) {
+      check_attention(sharded, group, index);
+      group.fit = fit_pool(sharded, group.device, group.attention, options);
+      group.block_bytes =
+          group.fit.demand.block * pool_shard(sharded, group.attention).parallel.tensor;
+    } else {
+      group.fit = fit_memory(sharded, group.device, options);
+      group.block_bytes =
+          group.fit.demand.block * sharded.parallel.tensor * sharded.parallel.pipeline;
+    }
     group.kv_blocks = group.spec.kv_blocks.value_or(group.fit.kv_blocks);
     if (group.block_bytes > Bytes(0)) {
       group.host_blocks = Blocks(group.spec.swap_space / group.block_bytes);
@@ -181,11 +197,26 @@ class Assembler {
     }
   }
 
+  void check_attention(const ShardedModel& sharded, const AssembledGroup& group,
+                       std::size_t index) const {
+    std::string why = pool_problem(sharded, group.attention);
+    if (group.spec.role == "prefill") why = "it only computes prompts, which need no KV elsewhere";
+    const std::string& cost = group.spec.cost;
+    if (cost != "roofline" && !cost.starts_with("table:"))
+      why = "costs are not known by operator on both kinds of devices";
+    if (why.empty()) return;
+    throw InputError(group_place(scenario_, index, "attention"),
+                     fmt::format("expected a group that can have attention devices, got one "
+                                 "where {}; remove them or change the group",
+                                 why));
+  }
+
   void place_replicas(std::size_t pool_index, AssembledGroup& group, std::size_t index) {
     NodePool& pool = pools_[pool_index];
     const std::string where = group_place(scenario_, index, "replicas");
     const std::int64_t stage = parallelism(group.spec).stage_gpus();
-    const std::int64_t groups = group.spec.replicas * group.spec.pipeline_parallel;
+    const std::int64_t in_replica = group.spec.tensor_groups() / group.spec.attention_data_parallel;
+    const std::int64_t groups = group.spec.replicas * in_replica;
     if (groups > pool.devices() - pool.used()) {
       throw InputError(where, fmt::format("expected at most {} free devices to be needed, got {} "
                                           "replicas of {}; add nodes or lower replicas",
@@ -196,12 +227,23 @@ class Assembler {
       const GroupPlace taken = pool.take_group(stage, where);
       // The slowest group sets the pace of its kind.
       if (taken.slowest < group.device.link_bandwidth) group.device.link_bandwidth = taken.slowest;
-      if (i % group.spec.pipeline_parallel == 0) {
+      if (i % in_replica == 0) {
         group.places.push_back({pool_index, taken.first_node, taken.last_node});
       }
       ReplicaPlace& whole = group.places.back();
       whole.first_node = std::min(whole.first_node, taken.first_node);
       whole.last_node = std::max(whole.last_node, taken.last_node);
+    }
+    if (group.attention.there()) place_attention(group, index);
+  }
+
+  /// KV is where the attention devices are.
+  void place_attention(AssembledGroup& group, std::size_t index) {
+    const std::size_t pool = pool_of(group.spec.attention->nodes);
+    for (ReplicaPlace& place : group.places) {
+      const GroupPlace taken = pools_[pool].take_group(
+          group.attention.devices, group_place(scenario_, index, "attention/devices"));
+      place = {pool, taken.first_node, taken.last_node};
     }
   }
 
@@ -215,6 +257,7 @@ class Assembler {
     request.engine = group.engine;
     request.cost = group.spec.cost;
     request.where = group_place(scenario_, index, "cost");
+    request.attention = group.attention;
     const std::unique_ptr<ExecutionPolicy> execution = execution_of(group, index);
     request.execution = {execution.get(), group.spec.execution.name};
     std::string words =
@@ -224,6 +267,11 @@ class Assembler {
     words += "|" + group.spec.execution.name;
     for (const auto& [name, text] : group.spec.execution.parameters)
       words += "|" + name + "=" + text;
+    if (const AttentionPool& pool = group.attention; pool.there()) {
+      words += fmt::format("|{}|{}|{}|{}|{}|{}", pool.device.name, pool.devices,
+                           group.spec.attention->partition, pool.model_replicas,
+                           pool.path.round_trip, pool.path.card.value());
+    }
     const CachedCost& cached = cache.get(request, words);
     for (const auto& stage : cached.made.stages) group.costs.push_back(stage.get());
     group.cost_sentence = cached.made.source;
@@ -236,14 +284,15 @@ class Assembler {
     }
   }
 
-  /// Null for "sequential": that is how costs are anyway.
+  /// Null for "sequential", which is how costs are anyway, but for messages to attention devices.
   std::unique_ptr<ExecutionPolicy> execution_of(const AssembledGroup& group,
                                                 std::size_t index) const {
     const ReplicaGroupSpec& spec = group.spec;
-    if (spec.execution.name == "sequential") return nullptr;
+    if (spec.execution.name == "sequential" && !spec.attention) return nullptr;
     const auto [entry, parameters] = resolve<ExecutionPolicy>(spec.execution);
     std::unique_ptr<ExecutionPolicy> policy = entry->make(parameters);
-    std::string why = policy->refusal(spec.tensor_parallel);
+    std::string why =
+        policy->refusal({spec.tensor_parallel, spec.attention_devices(), spec.role == "prefill"});
     if (spec.attention_data_parallel > 1) why = "attention data parallelism is not overlapped";
     if (spec.cost.starts_with("linear:") || spec.cost.starts_with("steps:"))
       why = "costs are of whole steps, without operators";

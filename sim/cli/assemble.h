@@ -38,7 +38,8 @@ struct ReplicaPlace {
 /// One replica group, resolved.
 struct AssembledGroup {
   ReplicaGroupSpec spec;
-  Device device;  ///< with the link bandwidth its tensor-parallel groups really have
+  Device device;            ///< with the link bandwidth its tensor-parallel groups really have
+  AttentionPool attention;  ///< no devices: attention runs on `device`
   EngineDescription engine;
   MemoryFit fit;
   Blocks kv_blocks{0};
@@ -49,7 +50,14 @@ struct AssembledGroup {
   std::string cost_sentence;
   std::string cost_digest;
   std::string batch_where;
-  std::vector<ReplicaPlace> places;  ///< by replica
+  std::vector<ReplicaPlace> places;  ///< of the KV, by replica
+  /// What KV is on in a replica.
+  [[nodiscard]] const Device& kv_device() const {
+    return attention.there() ? attention.device : device;
+  }
+  [[nodiscard]] std::int64_t kv_devices() const {
+    return attention.there() ? attention.devices : spec.devices();
+  }
 };
 
 /// A scenario, resolved: everything that the simulation points into.

@@ -118,8 +118,12 @@ EdgeRun run_beside_serving(const Scenario& serving, const EdgeSetup& edges) {
   run.metrics = source.finish();
   run.notes = serving_notes(serving, assembly, metrics);
   for (const AssembledGroup& group : assembly.groups) {
-    const UsdPerHour device = serving.price.device_hour.value_or(group.device.price.hour);
-    run.serving_price += device * static_cast<double>(group.spec.replicas * group.spec.devices());
+    const auto add = [&](const Device& kind, std::int64_t in_replica) {
+      const UsdPerHour hour = serving.price.device_hour.value_or(kind.price.hour);
+      run.serving_price += hour * static_cast<double>(group.spec.replicas * in_replica);
+    };
+    add(group.device, group.spec.devices());
+    add(group.attention.device, group.attention.devices);
   }
   return run;
 }

@@ -59,7 +59,9 @@ class Wirer {
   void add_replica(const AssembledGroup& group, const ReplicaPlace& place) {
     WiredNode& node = node_at(place);
     const Device& device = assembly_.nodes[place.pool].device();
-    const auto devices = static_cast<double>(group.spec.devices());
+    // KV is pulled while no queries and results are under way (Lamina).
+    const double free = group.spec.attention ? 1 - group.spec.attention->network_share : 1;
+    const double devices = static_cast<double>(group.kv_devices()) * free;
     const DeviceId endpoint = wiring_.topology.add_device(node.id);
     // First the fabric: of two equally short routes the one over older links is taken.
     if (switched(device)) {

@@ -11,8 +11,20 @@
 namespace headroom {
 namespace {
 
+/// Devices of one kind in a replica.
+struct Held {
+  const Device& device;
+  std::int64_t count = 0;
+};
+
+std::vector<Held> held_by(const AssembledGroup& group) {
+  std::vector<Held> held{{group.device, group.spec.devices()}};
+  if (group.attention.there()) held.push_back({group.attention.device, group.attention.devices});
+  return held;
+}
+
 std::int64_t gpus_of(const AssembledGroup& group) {
-  return group.spec.replicas * group.spec.devices();
+  return group.spec.replicas * (group.spec.devices() + group.spec.attention_devices());
 }
 
 /// First arrival to the last finish, or to the end where requests are still there.
@@ -40,6 +52,14 @@ std::string joined_groups(const Assembly& assembly, const Read& read) {
   return joined(texts);
 }
 
+template <class Read>
+std::string joined_devices(const Assembly& assembly, const Read& read) {
+  std::vector<std::string> texts;
+  for (const AssembledGroup& group : assembly.groups)
+    for (const Held& held : held_by(group)) texts.push_back(read(held.device));
+  return joined(texts);
+}
+
 /// The scenario's price, else the mean of the catalogue's over all GPUs; nothing where one is
 /// unknown.
 void add_price(ReportContext& context, const Scenario& scenario, const Assembly& assembly) {
@@ -50,12 +70,14 @@ void add_price(ReportContext& context, const Scenario& scenario, const Assembly&
   }
   double sum = 0;
   for (const AssembledGroup& group : assembly.groups) {
-    if (!(group.device.price.hour.value() > 0)) return;
-    sum += group.device.price.hour.value() * static_cast<double>(gpus_of(group));
+    for (const Held& held : held_by(group)) {
+      if (!(held.device.price.hour.value() > 0)) return;
+      sum += held.device.price.hour.value() * static_cast<double>(held.count * group.spec.replicas);
+    }
   }
   context.gpu_hour_price = UsdPerHour(sum / static_cast<double>(assembly.gpus));
-  context.price_source = joined_groups(assembly, [](const AssembledGroup& group) {
-    return fmt::format("{}, {}", group.device.price.source, group.device.price.date);
+  context.price_source = joined_devices(assembly, [](const Device& device) {
+    return fmt::format("{}, {}", device.price.source, device.price.date);
   });
 }
 
@@ -65,18 +87,19 @@ void add_energy(ReportContext& context, const Assembly& assembly, const Metrics&
   Joules total(0);
   std::size_t replica = 0;
   for (const AssembledGroup& group : assembly.groups) {
-    const std::int64_t gpus = group.spec.devices();
     for (std::int64_t i = 0; i < group.spec.replicas; ++i, ++replica) {
       const RunAccount::Phases& phases = account.phases()[replica];
       const Duration busy = std::min(metrics.replicas[replica].busy, span);
       const Duration both = phases.prefill + phases.decode;
       // Batches overlap where stages are pipelined; busy time does not.
       const double share = both > Duration(0) ? phases.prefill.as_double() / both.as_double() : 0.0;
-      BusyTime time;
-      time.prefill = duration_from_seconds(seconds(busy) * share) * gpus;
-      time.decode = busy * gpus - time.prefill;
-      time.idle = (span - busy) * gpus;
-      total += energy(group.device, group.spec.tensor_parallel, time);
+      for (const Held& held : held_by(group)) {
+        BusyTime time;
+        time.prefill = duration_from_seconds(seconds(busy) * share) * held.count;
+        time.decode = busy * held.count - time.prefill;
+        time.idle = (span - busy) * held.count;
+        total += energy(held.device, group.spec.tensor_parallel, time);
+      }
     }
   }
   context.energy = total;
@@ -88,18 +111,20 @@ void add_lower_bound(ReportContext& context, const Assembly& assembly, const Met
   const Duration span = span_of(metrics);
   if (span <= Duration(0) || account.work().requests() == 0) return;
   const UsdPerHour price = context.gpu_hour_price.value_or(UsdPerHour(0));
-  for (const AssembledGroup& group : assembly.groups) {
+  const auto consider = [&](const Device& device) {
     const LowerBound bound =
-        lower_bound(account.work(), assembly.model, assembly.precision, group.device, span, price);
-    if (context.lower_bound && context.lower_bound->gpus <= bound.gpus) continue;
+        lower_bound(account.work(), assembly.model, assembly.precision, device, span, price);
+    if (context.lower_bound && context.lower_bound->gpus <= bound.gpus) return;
     context.lower_bound = PerfectSystem{
         bound.gpus,
         {},
         fmt::format("{} of {} binds: compute alone needs {:.2f} GPUs, memory traffic {:.2f}, "
                     "weights {:.2f}",
-                    to_string(bound.binding), group.device.name, bound.compute_gpus,
-                    bound.bandwidth_gpus, bound.capacity_gpus)};
-  }
+                    to_string(bound.binding), device.name, bound.compute_gpus, bound.bandwidth_gpus,
+                    bound.capacity_gpus)};
+  };
+  for (const AssembledGroup& group : assembly.groups)
+    for (const Held& held : held_by(group)) consider(held.device);
 }
 
 /// Nothing where all groups are joint.
@@ -114,7 +139,36 @@ std::vector<ReplicaPool> pools_of(const Assembly& assembly) {
   return pools;
 }
 
-void add_notes(ReportContext& context, const Scenario& scenario, const Assembly& assembly) {
+/// Lamina's condition: messages take no more of a mean iteration than the scenario allows.
+void warn_of_network(ReportContext& context, const Assembly& assembly, const Metrics& metrics) {
+  std::size_t replica = 0;
+  for (const AssembledGroup& group : assembly.groups) {
+    ReplicaTotals all;
+    for (std::int64_t i = 0; i < group.spec.replicas; ++i, ++replica) {
+      const ReplicaTotals& one = metrics.replicas[replica];
+      all.busy = all.busy + one.busy;
+      all.iterations += one.iterations;
+      all.decode_tokens += one.decode_tokens;
+    }
+    if (!group.attention.there() || all.decode_tokens == 0) continue;
+    const ShardedModel sharded =
+        shard_model(assembly.model, assembly.precision, {group.spec.tensor_parallel}, "");
+    const double share = group.spec.attention->network_share;
+    const BytesPerSecond least =
+        least_bandwidth(sharded, all.decode_tokens / all.iterations,
+                        seconds(all.busy) / static_cast<double>(all.iterations), share);
+    const BytesPerSecond has = path_bandwidth(sharded, group.attention);
+    if (least <= has) continue;
+    context.warnings.push_back(fmt::format(
+        "Group {} is limited by its network: messages that take {:.0f} % of an iteration need "
+        "{:.1f} GB/s, its cards have {:.1f}.",
+        group.spec.name, share * 100, least.value() * 1e-9, has.value() * 1e-9));
+  }
+}
+
+void add_notes(ReportContext& context, const Scenario& scenario, const Assembly& assembly,
+               const Metrics& metrics) {
+  warn_of_network(context, assembly, metrics);
   if (assembly.cluster_gpus > assembly.gpus) {
     context.notes.push_back(fmt::format("{} of the cluster's {} GPUs are used; cost counts those.",
                                         assembly.gpus, assembly.cluster_gpus));
@@ -143,8 +197,7 @@ ReportContext make_report_context(const Scenario& scenario, const Assembly& asse
   context.seed = scenario.seed;
   context.tool_version = kVersion;
   context.model = assembly.model.name;
-  context.device =
-      joined_groups(assembly, [](const AssembledGroup& group) { return group.device.name; });
+  context.device = joined_devices(assembly, [](const Device& device) { return device.name; });
   context.gpus = assembly.gpus;
   context.replicas = assembly.replicas;
   context.pools = pools_of(assembly);
@@ -157,7 +210,7 @@ ReportContext make_report_context(const Scenario& scenario, const Assembly& asse
   context.slo = {scenario.slo.ttft, scenario.slo.tpot, scenario.slo.end_to_end,
                  scenario.slo.attainment, scenario.slo.percentiles};
   add_lower_bound(context, assembly, metrics, account);
-  add_notes(context, scenario, assembly);
+  add_notes(context, scenario, assembly, metrics);
   return context;
 }
 

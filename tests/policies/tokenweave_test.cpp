@@ -128,6 +128,7 @@ TEST_CASE("a searched split adds no waves of tiles where some offset adds none")
 }
 
 TEST_CASE("one GPU is refused, for it has nothing to reduce") {
-  CHECK_FALSE(tokenweave()->refusal(1).empty());
-  CHECK(tokenweave()->refusal(8).empty());
+  CHECK_FALSE(tokenweave()->refusal({1, 0, false}).empty());
+  CHECK(tokenweave()->refusal({8, 0, false}).empty());
+  CHECK_FALSE(tokenweave()->refusal({8, 4, false}).empty());
 }
