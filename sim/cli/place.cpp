@@ -78,25 +78,40 @@ std::string line_of(const ScoredUnit& scored) {
          right_cell(significant(scored.per_device()), 14) + "\n";
 }
 
-/// Group `role` of the deployment, to be pasted into a scenario.
-std::string group_text(const char* role, const Split& split, std::int64_t copies) {
-  return fmt::format(
-      R"(  {{"name": "{0}", "role": "{0}", "replicas": {1}, "tensor_parallel": {2}, "pipeline_parallel": {3}}})",
-      role, copies, split.tensor, split.pipeline);
+/// What of a pattern the split leaves as it is: the policies beyond the defaults.
+std::string policies_text(const ReplicaGroupSpec& group) {
+  std::string text;
+  if (group.execution.name != "sequential")
+    text += fmt::format(R"(, "execution": "{}")", group.execution.name);
+  if (group.attention)
+    text += fmt::format(R"(, "attention": {{"devices": {}, "nodes": "{}"}})",
+                        group.attention->devices, group.attention->nodes);
+  return text;
 }
 
-std::vector<std::string> groups_of(const PlacementAnswer& answer) {
+/// Group `role` of the deployment, to be pasted into a scenario.
+std::string group_text(const Scenario& scenario, const char* role, const Split& split,
+                       std::int64_t copies) {
+  std::string policies;
+  for (const ReplicaGroupSpec& group : scenario.deployment)
+    if (group.role == role) policies = policies_text(group);
+  return fmt::format(
+      R"(  {{"name": "{0}", "role": "{0}", "replicas": {1}, "tensor_parallel": {2}, "pipeline_parallel": {3}{4}}})",
+      role, copies, split.tensor, split.pipeline, policies);
+}
+
+std::vector<std::string> groups_of(const Scenario& scenario, const PlacementAnswer& answer) {
   std::vector<std::string> groups;
   for (const PlacedUnit& placed : answer.chosen) {
     const PlacementUnit& unit = placed.scored.unit;
     if (unit.kind == UnitKind::joint) {
-      groups.push_back(group_text("joint", unit.prefill, placed.copies));
+      groups.push_back(group_text(scenario, "joint", unit.prefill, placed.copies));
       continue;
     }
     if (unit.kind != UnitKind::decode)
-      groups.push_back(group_text("prefill", unit.prefill, placed.copies));
+      groups.push_back(group_text(scenario, "prefill", unit.prefill, placed.copies));
     if (unit.kind != UnitKind::prefill)
-      groups.push_back(group_text("decode", unit.decode, placed.copies));
+      groups.push_back(group_text(scenario, "decode", unit.decode, placed.copies));
   }
   return groups;
 }
@@ -124,7 +139,12 @@ void report(const Scenario& scenario, const PlacementAnswer& answer, double rate
   }
   const std::int64_t there = scenario.nodes.front().count * scenario.nodes.front().devices_per_node;
   print(fmt::format("GPUs   {} needed, {} there\n", devices, there));
-  print(fmt::format("\"deployment\": [\n{}]\n", fmt::join(groups_of(answer), ",\n")));
+  for (const ReplicaGroupSpec& group : scenario.deployment) {
+    if (group.attention)
+      print(fmt::format("       and {} attention devices ({}) with each {} instance\n",
+                        group.attention->devices, group.attention->nodes, group.name));
+  }
+  print(fmt::format("\"deployment\": [\n{}]\n", fmt::join(groups_of(scenario, answer), ",\n")));
 }
 
 }  // namespace

@@ -34,8 +34,17 @@ ReplicaGroupSpec pattern(const Scenario& scenario, const char* role) {
 }
 
 void check(const Scenario& base) {
-  if (base.nodes.size() != 1)
-    refuse(base, "/cluster/nodes", "expected one kind of nodes to place on, got several; keep one");
+  const std::string& placed = base.nodes.front().name;
+  for (const NodeSpec& node : base.nodes) {
+    const auto attends = [&](const ReplicaGroupSpec& group) {
+      return group.attention && group.attention->nodes == node.name;
+    };
+    if (node.name != placed &&
+        std::none_of(base.deployment.begin(), base.deployment.end(), attends))
+      refuse(base, "/cluster/nodes",
+             "expected one kind of nodes to place on, first, and others for attention devices "
+             "only, got another; keep one");
+  }
   if (!base.slo.ttft && !base.slo.tpot && !base.slo.end_to_end)
     refuse(base, "/slo", "expected limits to hold, got none; set ttft and tpot");
   if (base.workload.clients > 0)
@@ -104,7 +113,7 @@ void SimulatedPlacement::split_group(ReplicaGroupSpec& group, const Split& split
   group.pipeline_parallel = split.pipeline;
   group.expert_parallel = 1;
   group.attention_data_parallel = 1;
-  group.nodes.clear();
+  group.nodes = base_.nodes.front().name;
   group.kv_blocks.reset();
   if (group.engine != "simdistserve") return;
   // Its prefill steps take as many tokens as its memory holds.
@@ -132,8 +141,18 @@ Scenario SimulatedPlacement::scenario_of(const PlacementUnit& unit, double rate)
   }
   scenario.nodes.front().count = 1;
   scenario.nodes.front().devices_per_node = 0;
-  for (const ReplicaGroupSpec& group : scenario.deployment)
+  for (std::size_t i = 1; i < scenario.nodes.size(); ++i) {
+    scenario.nodes[i].count = 1;
+    scenario.nodes[i].devices_per_node = 0;
+  }
+  for (const ReplicaGroupSpec& group : scenario.deployment) {
     scenario.nodes.front().devices_per_node += group.devices();
+    if (!group.attention) continue;
+    for (NodeSpec& node : scenario.nodes)
+      if (node.name == group.attention->nodes) node.devices_per_node += group.attention_devices();
+  }
+  // Kinds that this unit does not use.
+  std::erase_if(scenario.nodes, [](const NodeSpec& node) { return node.devices_per_node == 0; });
   scenario.workload.rate = PerSecond(rate);
   scenario.workload.rate_given = true;
   return scenario;
@@ -164,7 +183,16 @@ bool SimulatedPlacement::holds(const PlacementUnit& unit, double rate) {
   return passes(held.ttft) && passes(held.tpot) && passes(held.end_to_end);
 }
 
+bool SimulatedPlacement::possible(const PlacementUnit& unit) const {
+  try {
+    return assemble(scenario_of(unit, 1), &costs_).does_not_fit.empty();
+  } catch (const InputError&) {
+    return false;  // its execution or attention devices do not go with the split
+  }
+}
+
 double SimulatedPlacement::goodput(const PlacementUnit& unit) {
+  if (!possible(unit)) return 0;
   const auto devices = static_cast<double>(unit.devices());
   double low = 0;
   double high = bounds_.most_per_device;

@@ -33,8 +33,10 @@ struct SearchBounds {
 
 class SimulatedPlacement final : public PlacementWorld {
  public:
-  /// `base` holds one kind of nodes, a generated workload or a trace of lengths, limits, and as a
-  /// pattern either one joint group or one prefill and one decode group. Throws InputError.
+  /// `base` holds one kind of nodes, first, beside kinds for attention devices only, which each
+  /// instance gets as its pattern says and which are not counted; a generated workload or a trace
+  /// of lengths, limits, and as a pattern either one joint group or one prefill and one decode
+  /// group. Throws InputError.
   SimulatedPlacement(Scenario base, const SearchBounds& bounds);
 
   [[nodiscard]] std::int64_t nodes() const override { return base_.nodes.front().count; }
@@ -52,6 +54,7 @@ class SimulatedPlacement final : public PlacementWorld {
  private:
   [[nodiscard]] Scenario scenario_of(const PlacementUnit& unit, double rate) const;
   void split_group(ReplicaGroupSpec& group, const Split& split) const;
+  [[nodiscard]] bool possible(const PlacementUnit& unit) const;
 
   Scenario base_;
   SearchBounds bounds_;
