@@ -56,6 +56,10 @@ libclang-rt-14-dev: fuzzers and their sanitizers
 clang-format-14: layout check
 clang-tidy-14: static checks
 valgrind: counts instructions
+chromium: opens HTML reports in a test
+fonts-dejavu-core: text of the same size everywhere
+nodejs: runs that test, and bundles the charts of HTML reports
+npm: fetches what both are made of
 slurmctld: sweeps on a real cluster of one host
 slurmd: the same
 slurm-client: the same
@@ -89,6 +93,8 @@ install_packages() {
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
   while IFS=: read -r package purpose; do
     grep -qxF -- "$package" <<<"$installed" && continue
+    # These come from elsewhere on many machines, and two of them do not stand side by side.
+    [[ $package =~ ^(nodejs|npm)$ ]] && command -v "${package/nodejs/node}" >/dev/null && continue
     missing+=("$package")
     say "missing $package:$purpose"
   done < <(packages_for "$1")

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "reports/number_text.h"
 
@@ -261,9 +262,78 @@ Json series_json(const Summary& s) {
   return table;
 }
 
+Json numbers(std::span<const double> values) {
+  Json list = Json::array();
+  for (const double value : values) list.push_back(number(value));
+  return list;
+}
+
+Json load_json(const std::vector<LoadGroup>& groups) {
+  Json table = Json::array();
+  for (const LoadGroup& group : groups) {
+    const auto known = [&](double value) { return group.finished > 0 ? number(value) : Json(); };
+    table.push_back(Json{{"arrived", group.arrived},
+                         {"finished", group.finished},
+                         {"met", group.met},
+                         {"from_s", known(group.from_s)},
+                         {"arrivals_per_s", number(group.arrivals_per_s)},
+                         {"ttft_p50_ms", known(group.ttft_p50)},
+                         {"ttft_p99_ms", known(group.ttft_p99)},
+                         {"queue_ms", known(group.queue_ms)},
+                         {"prompt_ms", known(group.prompt_ms)},
+                         {"decode_ms", known(group.decode_ms)},
+                         {"stalled_ms", known(group.stalled_ms)}});
+  }
+  return table;
+}
+
+Json classes_json(const std::vector<ClassRow>& classes) {
+  Json table = Json::array();
+  for (const ClassRow& row : classes) {
+    table.push_back(Json{{"name", row.name},
+                         {"finished", row.finished},
+                         {"met", row.met},
+                         {"input_tokens", row.input_tokens},
+                         {"output_tokens", row.output_tokens},
+                         {"ttft_ms", duration_json(row.ttft)},
+                         {"tpot_ms", duration_json(row.tpot)},
+                         {"end_to_end_ms", duration_json(row.end_to_end)}});
+  }
+  return table;
+}
+
+Json detail_json(const Summary& s, const RunDetail& d) {
+  Json curves{{"shares", numbers(curve_shares())}};
+  for (const LatencyCurve& curve : d.curves) {
+    curves[std::string(key_of(curve.metric)) + "_ms"] = numbers(curve.ms);
+  }
+  Json margins = Json::array();
+  for (const LimitMargin& margin : d.margins) {
+    margins.push_back(Json{{"limit", key_of(margin.metric)},
+                           {"limit_ms", number(margin.limit_ms)},
+                           {"at_target_ms", number(margin.at_target_ms)},
+                           {"left", number(margin.left())}});
+  }
+  Json cost = Json::array();
+  for (const CostPart& part : d.cost) {
+    cost.push_back(
+        Json{{"what", part.what}, {"share", number(part.share)}, {"usd", number(part.usd)}});
+  }
+  Json validation;
+  if (const auto& error = s.context.validation) {
+    validation = Json{{"ttft", number(error->ttft)},
+                      {"tpot", number(error->tpot)},
+                      {"points", error->points},
+                      {"scope", error->scope}};
+  }
+  return Json{{"latency_curves", std::move(curves)}, {"load_groups", load_json(d.load)},
+              {"classes", classes_json(d.classes)},  {"limit_margins", std::move(margins)},
+              {"cost_breakdown", std::move(cost)},   {"validation_error", std::move(validation)}};
+}
+
 }  // namespace
 
-std::string json_report(const Summary& summary) {
+std::string json_report(const Summary& summary, const RunDetail* detail) {
   const Summary& s = summary;
   Json document;
   document["schema"] = "headroom.run";
@@ -290,6 +360,7 @@ std::string json_report(const Summary& summary) {
   document["lower_bound"] = lower_bound_json(s);
   document["simulated_time"] = time_json(s.time);
   document["series"] = series_json(s);
+  if (detail != nullptr) document["detail"] = detail_json(s, *detail);
   document["warnings"] = s.warnings;
   document["notes"] = s.notes;
   document["advice"] = s.advice;

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "reports/run_detail.h"
 #include "reports/summary.h"
 
 namespace headroom {
@@ -14,7 +15,7 @@ namespace headroom {
 /// Raised whenever a key is renamed, removed or changes its meaning.
 constexpr int kReportSchemaVersion = 1;
 
-/// The document, indented by two spaces, ending in a line break.
-[[nodiscard]] std::string json_report(const Summary& summary);
+/// The document, indented by two spaces, ending in a line break; with `detail` where it is given.
+[[nodiscard]] std::string json_report(const Summary& summary, const RunDetail* detail = nullptr);
 
 }  // namespace headroom

@@ -95,6 +95,16 @@ void fill_latency(const Metrics& metrics, Column& column, Summary& out) {
   });
 }
 
+bool holds_ttft(const RequestRow& row, const SloLimits& limits) {
+  return !limits.ttft || row.ttft_ns <= limits.ttft->value();
+}
+bool holds_tpot(const RequestRow& row, const SloLimits& limits) {
+  return !limits.tpot || row.tpot_ns() <= limits.tpot->value();
+}
+bool holds_end_to_end(const RequestRow& row, const SloLimits& limits) {
+  return !limits.end_to_end || row.end_to_end_ns <= limits.end_to_end->value();
+}
+
 SloResult slo_result(const Metrics& metrics, const SloLimits& limits) {
   std::uint64_t joint = 0;
   std::uint64_t ttft = 0;
@@ -102,13 +112,10 @@ SloResult slo_result(const Metrics& metrics, const SloLimits& limits) {
   std::uint64_t end_to_end = 0;
   for (std::size_t i = 0; i < metrics.rows.size(); ++i) {
     const RequestRow& row = metrics.rows[i];
-    const bool ttft_held = !limits.ttft || row.ttft_ns <= limits.ttft->value();
-    const bool tpot_held = !limits.tpot || row.tpot_ns() <= limits.tpot->value();
-    const bool e2e_held = !limits.end_to_end || row.end_to_end_ns <= limits.end_to_end->value();
-    ttft += ttft_held ? 1U : 0U;
-    tpot += tpot_held ? 1U : 0U;
-    end_to_end += e2e_held ? 1U : 0U;
-    joint += ttft_held && tpot_held && e2e_held ? 1U : 0U;
+    ttft += holds_ttft(row, limits) ? 1U : 0U;
+    tpot += holds_tpot(row, limits) ? 1U : 0U;
+    end_to_end += holds_end_to_end(row, limits) ? 1U : 0U;
+    joint += holds_all(row, limits) ? 1U : 0U;
   }
   SloResult result;
   result.requests_met = joint;
@@ -345,6 +352,10 @@ void fill_totals(const Metrics& metrics, Summary& out) {
 }
 
 }  // namespace
+
+bool holds_all(const RequestRow& row, const SloLimits& limits) {
+  return holds_ttft(row, limits) && holds_tpot(row, limits) && holds_end_to_end(row, limits);
+}
 
 Summary summarise(const Metrics& metrics, const ReportContext& context) {
   Summary out;

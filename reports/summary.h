@@ -35,11 +35,22 @@ struct SloLimits {
   [[nodiscard]] bool any() const { return joint() || !percentiles.empty(); }
 };
 
+/// Whether a finished request holds all limits; a single output token holds any TPOT.
+[[nodiscard]] bool holds_all(const RequestRow& row, const SloLimits& limits);
+
 /// What a perfect system would need for the same load.
 struct PerfectSystem {
   std::int64_t gpus = 0;
   std::optional<Usd> usd{};  ///< over the run's span; empty: gpus times price times span
   std::string reason;        ///< what the bound counts, one sentence
+};
+
+/// How far predictions on these costs were from measured serving points: medians of absolute
+/// errors, as shares, so half of the points lay nearer.
+struct ValidationError {
+  double ttft = 0, tpot = 0;
+  std::int64_t points = 0;
+  std::string scope;  ///< what was compared, one sentence
 };
 
 /// Replicas of one kind, in order of their numbers.
@@ -64,6 +75,7 @@ struct ReportContext {
   std::int64_t replicas = 0;
   std::vector<ReplicaPool> pools{};  ///< where prefill and decode are apart; covers all replicas
   std::string cost_model;            ///< one sentence
+  std::optional<ValidationError> validation{};  ///< of these costs, where any is known
   Blocks kv_blocks_per_replica{0};
   Tokens kv_block_tokens{0};
   std::optional<UsdPerHour> gpu_hour_price{};

@@ -7,12 +7,14 @@
 #include "reports/edge_report.h"
 #include "reports/edge_tasks_csv.h"
 #include "reports/edge_timeline.h"
+#include "reports/html/edge_page.h"
 #include "reports/output_file.h"
 #include "reports/text_layout.h"
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/edge_assemble.h"
 #include "sim/cli/exit_codes.h"
+#include "sim/cli/explained.h"
 #include "sim/cli/terminal.h"
 #include "sim/edge_scenario_reader.h"
 #include "sim/edge_serving.h"
@@ -37,6 +39,7 @@ class Outputs {
   /// `setup` is watched by what looks on.
   Outputs(const Invocation& call, EdgeSetup& setup) : call_(call) {
     if (const auto path = call.value("json")) json_ = std::make_unique<OutputFile>(*path);
+    if (const auto path = call.value("html")) html_ = std::make_unique<OutputFile>(*path);
     if (const auto path = call.value("requests-csv")) {
       tasks_ = std::make_unique<EdgeTasksCsv>(*path, setup.types);
       setup.observers.push_back(tasks_.get());
@@ -46,9 +49,11 @@ class Outputs {
       setup.observers.push_back(timeline_.get());
     }
   }
-  void commit(const EdgeSummary& summary) {
+  void commit(const EdgeSummary& summary, const std::vector<ScenarioValue>& values) {
     if (json_) json_->write(edge_json_report(summary));
+    if (html_) html_->write(edge_page(summary, values));
     if (json_) json_->commit();
+    if (html_) html_->commit();
     if (tasks_) tasks_->commit();
     if (!timeline_) return;
     timeline_->commit();
@@ -60,26 +65,16 @@ class Outputs {
   }
   /// Whether stdout holds one of the documents alone.
   [[nodiscard]] bool take_stdout() const {
-    return call_.value("json") == "-" || call_.value("requests-csv") == "-" ||
-           call_.value("timeline") == "-";
+    return call_.value("json") == "-" || call_.value("html") == "-" ||
+           call_.value("requests-csv") == "-" || call_.value("timeline") == "-";
   }
 
  private:
   const Invocation& call_;
-  std::unique_ptr<OutputFile> json_;
+  std::unique_ptr<OutputFile> json_, html_;
   std::unique_ptr<EdgeTasksCsv> tasks_;
   std::unique_ptr<EdgeTimeline> timeline_;
 };
-
-int explain(const LoadedEdgeScenario& loaded) {
-  for (const ExplainedValue& value : loaded.values) {
-    if (value.value.empty() && value.source == ValueSource::built_in) continue;
-    std::string source = to_string(value.source);
-    if (!value.origin.empty()) source += " (" + value.origin + ")";
-    print(fmt::format("{:<52} {:<24} {}\n", value.pointer, printable(value.value), source));
-  }
-  return kExitYes;
-}
 
 /// What a run says of the serving system that answered its calls.
 std::vector<std::string> serving_notes(const Scenario& serving, const Assembly& assembly,
@@ -133,7 +128,7 @@ EdgeRun run_beside_serving(const Scenario& serving, const EdgeSetup& edges) {
 int run_edge_scenario(const Invocation& call, const ScenarioText& input) {
   refuse_ignored(call);
   const LoadedEdgeScenario loaded = read_edge_scenario(input);
-  if (call.has("explain-config")) return explain(loaded);
+  if (call.has("explain-config")) return explain(loaded.values);
   watch_interrupts();  // before any file is opened, so that none stays behind
   const std::unique_ptr<EdgeAssembly> assembly = assemble_edges(loaded.scenario);
   Outputs outputs(call, assembly->setup);
@@ -156,7 +151,7 @@ int run_edge_scenario(const Invocation& call, const ScenarioText& input) {
     context.call_price = context.gigabyte_second_price = Usd(0);
   }
   const EdgeSummary summary = summarise_edges(run.metrics, context);
-  outputs.commit(summary);
+  outputs.commit(summary, scenario_values(loaded.values));
   if (!outputs.take_stdout()) print(edge_console_report(summary));
   return summary.generated == 0 ? kExitNoAnswer : kExitYes;
 }

@@ -15,6 +15,7 @@ std::vector<OptionSpec> run_options() {
   return {
       {"json", "FILE", "write the whole report as one JSON document (- for stdout)"},
       {"markdown", "FILE", "write the report as Markdown (- for stdout)"},
+      {"html", "FILE", "write the report as one HTML page with charts, for offline (- for stdout)"},
       {"requests-csv", "FILE", "write one line a request (- for stdout)"},
       {"timeline", "FILE", "write each task's way for ui.perfetto.dev (edge sites)"},
       {"db", "FILE", "append the run to a SQLite database"},

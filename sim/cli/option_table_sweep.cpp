@@ -13,6 +13,7 @@ std::vector<OptionSpec> answers() {
       {"db", "FILE", "write all of it to a SQLite database"},
       {"csv", "FILE", "write one line a cell (- for stdout)"},
       {"json", "FILE", "write all of it as one JSON document (- for stdout)"},
+      {"html", "FILE", "write it as one HTML page with charts, for offline (- for stdout)"},
       {"metrics", "NAMES", "columns of the table, e.g. latency.ttft.p99,cost.usd_per_hour"},
       {"rows", "N", "most rows of the table; 40 when left out"},
   };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "models/engine_calibration.h"
 #include "models/lower_bound.h"
 #include "models/power.h"
 #include "sim/cli/commands.h"
@@ -127,6 +128,29 @@ void add_lower_bound(ReportContext& context, const Assembly& assembly, const Met
     for (const Held& held : held_by(group)) consider(held.device);
 }
 
+/// What calibration left on the first group's engine and device; nothing for costs of a store or
+/// file of the user's own, which nothing here was compared with.
+std::optional<ValidationError> validation_of(const AssembledGroup& group) {
+  if (group.spec.cost != "roofline" && group.spec.cost != "pack") return {};
+  const std::string& text = group.spec.engine;
+  const std::size_t at = std::min(text.find('@'), text.size());
+  const std::size_t colon = std::min(text.find(':'), at);
+  const std::string version = colon < at ? text.substr(colon + 1, at - colon - 1) : "";
+  const EngineCalibration* row =
+      find_calibration(text.substr(0, colon), version, group.device.name);
+  if (row == nullptr || row->device != group.device.name) return {};
+  ValidationError error{row->ttft / 100, row->tpot / 100, row->fitted_on, {}};
+  error.scope = fmt::format("median absolute error against {} measured serving points of {} on {}",
+                            row->fitted_on, row->engine, row->device);
+  if (at == text.size()) {
+    error.scope += fmt::format(
+        ", there with calibrated host times; this run's engine is not calibrated (that would be "
+        "{}@{}), so expect more",
+        text, row->device);
+  }
+  return error;
+}
+
 /// Nothing where all groups are joint.
 std::vector<ReplicaPool> pools_of(const Assembly& assembly) {
   std::vector<ReplicaPool> pools;
@@ -203,6 +227,7 @@ ReportContext make_report_context(const Scenario& scenario, const Assembly& asse
   context.pools = pools_of(assembly);
   context.cost_model =
       joined_groups(assembly, [](const AssembledGroup& group) { return group.cost_sentence; });
+  context.validation = validation_of(assembly.groups.front());
   context.kv_blocks_per_replica = assembly.groups.front().kv_blocks;
   context.kv_block_tokens = assembly.groups.front().engine.block_tokens;
   add_price(context, scenario, assembly);

@@ -10,12 +10,14 @@
 
 #include "models/cost_factory.h"
 #include "reports/console.h"
+#include "reports/html/run_page.h"
 #include "reports/json_report.h"
 #include "reports/markdown.h"
 #include "reports/output_file.h"
 #include "reports/progress.h"
 #include "reports/requests_csv.h"
 #include "reports/run_database.h"
+#include "reports/run_detail.h"
 #include "reports/summary.h"
 #include "reports/text_layout.h"
 #include "sim/check.h"
@@ -23,6 +25,7 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/edge_run.h"
 #include "sim/cli/exit_codes.h"
+#include "sim/cli/explained.h"
 #include "sim/cli/scenario_files.h"
 #include "sim/cli/terminal.h"
 #include "sim/edge_scenario_reader.h"
@@ -43,7 +46,7 @@ Colour choose_colour(const Invocation& call) {
 
 /// Whether an output option names stdout, which then holds that document alone.
 bool takes_stdout(const Invocation& call) {
-  for (const char* option : {"json", "markdown", "requests-csv", "timeline"}) {
+  for (const char* option : {"json", "markdown", "html", "requests-csv", "timeline"}) {
     if (call.value(option) == "-") return true;
   }
   return false;
@@ -58,7 +61,7 @@ void check_outputs(const Invocation& call) {
                      "expected a report on stdout, got another document there; remove the option");
   }
   std::vector<std::string> seen;
-  for (const char* option : {"json", "markdown", "requests-csv", "timeline", "db"}) {
+  for (const char* option : {"json", "markdown", "html", "requests-csv", "timeline", "db"}) {
     const std::optional<std::string> path = call.value(option);
     if (!path) continue;
     if (path->empty() || (*path == "-" && std::string_view(option) == "db")) {
@@ -79,7 +82,7 @@ void check_outputs(const Invocation& call) {
 
 void check_explain(const Invocation& call) {
   if (!call.has("explain-config")) return;
-  for (const char* option : {"json", "markdown", "requests-csv", "timeline", "db", "quiet",
+  for (const char* option : {"json", "markdown", "html", "requests-csv", "timeline", "db", "quiet",
                              "require-measured", "color", "no-color"}) {
     if (call.has(option)) {
       throw InputError(std::string("--") + option,
@@ -87,16 +90,6 @@ void check_explain(const Invocation& call) {
                        "one of them");
     }
   }
-}
-
-int explain(const LoadedScenario& loaded) {
-  for (const ExplainedValue& value : loaded.values) {
-    if (value.value.empty() && value.source == ValueSource::built_in) continue;
-    std::string source = to_string(value.source);
-    if (!value.origin.empty()) source += " (" + value.origin + ")";
-    print(fmt::format("{:<52} {:<24} {}\n", value.pointer, printable(value.value), source));
-  }
-  return kExitYes;
 }
 
 std::optional<std::uint64_t> expected_requests(const Scenario& scenario) {
@@ -109,22 +102,28 @@ std::optional<std::uint64_t> expected_requests(const Scenario& scenario) {
 
 /// Everything that goes to files, opened before the run so that a wrong path fails at once.
 struct Outputs {
-  std::unique_ptr<OutputFile> json, markdown;
+  std::unique_ptr<OutputFile> json, markdown, html;
   std::unique_ptr<RequestsCsv> requests;
 
   explicit Outputs(const Invocation& call) {
     if (const auto path = call.value("json")) json = std::make_unique<OutputFile>(*path);
     if (const auto path = call.value("markdown")) markdown = std::make_unique<OutputFile>(*path);
+    if (const auto path = call.value("html")) html = std::make_unique<OutputFile>(*path);
     if (const auto path = call.value("requests-csv")) {
       requests = std::make_unique<RequestsCsv>(*path);
     }
   }
   /// Completes all of them; the database last, for it cannot be taken back.
-  void commit(const Invocation& call, const Summary& summary) {
-    if (json) json->write(json_report(summary));
+  void commit(const Invocation& call, const Metrics& metrics, const Summary& summary,
+              const std::vector<ExplainedValue>& values) {
+    std::optional<RunDetail> detail;
+    if (json || html) detail = run_detail(metrics, summary);
+    if (json) json->write(json_report(summary, detail ? &*detail : nullptr));
     if (markdown) markdown->write(markdown_report(summary));
-    if (json) json->commit();
-    if (markdown) markdown->commit();
+    if (html) html->write(run_page(summary, *detail, scenario_values(values)));
+    for (const auto& document : {json.get(), markdown.get(), html.get()}) {
+      if (document != nullptr) document->commit();
+    }
     if (requests) requests->commit();
     if (const auto path = call.value("db")) record_run(*path, summary);
   }
@@ -173,7 +172,7 @@ int run_loaded(const Invocation& call, const LoadedScenario& loaded) {
     return kExitNoAnswer;
   }
   const Summary summary = summarise(result.metrics, result.context);
-  outputs.commit(call, summary);
+  outputs.commit(call, result.metrics, summary, loaded.values);
   if (!takes_stdout(call)) print(console_report(summary, choose_colour(call)));
   return verdict_code(summary);
 }
@@ -191,7 +190,7 @@ int command_run(const Invocation& call) {
                      "--requests-csv or drop the option");
   }
   const LoadedScenario loaded = read_scenario(text);
-  if (call.has("explain-config")) return explain(loaded);
+  if (call.has("explain-config")) return explain(loaded.values);
   return run_loaded(call, loaded);
 }
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <thread>
 
+#include "reports/html/sweep_page.h"
 #include "reports/output_file.h"
 #include "reports/sweep_json.h"
 #include "sim/check.h"
@@ -81,7 +82,7 @@ std::string folder_of(const Invocation& call, const SweepPlan& plan) {
 
 /// Fails before hours of work where the answer could not be kept.
 void check_outputs(const Invocation& call) {
-  for (const char* option : {"db", "csv", "json"}) {
+  for (const char* option : {"db", "csv", "json", "html"}) {
     const auto path = call.value(option);
     if (!path || (*path == "-" && std::string_view(option) != "db")) continue;
     if (*path == "-" || path->empty()) {
@@ -137,8 +138,9 @@ int answer(const Invocation& call, const SweepResults& results) {
   const SweepTableOptions options = table_options(call, results);
   if (const auto path = call.value("csv")) write_document(*path, sweep_csv(results));
   if (const auto path = call.value("json")) write_document(*path, sweep_json(results));
+  if (const auto path = call.value("html")) write_document(*path, sweep_page(results));
   if (const auto path = call.value("db")) write_sweep_database(*path, results);
-  if (call.value("csv") != "-" && call.value("json") != "-") {
+  if (call.value("csv") != "-" && call.value("json") != "-" && call.value("html") != "-") {
     print(sweep_table(results, options));
     if (first_reason != nullptr) print("first that did not run: " + first_reason->why + "\n");
     print(summary_line(results, invalid, unfit));

@@ -38,7 +38,8 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     // The vocabulary of metrics: what sim/metrics.h is made of.
     {"reports",
      {"reports/*", "sim/metrics.h", "sim/edge_metrics.h", "sim/edge_task.h", "sim/units.h",
-      "sim/check.h", "sim/request.h", "sim/histogram.h", "sim/cost_model.h", "sim/scenario.h"}},
+      "sim/check.h", "sim/request.h", "sim/histogram.h", "sim/cost_model.h", "sim/scenario.h",
+      "sim/math.h"}},
     {"tests", {"*"}},
 };
 

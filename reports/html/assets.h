@@ -1,0 +1,17 @@
+// What a page carries beside its content, made part of the program when it is built
+// (cmake/report_assets.cmake).
+#pragma once
+
+#include <string_view>
+
+namespace headroom {
+
+/// reports/assets/page.css.
+[[nodiscard]] std::string_view page_style();
+/// reports/assets/loader.js: unpacks the charts' script inside a page.
+[[nodiscard]] std::string_view page_loader();
+/// Apache ECharts and reports/assets/charts.js, gzipped, as base64; empty in a program that was
+/// built without npm.
+[[nodiscard]] std::string_view page_charts();
+
+}  // namespace headroom
