@@ -8,8 +8,8 @@
 // and it looks for no number of copies, which the paper gives as ceil(rate / goodput). Units that
 // do not fit are skipped here; the released search skips what its profile lacks.
 #include <algorithm>
-#include <cmath>
 
+#include "policies/placement_units.h"
 #include "sim/placement_policy.h"
 
 namespace headroom {
@@ -25,38 +25,14 @@ const std::vector<ParameterSpec> kHighParameters{
      "the released search: pairs over all devices, tensor parallelism beyond a node"},
 };
 
-/// Splits of at most `devices` devices, with at most `widest` in a tensor-parallel group.
-std::vector<Split> splits(const PlacementWorld& world, std::int64_t devices, std::int64_t widest) {
-  std::vector<Split> all;
-  for (std::int64_t tensor = 1; tensor <= std::min(devices, widest); ++tensor) {
-    for (std::int64_t pipeline = 1; tensor * pipeline <= devices; ++pipeline) {
-      const Split split{tensor, pipeline};
-      if (world.divides(split)) all.push_back(split);
-    }
-  }
-  return all;
-}
-
 void score(PlacementWorld& world, const PlacementUnit& unit, std::vector<ScoredUnit>& tried) {
   if (!world.fits(unit.prefill) || !world.fits(unit.decode)) return;
   tried.push_back({unit, world.goodput(unit)});
 }
 
-/// Pairs of `splits` that a node, or with one segment the cluster, has devices for.
-void score_pairs(PlacementWorld& world, const std::vector<Split>& each, std::int64_t devices,
-                 std::int64_t segments, std::vector<ScoredUnit>& tried) {
-  for (const Split& prefill : each) {
-    for (const Split& decode : each) {
-      if (prefill.devices() + decode.devices() > devices) continue;
-      const Split whole_prefill{prefill.tensor, prefill.pipeline * segments};
-      const Split whole_decode{decode.tensor, decode.pipeline * segments};
-      score(world, {UnitKind::paired, whole_prefill, whole_decode, segments}, tried);
-    }
-  }
-}
-
-std::int64_t copies_for(double rate, double goodput) {
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(rate / goodput)));
+void score_all(PlacementWorld& world, const std::vector<PlacementUnit>& units,
+               std::vector<ScoredUnit>& tried) {
+  for (const PlacementUnit& unit : units) score(world, unit, tried);
 }
 
 /// Best first, and the best one deployed for `rate`.
@@ -83,7 +59,9 @@ class High final : public PlacementPolicy {
     const std::int64_t devices = all_devices(world);
     std::vector<ScoredUnit> tried;
     if (faithful_) {
-      score_pairs(world, splits(world, devices, devices), devices, 1, tried);
+      std::vector<PlacementUnit> units;
+      add_pairs(splits(world, devices, devices), devices, 1, units);
+      score_all(world, units, tried);
       choose(tried, rate, answer);
       return answer;
     }
@@ -107,16 +85,7 @@ class Low final : public PlacementPolicy {
   [[nodiscard]] PlacementAnswer place(PlacementWorld& world, double rate) const override {
     PlacementAnswer answer;
     std::vector<ScoredUnit> tried;
-    const std::int64_t node = world.devices_per_node();
-    for (std::int64_t segments = 1; segments <= world.nodes(); ++segments) {
-      std::vector<Split> each;
-      for (std::int64_t tensor = 1; tensor <= node; ++tensor) {
-        for (std::int64_t pipeline = 1; tensor * pipeline <= node; ++pipeline) {
-          if (world.divides({tensor, pipeline * segments})) each.push_back({tensor, pipeline});
-        }
-      }
-      score_pairs(world, each, node, segments, tried);
-    }
+    score_all(world, low_affinity_units(world), tried);
     choose(tried, rate, answer);
     return answer;
   }

@@ -58,6 +58,11 @@ class PlacementWorld {
   [[nodiscard]] virtual bool fits(const Split& split) const = 0;
   /// Requests a second at which the unit still holds the service levels; 0: at none.
   [[nodiscard]] virtual double goodput(const PlacementUnit& unit) = 0;
+  /// The same where it is above `least`, else 0; as cheap as one simulation where it is not.
+  [[nodiscard]] virtual double goodput_above(const PlacementUnit& unit, double least) {
+    const double found = goodput(unit);
+    return found > least ? found : 0;
+  }
 };
 
 struct ScoredUnit {

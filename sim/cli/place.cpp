@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "reports/number_text.h"
@@ -27,8 +28,7 @@ double number_option(const Invocation& call, const char* name, double otherwise,
   return std::get<double>(parse_parameter(spec, *text, where));
 }
 
-std::unique_ptr<PlacementPolicy> find_placement(const Invocation& call) {
-  const std::string text = call.value("policy").value_or("distserve-low");
+std::unique_ptr<PlacementPolicy> find_placement(const std::string& text) {
   const std::size_t colon = text.find(':');
   const auto& registry = PolicyRegistry<PlacementPolicy>::instance();
   const auto* entry = registry.find(text.substr(0, colon));
@@ -147,6 +147,35 @@ void report(const Scenario& scenario, const PlacementAnswer& answer, double rate
   print(fmt::format("\"deployment\": [\n{}]\n", fmt::join(groups_of(scenario, answer), ",\n")));
 }
 
+/// What several searches find on one space, and at what price; seconds go to standard error.
+int compare(const Scenario& scenario, const SearchBounds& bounds,
+            const std::vector<std::string>& names) {
+  std::string text = left_cell("search", 18) + left_cell("best unit (prefill | decode)", 32) +
+                     right_cell("a GPU", 12) + right_cell("simulations", 13) + "\n";
+  bool any = false;
+  std::vector<std::unique_ptr<PlacementPolicy>> policies;
+  for (const std::string& name : names) policies.push_back(find_placement(name));
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string& name = names[i];
+    SimulatedPlacement world(scenario, bounds);
+    const auto start = std::chrono::steady_clock::now();
+    const PlacementAnswer answer = policies[i]->place(world, scenario.workload.rate.value());
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    complain(fmt::format("{}: {:.2f} s", name, took.count()));
+    any = any || !answer.chosen.empty();
+    text += left_cell(name, 18);
+    if (answer.chosen.empty()) {
+      text += left_cell("none holds", 44);
+    } else {
+      const ScoredUnit& best = answer.chosen.front().scored;
+      text += left_cell(unit_text(best.unit), 32) + right_cell(significant(best.per_device()), 12);
+    }
+    text += right_cell(fmt::format("{}", world.simulations()), 13) + "\n";
+  }
+  print(text);
+  return any ? kExitYes : kExitNo;
+}
+
 }  // namespace
 
 int command_place(const Invocation& call) {
@@ -160,7 +189,9 @@ int command_place(const Invocation& call) {
   if (judging == "separate") bounds.judging = Judging::separate;
   bounds.most_per_device = number_option(call, "most", bounds.most_per_device, 1e-3);
   bounds.step = number_option(call, "step", bounds.step, 1e-4);
-  const std::unique_ptr<PlacementPolicy> policy = find_placement(call);
+  const std::string name = call.value("policy").value_or("distserve-low");
+  const std::unique_ptr<PlacementPolicy> policy = find_placement(name);
+  if (const auto other = call.value("against")) return compare(scenario, bounds, {name, *other});
   SimulatedPlacement world(scenario, bounds);
   const double rate = scenario.workload.rate.value();
   const PlacementAnswer answer = policy->place(world, rate);

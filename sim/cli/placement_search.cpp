@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "models/operators.h"
 #include "sim/check.h"
@@ -189,6 +190,25 @@ bool SimulatedPlacement::possible(const PlacementUnit& unit) const {
   } catch (const InputError&) {
     return false;  // its execution or attention devices do not go with the split
   }
+}
+
+double SimulatedPlacement::goodput_above(const PlacementUnit& unit, double least) {
+  // Bisection ends on the multiples of the last bracket's width.
+  std::int64_t brackets = 1;
+  while (bounds_.most_per_device / static_cast<double>(brackets) > bounds_.step) brackets *= 2;
+  const auto devices = static_cast<double>(unit.devices());
+  const double width = bounds_.most_per_device / static_cast<double>(brackets) * devices;
+  constexpr double kRoundOff = 1e-9;
+  auto low = static_cast<std::int64_t>(std::floor(least / width + kRoundOff));
+  std::int64_t high = brackets;
+  if (low + 1 >= high || !possible(unit) || !holds(unit, static_cast<double>(low + 1) * width))
+    return 0;
+  ++low;
+  while (high - low > 1) {
+    const std::int64_t middle = low + (high - low) / 2;
+    (holds(unit, static_cast<double>(middle) * width) ? low : high) = middle;
+  }
+  return static_cast<double>(low) * width;
 }
 
 double SimulatedPlacement::goodput(const PlacementUnit& unit) {

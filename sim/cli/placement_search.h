@@ -46,6 +46,7 @@ class SimulatedPlacement final : public PlacementWorld {
   [[nodiscard]] bool divides(const Split& split) const override;
   [[nodiscard]] bool fits(const Split& split) const override;
   [[nodiscard]] double goodput(const PlacementUnit& unit) override;
+  [[nodiscard]] double goodput_above(const PlacementUnit& unit, double least) override;
 
   /// Whether the unit holds the service levels at `rate` requests a second.
   [[nodiscard]] bool holds(const PlacementUnit& unit, double rate);

@@ -3,286 +3,371 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <memory>
+#include <atomic>
+#include <exception>
+#include <map>
+#include <mutex>
 #include <thread>
+#include <tuple>
 
-#include "models/engine_calibration.h"
-#include "sim/check.h"
-#include "sim/cli/assemble.h"
+#include "reports/number_text.h"
+#include "sim/cli/plan_family.h"
 
 namespace headroom {
 namespace {
 
-/// Counts requests that hold all limits, and ends a run that cannot hold any more.
-class MissWatch final : public MetricsSink {
- public:
-  MissWatch(const SloSpec& limits, std::uint64_t allowed, const std::atomic<bool>* stop)
-      : limits_(limits), allowed_(allowed), outer_(stop) {}
-  void on_finished(const FinishedRequest& request) override {
-    const bool held = (!limits_.ttft || request.ttft() <= *limits_.ttft) &&
-                      (!limits_.tpot || request.tpot() <= *limits_.tpot) &&
-                      (!limits_.end_to_end || request.end_to_end() <= *limits_.end_to_end);
-    count(held);
-  }
-  void on_rejected(const RejectedRequest&) override { count(false); }
-  [[nodiscard]] const std::atomic<bool>* stop() const { return &stop_; }
-  [[nodiscard]] bool cut() const { return missed_ > allowed_ && stop_.load(); }
-  [[nodiscard]] std::uint64_t met() const { return met_; }
-  [[nodiscard]] std::uint64_t seen() const { return met_ + missed_; }
+/// Families judged against the same best so far, whatever the number of threads.
+constexpr std::size_t kRound = 8;
+/// A short run is the first 1/16, then the first quarter of the load, of at least so many requests.
+constexpr std::uint64_t kShortest = 500;
 
- private:
-  void count(bool held) {
-    ++(held ? met_ : missed_);
-    if (missed_ > allowed_ || (outer_ != nullptr && outer_->load())) stop_.store(true);
-  }
-  const SloSpec& limits_;
-  std::uint64_t allowed_;
-  const std::atomic<bool>* outer_;
-  std::atomic<bool> stop_{false};
-  std::uint64_t met_ = 0, missed_ = 0;
+/// Order of deployments: objective, GPUs, place in the space.
+using Key = std::tuple<double, std::int64_t, std::size_t>;
+
+/// One of two pools beside as much of the other as it likes.
+struct PhaseLeast {
+  std::int64_t replicas = 0;  ///< that hold; 0: none within the limits
+  std::int64_t tried = 0;
+  Judged last{};
 };
 
-constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
-
-/// Requests of a load; a trace is read for it.
-std::uint64_t count_requests(const Scenario& scenario) {
-  const WorkloadSpec& load = scenario.workload;
-  if (load.trace.empty())
-    return load.limit > 0 ? std::min(load.limit, load.requests) : load.requests;
-  const std::unique_ptr<RequestSource> source = open_workload(scenario);
-  std::uint64_t count = 0;
-  for (; source->next_arrival() < Instant::never(); ++count) static_cast<void>(source->take());
-  return count;
+std::string held_text(const Judged& judged) {
+  return fmt::format("{} of {}{} requests held their limits; {} misses first", judged.met,
+                     judged.cut ? "the first " : "all ", judged.requests, judged.missed);
 }
 
-/// Everything takes `slower` times as long: the same as a clock that runs so much slower, under
-/// which arrivals come faster and limits are shorter.
-void apply(PlanWhatIf what_if, Scenario& scenario) {
-  const auto shorter = [&](std::optional<Duration>& limit) {
-    if (limit) limit = duration_from_seconds(seconds(*limit) / what_if.slower);
-  };
-  scenario.workload.rate_scale *= what_if.load * what_if.slower;
-  shorter(scenario.slo.ttft);
-  shorter(scenario.slo.tpot);
-  shorter(scenario.slo.end_to_end);
-}
-
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
-std::int64_t most_replicas(const PlanSpace& space, const PlanFamily& family) {
-  std::int64_t most = space.most_gpus / family.tensor;
-  if (space.most_usd) {
-    const double by_money = space.most_usd->value() / family.replica_price().value() + 1e-9;
-    most = std::min(most, static_cast<std::int64_t>(by_money));
-  }
-  return most;
-}
-
-std::string shortfall(const Judged& judged, std::int64_t replicas) {
-  if (!judged.impossible.empty()) return judged.impossible;
-  return fmt::format("misses with {} replicas{}: {} of the first {} requests held all limits",
-                     replicas, judged.cut ? " (cut short)" : "", judged.met, judged.requests);
-}
-
-/// The limit that fewest requests hold.
-std::string binding_limit(const Summary& summary) {
-  const SloLimits& limits = summary.context.slo;
-  std::string name = "none";
-  double least = 2;
-  const auto look = [&](bool set, const char* label, double share) {
-    if (set && share < least) {
-      least = share;
-      name = label;
-    }
-  };
-  look(limits.ttft.has_value(), "TTFT", summary.slo.ttft);
-  look(limits.tpot.has_value(), "TPOT", summary.slo.tpot);
-  look(limits.end_to_end.has_value(), "end-to-end time", summary.slo.end_to_end);
-  return name;
-}
-
-class PlanSearch {
+/// One call of PlanSearch::find.
+class Hunt {
  public:
-  PlanSearch(const PlanSpace& space, const PlanSearchOptions& options)
-      : space_(space), options_(options), judge_(space, options.stop) {}
+  Hunt(PlanSearch& search, const PlanAim& aim)
+      : search_(search),
+        space_(search.space()),
+        judge_(search.judge()),
+        aim_(aim),
+        bounds_(space_.families.size()),
+        guesses_(space_.families.size()) {
+    families_ = aim.only;
+    for (std::size_t i = 0; aim.only.empty() && i < space_.families.size(); ++i)
+      families_.push_back(i);
+  }
 
-  PlanAnswer run() {
-    std::vector<FamilyAnswer> answers(space_.families.size());
-    each(answers.size(),
-         [&](std::size_t i) { answers[i] = least_replicas(judge_, space_, space_.families[i]); });
-    PlanAnswer answer;
-    if (judge_.stopped()) return answer;
-    for (FamilyAnswer& one : answers) {
-      (one.replicas > 0 ? answer.ranked : answer.lost).push_back(std::move(one));
+  PlanFound run() {
+    bound_all();
+    find_phases();
+    choose_guesses();
+    settle_all();
+    PlanFound found;
+    const auto by_key = [&](const FamilyAnswer& a, const FamilyAnswer& b) {
+      return key_of(a) < key_of(b);
+    };
+    for (FamilyAnswer& answer : answers_) {
+      (answer.holds() ? found.ranked : found.lost).push_back(std::move(answer));
     }
-    std::stable_sort(answer.ranked.begin(), answer.ranked.end(),
-                     [](const FamilyAnswer& a, const FamilyAnswer& b) {
-                       if (a.usd_per_hour() != b.usd_per_hour())
-                         return a.usd_per_hour() < b.usd_per_hour();
-                       return a.gpus() < b.gpus();
-                     });
-    if (!answer.ranked.empty()) look_around(answer);
-    answer.simulated_requests = judge_.simulated_requests();
-    answer.runs = judge_.runs();
-    return answer;
+    std::sort(found.ranked.begin(), found.ranked.end(), by_key);
+    std::sort(found.lost.begin(), found.lost.end(),
+              [](const FamilyAnswer& a, const FamilyAnswer& b) { return a.index < b.index; });
+    for (const FamilyAnswer& answer : found.ranked) guesses_[answer.index] = answer.counts;
+    found.bounds = std::move(bounds_);
+    found.guesses = std::move(guesses_);
+    return found;
   }
 
  private:
-  /// Calls `work` for each index, on as many threads as allowed.
-  template <class Work>
-  void each(std::size_t count, const Work& work) {
-    std::atomic<std::size_t> next{0};
-    const auto loop = [&] {
-      for (std::size_t i = next++; i < count && !judge_.stopped(); i = next++) work(i);
-    };
-    std::vector<std::thread> threads;
-    const auto jobs = std::min(count, static_cast<std::size_t>(std::max(1, options_.jobs)));
-    for (std::size_t i = 1; i < jobs; ++i) threads.emplace_back(loop);
-    loop();
-    for (std::thread& thread : threads) thread.join();
+  [[nodiscard]] const PlanFamily& family(std::size_t i) const { return space_.families[i]; }
+
+  [[nodiscard]] double floor(std::size_t i, const PlanCounts& counts) const {
+    return objective_floor(space_.objective, bill_of(family(i), counts), judge_.load(),
+                           aim_.what_if);
+  }
+  [[nodiscard]] Key floor_key(std::size_t i, const PlanCounts& counts) const {
+    return {floor(i, counts), bill_of(family(i), counts).gpus, i};
+  }
+  [[nodiscard]] Key key_of(const FamilyAnswer& answer) const {
+    return {answer.objective, bill_of(family(answer.index), answer.counts).gpus, answer.index};
   }
 
-  void look_around(PlanAnswer& answer) {
-    const FamilyAnswer& winner = answer.ranked.front();
-    const Summary& summary = *winner.at.summary;
-    if (summary.lower_bound) answer.bound_gpus = summary.lower_bound->gpus;
-    add_outlooks(winner.family, summary.context, answer.outlooks);
-    each(answer.outlooks.size() + 2, [&](std::size_t i) {
-      if (i < answer.outlooks.size()) {
-        PlanOutlook& outlook = answer.outlooks[i];
-        outlook.replicas = least_replicas(judge_, space_, winner.family, outlook.what_if).replicas;
-      } else if (i == answer.outlooks.size()) {
-        find_headroom(winner, answer);
-      } else if (winner.replicas > 1) {
-        answer.one_less = judge_.judge(winner.family, winner.replicas - 1, {}, JudgeDepth::whole);
+  void bound_all() {
+    search_.each(families_.size(), [&](std::size_t at) {
+      const std::size_t i = families_[at];
+      bounds_[i] = search_.bounds().bound(family(i), aim_.what_if);
+      guesses_[i] = bounds_[i].guess;
+    });
+  }
+  [[nodiscard]] bool ruled_out(std::size_t i) const {
+    return !bounds_[i].impossible.empty() || !bounds_[i].too_slow.empty();
+  }
+
+  // Pools judged alone
+  // ---------------------------------------------------------------------------------------
+
+  /// Its settings but for those of the other pool.
+  static std::string phase_name(const PlanFamily& family, std::size_t phase) {
+    const std::string other = phase == 0 ? "deployment.decode." : "deployment.prefill.";
+    std::string name = family.phases[phase].role + " " + family.phases[phase].name();
+    for (const auto& [path, value] : family.settings) {
+      if (path.rfind(other, 0) != 0) name += " " + path + "=" + value;
+    }
+    return name;
+  }
+
+  void find_phases() {
+    std::vector<std::pair<std::size_t, std::size_t>> asked;
+    for (const std::size_t i : families_) {
+      if (!family(i).apart() || ruled_out(i)) continue;
+      for (std::size_t phase = 0; phase < 2; ++phase) {
+        if (phases_.try_emplace(phase_name(family(i), phase)).second) asked.emplace_back(i, phase);
       }
+    }
+    search_.each(asked.size(), [&](std::size_t at) {
+      const auto [i, phase] = asked[at];
+      phases_.at(phase_name(family(i), phase)) = search_phase(i, phase);
+    });
+    for (const std::size_t i : families_) {
+      if (!family(i).apart() || ruled_out(i)) continue;
+      for (std::size_t phase = 0; phase < 2; ++phase) {
+        const std::int64_t least = phases_.at(phase_name(family(i), phase)).replicas;
+        bounds_[i].least[phase] = std::max<std::int64_t>(1, least);
+        guesses_[i][phase] = bounds_[i].least[phase];
+      }
+    }
+  }
+
+  PhaseLeast search_phase(std::size_t i, std::size_t phase) {
+    // Beside its own kind: the other's device and split do not matter.
+    PlanFamily alone = family(i);
+    alone.phases[1 - phase] = alone.phases[phase];
+    alone.phases[0].role = "prefill";
+    alone.phases[1].role = "decode";
+    PlanQuestion question;
+    question.what_if = aim_.what_if;
+    question.part = phase == 0 ? JudgedPart::prefill : JudgedPart::decode;
+    PlanFamily one = alone;
+    one.phases = {alone.phases[phase]};
+    FamilyTask task;
+    task.lower = {1};
+    task.guess = {bounds_[i].guess[phase]};
+    task.allowed = [&](const PlanCounts& n) { return within(space_.limits, bill_of(one, n)); };
+    task.floor = [&](const PlanCounts& n) { return static_cast<double>(n[0]); };
+    task.judge = [&](const PlanCounts& n) {
+      PlanCounts counts{1, 1};
+      counts[phase] = n[0];
+      return judge_.judge(alone, counts, question);
+    };
+    PhaseLeast least;
+    if (!task.allowed(task.lower)) return least;
+    FamilyOutcome outcome = least_of_family(task);
+    if (!outcome.counts.empty()) least.replicas = outcome.counts[0];
+    if (!outcome.tried.empty()) least.tried = outcome.tried[0];
+    least.last = std::move(outcome.last);
+    return least;
+  }
+
+  // Where to start and in which order
+  // ---------------------------------------------------------------------------------------
+
+  void choose_guesses() {
+    order_ = families_;
+    std::erase_if(order_, [&](std::size_t i) { return ruled_out(i); });
+    if (!aim_.guesses.empty()) {
+      for (const std::size_t i : order_) {
+        if (!aim_.guesses[i].empty()) guesses_[i] = aim_.guesses[i];
+      }
+    } else if (order_.size() > 1) {
+      std::vector<std::size_t> alive = order_;
+      std::erase_if(alive, [&](std::size_t i) { return family(i).apart(); });
+      for (const std::uint64_t part : {16U, 4U}) {
+        const std::uint64_t first = judge_.load().size() / part;
+        if (first < kShortest) continue;
+        search_.each(alive.size(), [&](std::size_t at) { short_run(alive[at], first); });
+        by_floor(alive);
+        alive.resize((alive.size() + 1) / 2);
+      }
+    }
+    by_floor(order_);
+  }
+
+  void by_floor(std::vector<std::size_t>& order) const {
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return floor_key(a, guesses_[a]) < floor_key(b, guesses_[b]);
     });
   }
 
-  void add_outlooks(const PlanFamily& family, const ReportContext&,
-                    std::vector<PlanOutlook>& outlooks) const {
-    outlooks.push_back({{1.25, 1}, "load x 1.25", 0});
-    outlooks.push_back({{2, 1}, "load x 2", 0});
-    ScenarioText text = space_.base;
-    for (const ScenarioOverride& change : deployment_overrides(family, 1)) {
-      text.overrides.push_back(change);
-    }
-    const std::string engine = read_scenario(text).scenario.deployment.front().engine;
-    const EngineCalibration* row = find_calibration(engine, "", family.device.name);
-    if (row == nullptr) return;
-    const double error = row->tpot / 100;
-    const std::string source = fmt::format("{:.1f} %, what validation of {} on {} left of TPOT",
-                                           row->tpot, row->engine, row->device);
-    outlooks.push_back({{1, 1 + error}, "costs higher by " + source, 0});
-    outlooks.push_back({{1, 1 / (1 + error)}, "costs lower by as much", 0});
+  void short_run(std::size_t i, std::uint64_t first) {
+    PlanQuestion question;
+    question.what_if = aim_.what_if;
+    question.first = first;
+    FamilyTask task = task_of(i, question, {});
+    if (!task.allowed(task.lower)) return;
+    const FamilyOutcome outcome = least_of_family(task);
+    guesses_[i] = !outcome.counts.empty() ? outcome.counts : outcome.tried;
   }
 
-  /// By bisection, to 2 %, up to four times the load.
-  void find_headroom(const FamilyAnswer& winner, PlanAnswer& answer) {
-    double holds = 1, misses = 4;
-    if (judge_.judge(winner.family, winner.replicas, {misses, 1}, JudgeDepth::until_missed).holds) {
-      answer.headroom = misses;
-      return;
-    }
-    while (misses / holds > 1.02) {
-      const double middle = std::sqrt(holds * misses);
-      const Judged judged =
-          judge_.judge(winner.family, winner.replicas, {middle, 1}, JudgeDepth::until_missed);
-      (judged.holds ? holds : misses) = middle;
-    }
-    answer.headroom = holds;
-    const Judged beyond =
-        judge_.judge(winner.family, winner.replicas, {misses, 1}, JudgeDepth::whole);
-    if (beyond.summary) answer.binds = binding_limit(*beyond.summary);
+  // The whole load
+  // ---------------------------------------------------------------------------------------
+
+  [[nodiscard]] FamilyTask task_of(std::size_t i, const PlanQuestion& question,
+                                   const std::optional<Key>& beat) {
+    FamilyTask task;
+    task.lower = bounds_[i].least;
+    task.guess = guesses_[i];
+    task.allowed = [this, i, beat](const PlanCounts& counts) {
+      return within(space_.limits, bill_of(family(i), counts)) &&
+             (!beat || floor_key(i, counts) <= *beat);
+    };
+    task.floor = [this, i](const PlanCounts& counts) { return floor(i, counts); };
+    task.judge = [this, i, question](const PlanCounts& counts) {
+      return judge_.judge(family(i), counts, question);
+    };
+    return task;
   }
 
+  void settle_all() {
+    for (const std::size_t i : families_) {
+      if (!ruled_out(i)) continue;
+      FamilyAnswer answer;
+      answer.index = i;
+      const FamilyBound& bound = bounds_[i];
+      answer.why_not = !bound.impossible.empty() ? bound.impossible : bound.too_slow;
+      answers_.push_back(std::move(answer));
+    }
+    std::vector<Key> best;
+    for (std::size_t begin = 0; begin < order_.size() && !judge_.stopped(); begin += kRound) {
+      const std::size_t count = std::min(kRound, order_.size() - begin);
+      std::optional<Key> beat;
+      if (best.size() >= aim_.keep) beat = best[aim_.keep - 1];
+      std::vector<FamilyAnswer> round(count);
+      search_.each(count, [&](std::size_t at) { round[at] = settle(order_[begin + at], beat); });
+      for (FamilyAnswer& answer : round) {
+        if (answer.holds()) best.push_back(key_of(answer));
+        answers_.push_back(std::move(answer));
+      }
+      std::sort(best.begin(), best.end());
+    }
+  }
+
+  FamilyAnswer settle(std::size_t i, const std::optional<Key>& beat) {
+    FamilyAnswer answer;
+    answer.index = i;
+    for (std::size_t phase = 0; family(i).apart() && phase < 2; ++phase) {
+      const PhaseLeast& alone = phases_.at(phase_name(family(i), phase));
+      if (alone.replicas > 0) continue;
+      answer.last = alone.last;
+      answer.why_not =
+          alone.tried == 0
+              ? "one replica is beyond the limits"
+              : fmt::format("its {} pool alone misses with {} replicas: {}",
+                            family(i).phases[phase].role, alone.tried, held_text(alone.last));
+      return answer;
+    }
+    PlanQuestion question;
+    question.what_if = aim_.what_if;
+    const FamilyTask task = task_of(i, question, beat);
+    if (!task.allowed(task.lower)) {
+      answer.why_not = beyond(i, task.lower);
+      return answer;
+    }
+    FamilyOutcome outcome = least_of_family(task);
+    answer.tried = std::move(outcome.tried);
+    answer.last = std::move(outcome.last);
+    if (outcome.counts.empty()) {
+      answer.why_not = shortfall(answer, beat.has_value());
+      return answer;
+    }
+    answer.counts = std::move(outcome.counts);
+    answer.at = std::move(outcome.at);
+    answer.objective = objective_value(space_.objective, bill_of(family(i), answer.counts),
+                                       answer.at.figures.value_or(PlanFigures{}));
+    return answer;
+  }
+
+  [[nodiscard]] std::string beyond(std::size_t i, const PlanCounts& least) const {
+    const PlanBill bill = bill_of(family(i), least);
+    if (!within(space_.limits, bill)) {
+      return least == PlanCounts(least.size(), 1)
+                 ? "one replica is beyond the limits"
+                 : fmt::format("needs at least {}, which is beyond the limits", counts_text(least));
+    }
+    return fmt::format("needs at least {}: {} GPUs, {} USD/h, more than those that hold",
+                       counts_text(least), bill.gpus, significant(bill.usd_per_hour));
+  }
+
+  static std::string shortfall(const FamilyAnswer& answer, bool dear) {
+    if (!answer.last.impossible.empty()) return answer.last.impossible;
+    return fmt::format("misses with {}{}: {}", counts_text(answer.tried),
+                       dear ? ", more being dearer than those that hold" : "",
+                       held_text(answer.last));
+  }
+
+  PlanSearch& search_;
   const PlanSpace& space_;
-  const PlanSearchOptions& options_;
-  PlanJudge judge_;
+  PlanJudge& judge_;
+  const PlanAim& aim_;
+  std::vector<std::size_t> families_, order_;
+  std::vector<FamilyBound> bounds_;
+  std::vector<PlanCounts> guesses_;
+  std::map<std::string, PhaseLeast> phases_;
+  std::vector<FamilyAnswer> answers_;
 };
 
 }  // namespace
 
-PlanJudge::PlanJudge(const PlanSpace& space, const std::atomic<bool>* stop)
-    : space_(space), stop_(stop), arrivals_(count_requests(read_scenario(space.base).scenario)) {}
-
-Judged PlanJudge::judge(const PlanFamily& family, std::int64_t replicas, PlanWhatIf what_if,
-                        JudgeDepth depth) {
-  Judged judged;
-  ScenarioText text = space_.base;
-  for (const ScenarioOverride& change : deployment_overrides(family, replicas)) {
-    text.overrides.push_back(change);
+double objective_floor(PlanObjective objective, const PlanBill& bill, const PlanLoad& load,
+                       const PlanWhatIf& what_if) {
+  const double span = seconds(load.span) / what_if.load;
+  const double tokens = std::max(1.0, load.output_tokens());
+  switch (objective) {
+    case PlanObjective::usd_per_hour:
+      return bill.usd_per_hour;
+    case PlanObjective::usd_per_token:
+      return bill.usd_per_hour * span / 3600 / tokens * 1e6;
+    case PlanObjective::gpus:
+      return static_cast<double>(bill.gpus);
+    case PlanObjective::energy:
+      break;
   }
-  try {
-    Scenario scenario = read_scenario(text).scenario;
-    apply(what_if, scenario);
-    const double may_miss = (1 - scenario.slo.attainment) * static_cast<double>(arrivals_);
-    const bool may_end = depth == JudgeDepth::until_missed;
-    MissWatch watch(scenario.slo, may_end ? static_cast<std::uint64_t>(may_miss) : kNoLimit, stop_);
-    RunOptions options;
-    options.sinks = {&watch};
-    options.stop = watch.stop();
-    options.costs = &costs_;
-    const RunResult result = run_scenario(scenario, options);
-    ++runs_;
-    simulated_ += watch.seen();
-    judged.requests = watch.seen();
-    judged.met = watch.met();
-    judged.cut = watch.cut();
-    judged.impossible = one_line(result.does_not_fit);
-    if (!judged.impossible.empty() || judged.cut || stopped()) return judged;
-    judged.summary = summarise(result.metrics, result.context);
-    judged.holds = judged.summary->slo.verdict == SloVerdict::met;
-  } catch (const InputError& error) {
-    judged.impossible = one_line(error.what());
-  }
-  return judged;
+  return bill.idle_watts * span / tokens;
 }
 
-FamilyAnswer least_replicas(PlanJudge& judge, const PlanSpace& space, const PlanFamily& family,
-                            PlanWhatIf what_if) {
-  FamilyAnswer answer;
-  answer.family = family;
-  const std::int64_t most = most_replicas(space, family);
-  if (most < 1) {
-    answer.why_not = "one replica is beyond the limits";
-    return answer;
+double objective_value(PlanObjective objective, const PlanBill& bill, const PlanFigures& figures) {
+  switch (objective) {
+    case PlanObjective::usd_per_hour:
+      return bill.usd_per_hour;
+    case PlanObjective::usd_per_token:
+      return figures.usd_per_million_output;
+    case PlanObjective::gpus:
+      return static_cast<double>(bill.gpus);
+    case PlanObjective::energy:
+      break;
   }
-  // Doubling until one holds, then bisection between the last that missed and the first that held.
-  std::int64_t missed = 0;
-  std::int64_t tried = 1;
-  while (true) {
-    answer.at = judge.judge(family, tried, what_if, JudgeDepth::until_missed);
-    answer.most_tried = tried;
-    if (answer.at.holds) break;
-    if (!answer.at.impossible.empty() || tried == most || judge.stopped()) {
-      answer.why_not = shortfall(answer.at, tried);
-      return answer;
-    }
-    missed = tried;
-    tried = std::min(2 * tried, most);
-  }
-  std::int64_t held = tried;
-  while (held - missed > 1 && !judge.stopped()) {
-    const std::int64_t middle = missed + (held - missed) / 2;
-    Judged judged = judge.judge(family, middle, what_if, JudgeDepth::until_missed);
-    if (judged.holds) {
-      held = middle;
-      answer.at = std::move(judged);
-    } else {
-      missed = middle;
-    }
-  }
-  answer.replicas = held;
-  return answer;
+  return figures.output_tokens_per_s > 0 ? figures.watts / figures.output_tokens_per_s : 0;
 }
 
-PlanAnswer search_plan(const PlanSpace& space, const PlanSearchOptions& options) {
-  return PlanSearch(space, options).run();
+std::string counts_text(const PlanCounts& counts) {
+  if (counts.size() == 1) return fmt::format("{} replica{}", counts[0], counts[0] == 1 ? "" : "s");
+  return fmt::format("{} prefill and {} decode replicas", counts[0], counts[1]);
+}
+
+PlanFound PlanSearch::find(const PlanAim& aim) { return Hunt(*this, aim).run(); }
+
+void PlanSearch::each(std::size_t count, const std::function<void(std::size_t)>& work) const {
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;  // a cache that cannot be written
+  const auto loop = [&] {
+    try {
+      for (std::size_t i = next++; i < count && !judge_.stopped(); i = next++) work(i);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (!failure) failure = std::current_exception();
+      next = count;
+    }
+  };
+  std::vector<std::thread> threads;
+  const auto jobs = std::min(count, static_cast<std::size_t>(std::max(1, jobs_)));
+  for (std::size_t i = 1; i < jobs; ++i) threads.emplace_back(loop);
+  loop();
+  for (std::thread& thread : threads) thread.join();
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace headroom

@@ -1,101 +1,81 @@
-// The cheapest deployment that holds the service levels: each family's least replicas by simulation
-// of the whole workload, then how far the winner's answer carries.
+// The deployment that holds the service levels and is best by the plan's objective.
 //
-// Law: a deployment counts as holding only where the workload was simulated on it to the end and
-// enough requests held all limits; one that misses may be told early, once too many have missed.
-// Law: within a family more replicas cost more and are taken to serve no worse: the search bisects
-// between one that misses and one that holds, and both neighbours were simulated.
-// Law: all candidates see the same requests (common random numbers), so that they differ in nothing
-// but the deployment. The answer does not depend on the number of threads.
-// Cost: about 2 log2(replicas) runs a family, those that miss cut short.
+// Of every family the least replicas that hold are asked for, but only as far as the family could
+// still be among the best: each other one is shown to lose, by a bound or by a simulation of the
+// most replicas that would not cost more. Families are taken in the order in which short runs of
+// the load promise the most (successive halving over its length); short runs decide nothing else.
+// Law: what is answered was simulated to the end and holds. Taken as given: more replicas of a kind
+// serve no worse and cost no less; one of two pools serves no better beside a real other pool than
+// beside 64 replicas of its kind whose KV moves in no time (Zhong et al., OSDI 2024, section 4.1).
+// Under these the best of the space is found: tests/cli/plan_search_test.cpp compares with
+// exhaustive search.
+// Law: the answer does not depend on the number of threads.
+// Cost: a simulation cut short for most families, a few whole ones for the best.
+// Not here: what is told around the best (sim/cli/plan_answer.h).
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "reports/summary.h"
-#include "sim/cli/cost_cache.h"
-#include "sim/cli/plan_space.h"
+#include "sim/cli/plan_bounds.h"
+#include "sim/cli/plan_judge.h"
 
 namespace headroom {
 
-/// What stands around a candidate: load and costs other than predicted.
-struct PlanWhatIf {
-  double load = 1;    ///< arrivals come so many times faster
-  double slower = 1;  ///< everything takes so many times longer than costs say
+struct FamilyAnswer {
+  std::size_t index = 0;  ///< in the space
+  PlanCounts counts{};    ///< least that hold; empty: none, or none that could win
+  Judged at{};            ///< there
+  double objective = 0;   ///< of these
+  PlanCounts tried{};     ///< of the simulation that `why_not` tells of; empty: there was none
+  Judged last{};          ///< that simulation
+  std::string why_not{};  ///< one sentence
+  [[nodiscard]] bool holds() const { return !counts.empty(); }
 };
 
-enum class JudgeDepth : std::uint8_t { until_missed, whole };
-
-struct Judged {
-  std::string impossible{};  ///< does not fit or no scenario: why
-  bool holds = false;
-  bool cut = false;            ///< ended early: too many had missed
-  std::uint64_t requests = 0;  ///< that left the simulation
-  std::uint64_t met = 0;
-  std::optional<Summary> summary{};  ///< of whole runs
+/// What is asked of a search.
+struct PlanAim {
+  std::size_t keep = 1;  ///< so many families are searched to their least replicas
+  PlanWhatIf what_if{};
+  std::vector<PlanCounts> guesses{};  ///< by family, from a search before; may be empty
+  std::vector<std::size_t> only{};    ///< these families alone; empty: all
 };
 
-/// Simulates deployments of a space. Safe for several threads.
-class PlanJudge {
+struct PlanFound {
+  std::vector<FamilyAnswer> ranked;  ///< that hold, best first
+  std::vector<FamilyAnswer> lost;    ///< the others, in the order of the space
+  std::vector<FamilyBound> bounds;   ///< by family
+  std::vector<PlanCounts> guesses;   ///< by family: where it holds, or about where it would
+};
+
+/// What a deployment costs by an objective, as far as that is known without a simulation: never
+/// more than what it costs.
+[[nodiscard]] double objective_floor(PlanObjective objective, const PlanBill& bill,
+                                     const PlanLoad& load, const PlanWhatIf& what_if);
+/// The same of a simulated one: USD/h, USD a million output tokens, GPUs, or J an output token.
+[[nodiscard]] double objective_value(PlanObjective objective, const PlanBill& bill,
+                                     const PlanFigures& figures);
+/// "3 replicas", "2 prefill and 3 decode replicas".
+[[nodiscard]] std::string counts_text(const PlanCounts& counts);
+
+class PlanSearch {
  public:
-  /// Throws InputError where the load cannot be read.
-  PlanJudge(const PlanSpace& space, const std::atomic<bool>* stop);
-  [[nodiscard]] Judged judge(const PlanFamily& family, std::int64_t replicas, PlanWhatIf what_if,
-                             JudgeDepth depth);
-  [[nodiscard]] std::uint64_t simulated_requests() const { return simulated_.load(); }
-  [[nodiscard]] std::uint64_t runs() const { return runs_.load(); }
-  [[nodiscard]] bool stopped() const { return stop_ != nullptr && stop_->load(); }
+  PlanSearch(const PlanSpace& space, PlanJudge& judge, int jobs)
+      : space_(space), judge_(judge), bounds_(space, judge), jobs_(jobs) {}
+  [[nodiscard]] PlanFound find(const PlanAim& aim);
+  /// Calls `work` for each index below `count`, on as many threads as allowed.
+  void each(std::size_t count, const std::function<void(std::size_t)>& work) const;
+  [[nodiscard]] PlanJudge& judge() { return judge_; }
+  [[nodiscard]] const PlanSpace& space() const { return space_; }
+  [[nodiscard]] PlanBounds& bounds() { return bounds_; }
 
  private:
   const PlanSpace& space_;
-  const std::atomic<bool>* stop_;
-  CostCache costs_;
-  std::atomic<std::uint64_t> simulated_{0}, runs_{0};
-  std::uint64_t arrivals_;
+  PlanJudge& judge_;
+  PlanBounds bounds_;
+  int jobs_;
 };
-
-struct FamilyAnswer {
-  PlanFamily family;
-  std::int64_t replicas = 0;  ///< least that hold; 0: none within the limits
-  Judged at;                  ///< there; where none hold, at the most that was allowed
-  std::int64_t most_tried = 0;
-  std::string why_not{};  ///< one line, where none hold
-  [[nodiscard]] std::int64_t gpus() const { return replicas * family.tensor; }
-  [[nodiscard]] double usd_per_hour() const {
-    return family.replica_price().value() * static_cast<double>(replicas);
-  }
-};
-
-/// The least replicas of one family that hold, within the space's limits.
-[[nodiscard]] FamilyAnswer least_replicas(PlanJudge& judge, const PlanSpace& space,
-                                          const PlanFamily& family, PlanWhatIf what_if = {});
-
-struct PlanOutlook {
-  PlanWhatIf what_if;
-  std::string text;           ///< "load x 2"
-  std::int64_t replicas = 0;  ///< of the winner's family; 0: none within the limits
-};
-
-struct PlanAnswer {
-  std::vector<FamilyAnswer> ranked;  ///< that hold, cheapest first
-  std::vector<FamilyAnswer> lost;    ///< that do not, in the order of the space
-  std::optional<Judged> one_less{};  ///< the winner with a replica less; none where it has one
-  double headroom = 0;               ///< the winner holds up to this many times the load
-  std::string binds{};               ///< what it misses first beyond that
-  std::vector<PlanOutlook> outlooks{};
-  std::int64_t bound_gpus = 0;  ///< of a perfect system on the winner's device
-  std::uint64_t simulated_requests = 0, runs = 0;
-};
-
-struct PlanSearchOptions {
-  int jobs = 1;
-  const std::atomic<bool>* stop = nullptr;
-};
-/// Empty answers where `stop` ended it.
-[[nodiscard]] PlanAnswer search_plan(const PlanSpace& space, const PlanSearchOptions& options);
 
 }  // namespace headroom

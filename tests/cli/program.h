@@ -11,7 +11,10 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "tests/catch.h"
 #include "tests/paths.h"
 
 namespace headroom::cli_test {
@@ -88,6 +91,18 @@ class Folder {
  private:
   fs::path path_;
 };
+
+/// Each call (arguments of the program, message) must exit 2 with one line that holds its message.
+inline void check_bad_calls(const Folder& folder,
+                            const std::vector<std::pair<std::string, std::string>>& calls) {
+  for (const auto& [call, message] : calls) {
+    const Outcome outcome = folder.headroom(call);
+    INFO(call << "\n" << outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.error_lines() == 1);
+    CHECK(outcome.err.find(message) != std::string::npos);
+  }
+}
 
 /// A small scenario that is right: 20 requests on one H100.
 inline std::string small_scenario() {

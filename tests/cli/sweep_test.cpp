@@ -200,31 +200,27 @@ TEST_CASE("points may come from a list") {
 TEST_CASE("what is no sweep is one clear line, and nothing is left behind") {
   const Folder folder;
   folder.write("s.json", small_scenario());
-  const std::vector<std::pair<std::string, std::string>> cases{
-      {"sweep s.json --set deployment.replicaz=1,2", "did you mean \"replicas\"?"},
-      {"sweep s.json --set nothing.here=1,2", "expected a known key"},
-      {"sweep s.json --set deployment.7.replicas=1,2", "--set deployment.7.replicas: expected"},
-      {"sweep s.json --set deployment.replicas", "--set: expected KEY=VALUE,VALUE"},
-      {"sweep s.json --set deployment.replicas=1,,2", "expected a value between commas"},
-      {"sweep s.json --set deployment.replicas=0,-1", "expected an integer from 1"},
-      {"sweep s.json --set seed=1,2 --seeds 3", "--seeds: expected seeds once"},
-      {"sweep s.json --set seed=1,x", "--set seed: expected"},
-      {"sweep s.json --seeds 0", "--seeds: expected"},
-      {"sweep s.json --on moon", "--on: expected local or slurm"},
-      {"sweep s.json --db .", ".: expected a file to write, got a directory"},
-      {"sweep s.json --db /nowhere/r.db", "/nowhere/r.db: "},
-      {"sweep s.json --db -", "--db: expected the path of a file"},
-      {"sweep nothing.json --set a=1,2", "nothing.json: expected a scenario file"},
-      {"sweep status nowhere", "nowhere: expected a folder that headroom sweep started"},
-      {"sweep worker nowhere --chunk 0", "nowhere: expected a folder that headroom sweep started"},
-  };
-  for (const auto& [call, message] : cases) {
-    const Outcome outcome = folder.headroom(call);
-    INFO(call << "\n" << outcome.err);
-    CHECK(outcome.code == 2);
-    CHECK(outcome.error_lines() == 1);
-    CHECK(outcome.err.find(message) != std::string::npos);
-  }
+  check_bad_calls(
+      folder,
+      {
+          {"sweep s.json --set deployment.replicaz=1,2", "did you mean \"replicas\"?"},
+          {"sweep s.json --set nothing.here=1,2", "expected a known key"},
+          {"sweep s.json --set deployment.7.replicas=1,2", "--set deployment.7.replicas: expected"},
+          {"sweep s.json --set deployment.replicas", "--set: expected KEY=VALUE,VALUE"},
+          {"sweep s.json --set deployment.replicas=1,,2", "expected a value between commas"},
+          {"sweep s.json --set deployment.replicas=0,-1", "expected an integer from 1"},
+          {"sweep s.json --set seed=1,2 --seeds 3", "--seeds: expected seeds once"},
+          {"sweep s.json --set seed=1,x", "--set seed: expected"},
+          {"sweep s.json --seeds 0", "--seeds: expected"},
+          {"sweep s.json --on moon", "--on: expected local or slurm"},
+          {"sweep s.json --db .", ".: expected a file to write, got a directory"},
+          {"sweep s.json --db /nowhere/r.db", "/nowhere/r.db: "},
+          {"sweep s.json --db -", "--db: expected the path of a file"},
+          {"sweep nothing.json --set a=1,2", "nothing.json: expected a scenario file"},
+          {"sweep status nowhere", "nowhere: expected a folder that headroom sweep started"},
+          {"sweep worker nowhere --chunk 0",
+           "nowhere: expected a folder that headroom sweep started"},
+      });
   CHECK(folder.files() == std::set<std::string>{"s.json"});
   static_cast<void>(folder.shell("mkdir used && touch used/file"));
   CHECK(folder.headroom("sweep s.json --out used").err.find("used: expected an empty folder") == 0);

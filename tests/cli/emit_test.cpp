@@ -1,0 +1,219 @@
+// What a plan launches, parsed back: every option is one that its engine documents, and what they
+// say together is the deployment that was simulated.
+#include "sim/cli/emit.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/catch.h"
+#include "tests/cli/plan_world.h"
+
+using namespace headroom;
+using namespace headroom::cli_test;
+
+namespace {
+
+using Json = nlohmann::json;
+
+/// Words of a line as a shell splits them; comments end it.
+std::vector<std::string> shell_words(const std::string& line) {
+  std::vector<std::string> words;
+  std::string word;
+  char quote = 0;
+  bool any = false;
+  for (const char c : line) {
+    if (quote != 0) {
+      if (c == quote) {
+        quote = 0;
+      } else {
+        word += c;
+      }
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+      any = true;
+    } else if (c == '#' && word.empty() && !any) {
+      break;
+    } else if (c == ' ') {
+      if (any || !word.empty()) words.push_back(word);
+      word.clear();
+      any = false;
+    } else {
+      word += c;
+    }
+  }
+  if (any || !word.empty()) words.push_back(word);
+  return words;
+}
+
+std::string program_of(const std::vector<std::string>& words) {
+  if (words.size() < 2) return {};
+  if (words[0] == "vllm" && words[1] == "serve") return "vllm serve";
+  if (words[0] == "trtllm-serve") return "trtllm-serve";
+  if (words.size() > 2 && words[2] == "sglang.launch_server") return "sglang";
+  if (words.size() > 2 && words[2] == "sglang_router.launch_router") return "sglang router";
+  return {};
+}
+
+bool documented(const std::string& program, const std::string& flag) {
+  const auto& flags = engine_flags();
+  return std::any_of(flags.begin(), flags.end(), [&](const EngineFlag& one) {
+    return one.program == program && one.flag == flag && std::string(one.source).size() > 10;
+  });
+}
+
+std::string value_after(const std::vector<std::string>& words, const std::string& flag) {
+  const auto it = std::find(words.begin(), words.end(), flag);
+  return it == words.end() || it + 1 == words.end() ? "" : *(it + 1);
+}
+
+struct Launched {
+  std::vector<std::vector<std::string>> servers;
+  std::vector<std::string> router;
+};
+
+Launched launched(const std::string& script) {
+  Launched out;
+  std::istringstream lines(script);
+  for (std::string line; std::getline(lines, line);) {
+    const std::vector<std::string> words = shell_words(line);
+    const std::string program = program_of(words);
+    if (program.empty()) continue;
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      if (words[i][0] != '-' || words[i] == "-m" || words[i].size() < 2) continue;
+      INFO(program << " " << words[i]);
+      CHECK(documented(program, words[i]));
+    }
+    const bool front = program == "sglang router" || words[1] == "disaggregated";
+    if (front) {
+      out.router = words;
+    } else {
+      out.servers.push_back(words);
+    }
+  }
+  return out;
+}
+
+EmitPlan plan_for(const std::string& engine, const std::vector<std::string>& more,
+                  const PlanCounts& counts) {
+  std::vector<std::string> words{"--devices", "h100-sxm", "--tensor", "2"};
+  words.insert(words.end(), {"--set", "deployment.engine=" + engine});
+  words.insert(words.end(), {"--pools", counts.size() > 1 ? "apart" : "joint"});
+  words.insert(words.end(), more.begin(), more.end());
+  PlanWorld world(loaded_scenario(), words);
+  REQUIRE(!world.space.families.empty());
+  return emit_plan(world.space, world.space.families.front(), counts);
+}
+
+struct Engine {
+  const char *name, *target, *batch, *tensor, *tokens;
+};
+const Engine kEngines[] = {
+    {"vllm", "vllm", "vllm-v1", "--tensor-parallel-size", "--max-num-batched-tokens"},
+    {"sglang", "sglang", "sglang", "--tp-size", "--chunked-prefill-size"},
+    {"tensorrt-llm", "trtllm", "tensorrt-llm", "--tp_size", "--max_num_tokens"},
+};
+
+}  // namespace
+
+TEST_CASE("launch commands are the deployment, in options that engines document") {
+  for (const Engine& engine : kEngines) {
+    INFO(engine.name);
+    const EmitPlan plan =
+        plan_for(engine.name, {"--set", std::string("deployment.batch=") + engine.batch}, {3});
+    const Launched joint = launched(emit_text(engine.target, plan));
+    REQUIRE(joint.servers.size() == 3);
+    std::vector<std::string> ports;
+    for (const auto& words : joint.servers) {
+      CHECK(value_after(words, engine.tensor) == "2");
+      CHECK(std::stoi("0" + value_after(words, engine.tokens)) > 0);
+      ports.push_back(value_after(words, "--port"));
+    }
+    std::sort(ports.begin(), ports.end());
+    CHECK(std::unique(ports.begin(), ports.end()) == ports.end());
+  }
+}
+
+TEST_CASE("pools apart are told their roles, and what spreads requests knows all of them") {
+  const Launched vllm = launched(emit_text("vllm", plan_for("vllm", {}, {1, 2})));
+  REQUIRE(vllm.servers.size() == 3);
+  for (const auto& words : vllm.servers) {
+    const Json transfer = Json::parse(value_after(words, "--kv-transfer-config"));
+    CHECK(transfer.at("kv_connector") == "NixlConnector");
+  }
+  const Launched sglang = launched(emit_text("sglang", plan_for("sglang", {}, {1, 2})));
+  REQUIRE(sglang.servers.size() == 3);
+  CHECK(value_after(sglang.servers[0], "--disaggregation-mode") == "prefill");
+  CHECK(value_after(sglang.servers[2], "--disaggregation-mode") == "decode");
+  CHECK(std::count(sglang.router.begin(), sglang.router.end(), "--prefill") == 1);
+  CHECK(std::count(sglang.router.begin(), sglang.router.end(), "--decode") == 2);
+  const std::string trtllm = emit_text("trtllm", plan_for("tensorrt-llm", {}, {1, 2}));
+  CHECK(launched(trtllm).servers.size() == 3);
+  CHECK(trtllm.find("context_servers:\n  num_instances: 1") != std::string::npos);
+  CHECK(trtllm.find("generation_servers:\n  num_instances: 2") != std::string::npos);
+}
+
+TEST_CASE("number formats and budgets that were simulated are launched") {
+  const EmitPlan plan =
+      plan_for("vllm",
+               {"--set", "model.weights=fp8", "--set", "model.kv_cache=fp8", "--set",
+                "deployment.batch.max_num_batched_tokens=4096", "--set",
+                "deployment.max_model_len=8192", "--set", "deployment.memory_utilisation=0.85"},
+               {1});
+  const auto words = launched(emit_text("vllm", plan)).servers.at(0);
+  CHECK(value_after(words, "--quantization") == "fp8");
+  CHECK(value_after(words, "--kv-cache-dtype") == "fp8");
+  CHECK(value_after(words, "--max-num-batched-tokens") == "4096");
+  CHECK(value_after(words, "--max-model-len") == "8192");
+  CHECK(value_after(words, "--gpu-memory-utilization") == "0.85");
+}
+
+TEST_CASE("manifests hold the replicas, GPUs and options of the deployment") {
+  for (const Engine& engine : kEngines) {
+    INFO(engine.name);
+    const EmitPlan plan = plan_for(engine.name, {}, {1, 2});
+    const Json list = Json::parse(emit_text("k8s", plan));
+    CHECK(list.at("kind") == "List");
+    int deployments = 0;
+    for (const Json& item : list.at("items")) {
+      if (item.at("kind") != "Deployment") continue;
+      ++deployments;
+      const Json& container = item.at("spec").at("template").at("spec").at("containers").at(0);
+      CHECK(container.at("resources").at("limits").at("nvidia.com/gpu") == "2");
+      const auto args = container.at("args").get<std::vector<std::string>>();
+      CHECK(value_after(args, engine.tensor) == "2");
+      const bool prefill = item.at("metadata").at("name") == "headroom-prefill";
+      CHECK(item.at("spec").at("replicas") == (prefill ? 1 : 2));
+      CHECK(item.at("spec").at("selector").at("matchLabels") ==
+            item.at("spec").at("template").at("metadata").at("labels"));
+    }
+    CHECK(deployments == 2);
+    const Json graph = Json::parse(emit_text("dynamo", plan));
+    CHECK(graph.at("apiVersion") == "nvidia.com/v1beta1");
+    const Json& components = graph.at("spec").at("components");
+    REQUIRE(components.size() == 3);
+    CHECK(components[0].at("type") == "frontend");
+    CHECK(components[1].at("type") == "prefill");
+    CHECK(components[2].at("replicas") == 2);
+    const auto args = components[2]
+                          .at("podTemplate")
+                          .at("spec")
+                          .at("containers")
+                          .at(0)
+                          .at("args")
+                          .get<std::vector<std::string>>();
+    CHECK(value_after(args, "--disaggregation-mode") == "decode");
+    for (const std::string& word : args) {
+      if (word.rfind("--", 0) != 0) continue;
+      INFO(word);
+      CHECK((documented("dynamo", word) || documented("vllm serve", word) ||
+             documented("sglang", word)));
+    }
+  }
+  const Json values = Json::parse(emit_text("llm-d", plan_for("vllm", {}, {1, 2})));
+  CHECK(values.at("decode").at("replicas") == 2);
+  CHECK(values.at("prefill").at("replicas") == 1);
+  const Json joint = Json::parse(emit_text("llm-d", plan_for("vllm", {}, {4})));
+  CHECK(joint.at("decode").at("replicas") == 4);
+  CHECK(joint.at("prefill").at("create") == false);
+}
