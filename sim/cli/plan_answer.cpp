@@ -116,8 +116,10 @@ class Answer {
     const FamilyAnswer& winner = found_.ranked.front();
     report_.bound_gpus = winner.at.bound_gpus;
     report_.bound_reason = winner.at.bound_reason;
-    report_.bound_usd_per_hour = static_cast<double>(winner.at.bound_gpus) *
-                                 family(winner).phases.front().device.price.hour.value();
+    double cheapest = family(winner).phases.front().device.price.hour.value();
+    for (const PlanPhase& phase : family(winner).phases)
+      cheapest = std::min(cheapest, phase.device.price.hour.value());
+    report_.bound_usd_per_hour = static_cast<double>(winner.at.bound_gpus) * cheapest;
     report_.cost_model = winner.at.cost_model;
     const std::size_t rows = std::min(keep_, report_.ranked.size());
     std::vector<PlanHighest> highest(rows);

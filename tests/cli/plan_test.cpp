@@ -105,6 +105,31 @@ TEST_CASE("the answer says how far it carries") {
   }
 }
 
+TEST_CASE("a service level of a request class is held by that class alone") {
+  const Folder folder;
+  folder.write("s.json", replaced(loaded_scenario(),
+                                  R"({"rate": "40 /s", "requests": 1500, )"
+                                  R"("prompt": 1000, "output": 150})",
+                                  R"({"trace": "t.jsonl"})"));
+  std::string trace;
+  for (int i = 0; i < 200; ++i) {
+    trace += "{\"arrival_s\": " + std::to_string(i * 0.2) +
+             ", \"prompt_tokens\": " + (i % 2 == 0 ? "200" : "8000") +
+             ", \"output_tokens\": 20, \"class\": " + std::to_string(i % 2) + "}\n";
+  }
+  folder.write("t.jsonl", trace);
+  const std::string call =
+      "plan s.json --devices h100-sxm --tensor 1 --pools joint --most-gpus 8 --set slo=null ";
+  // A prompt of 8,000 tokens takes longer than 100 ms by itself, one of 200 does not.
+  CHECK(folder.headroom(call + "--slo 'ttft p90 100 ms class 0'").code == 0);
+  const Outcome long_prompts = folder.headroom(call + "--slo 'ttft p90 100 ms class 1'");
+  CHECK(long_prompts.code == 1);
+  CHECK(says(long_prompts, "TTFT p90 100.0 ms, class 1"));
+  CHECK(
+      folder.headroom(call + "--slo 'ttft p90 3 s class 1' --slo 'ttft p90 300 ms class 0'").code ==
+      0);
+}
+
 TEST_CASE("limits on nodes, power and money are kept") {
   const Folder folder;
   folder.write("s.json", loaded_scenario());
