@@ -148,7 +148,7 @@ TEST_CASE("pruning never loses the best of a small space, by any objective") {
 
 TEST_CASE("pruning never loses the best where pools apart win") {
   // Long prompts beside tight steps: a prompt stalls the decodes of its own replica.
-  const Drawn drawn{14, 3000, 100, 1200, 16};
+  const Drawn drawn{20, 3000, 100, 1200, 9};
   const Compared compared =
       compare(drawn.text(1, 1), {"--devices", "h100-sxm,h200-sxm", "--tensor", "1,2", "--pools",
                                  "joint,apart,mixed", "--most-gpus", "7"});
