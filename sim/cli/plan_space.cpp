@@ -207,6 +207,13 @@ void check_plan_base(const Scenario& scenario) {
            "expected one group, or one of prefill and one of decode, as the template, got others; "
            "leave these");
   }
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (groups[i].attention || groups[i].attention_data_parallel > 1) {
+      throw InputError(fmt::format("{}: /deployment/{}", scenario.file, i),
+                       "expected replicas of tensor and pipeline parallel GPUs alone, got devices "
+                       "or groups for attention; leave them out");
+    }
+  }
   if (scenario.price.device_hour) {
     refuse("/price/device_hour",
            "expected prices by device, got one for all; put it into a device "

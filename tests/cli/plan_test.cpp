@@ -186,6 +186,7 @@ TEST_CASE("what is no question for a plan is one clear line") {
           {"plan s.json --slo 'ttft p99 2 sec'", "--slo: expected"},
           {"plan s.json --set slo=null", "s.json: /slo: expected service levels to plan for"},
           {"plan s.json --set price.device_hour='2 USD/h'", "s.json: /price/device_hour: expected"},
+          {"plan s.json --set deployment.attention_data_parallel=2", "s.json: /deployment/0: "},
           {"plan s.json --set nothing.here=1", "expected a known key"},
           {"plan s.json --set nothing.here=1,2", "expected a known key"},
           {"plan s.json --set deployment.batch=vllm-v1,orcas", "did you mean \"orca\""},
