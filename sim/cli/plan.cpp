@@ -28,23 +28,24 @@ void check_writable(const std::optional<std::string>& path) {
   if (path && *path != "-") static_cast<void>(OutputFile(*path));
 }
 
-/// The manifest of a deployment that holds.
-void write_emitted(const Invocation& call, const PlanSpace& space, const PlanFamily& family,
-                   const PlanCounts& counts) {
+/// Writes what is asked for: JSON, the launch files of `space`'s family in `counts` (none where
+/// nothing holds), and sentences where neither takes standard output.
+void write_answer(const Invocation& call, const PlanReport& report, const PlanSpace& space,
+                  const PlanFamily& family, const PlanCounts& counts) {
+  bool silent = call.value("json") == "-";
+  if (const auto json = call.value("json")) write_document(*json, plan_json(report));
   const auto target = call.value("emit");
-  if (!target) return;
-  const std::string text = emit_text(*target, emit_plan(space, family, counts));
-  const std::string path = call.value("emit-to").value_or("-");
-  if (path == "-") {
-    print(text);
-  } else {
-    write_document(path, text);
+  if (target && !counts.empty()) {
+    const std::string text = emit_text(*target, emit_plan(space, family, counts));
+    const std::string path = call.value("emit-to").value_or("-");
+    silent = silent || path == "-";
+    if (path == "-") {
+      print(text);
+    } else {
+      write_document(path, text);
+    }
   }
-}
-
-/// What is asked for on stdout: JSON, else the manifest, else sentences.
-bool says_sentences(const Invocation& call) {
-  return call.value("json") != "-" && !(call.has("emit") && !call.has("emit-to"));
+  if (!silent) print(plan_console(report));
 }
 
 void check_outputs(const Invocation& call) {
@@ -68,39 +69,32 @@ void check_target(const Invocation& call, const PlanSpace& space, const PlanJudg
   check_emit_target(*target, judge.scenario().deployment.front().engine);
 }
 
-int interrupted_exit(const PlanResults* results) {
-  complain(results != nullptr
-               ? "headroom plan: interrupted; the same command goes on from its cache"
-               : "headroom plan: interrupted; run the same command again");
+int interrupted_exit(const Invocation& call) {
+  complain(call.has("cache") ? "headroom plan: interrupted; the same command goes on from its cache"
+                             : "headroom plan: interrupted; run the same command again");
   return kExitInterrupted;
 }
 
-void write_report(const Invocation& call, const PlanReport& report) {
-  if (const auto json = call.value("json")) write_document(*json, plan_json(report));
-  if (says_sentences(call)) print(plan_console(report));
-}
-
-int run_from_now(const Invocation& call, PlanResults* results) {
-  const PlanNowAnswer answer = plan_from_now(call, results, jobs_of(call));
-  if (interrupted().load()) return interrupted_exit(results);
-  if (!answer.counts.empty()) write_emitted(call, answer.space, answer.family, answer.counts);
-  write_report(call, answer.report);
+int run_from_now(const Invocation& call) {
+  const PlanNowAnswer answer = plan_from_now(call, jobs_of(call));
+  if (interrupted().load()) return interrupted_exit(call);
+  write_answer(call, answer.report, answer.space, answer.family, answer.counts);
   return answer.counts.empty() ? kExitNo : kExitYes;
 }
 
-int run_new(const Invocation& call, PlanResults* results) {
+int run_new(const Invocation& call) {
   refuse_events(call);
   const auto keep =
       static_cast<std::size_t>(call.has("keep") ? whole_option(call, "keep", 1, 1000) : kUsualKeep);
   const PlanSpace space = plan_space(call);
-  PlanJudge judge(space, results, &interrupted());
+  const std::unique_ptr<PlanResults> results = open_results(call);
+  PlanJudge judge(space, results.get(), &interrupted());
   check_target(call, space, judge);
   PlanSearch search(space, judge, jobs_of(call));
   const PlanAnswer answer = answer_plan(search, keep);
-  if (interrupted().load()) return interrupted_exit(results);
-  if (answer.winner)
-    write_emitted(call, space, space.families[answer.winner->index], answer.winner->counts);
-  write_report(call, answer.report);
+  if (interrupted().load()) return interrupted_exit(call);
+  const FamilyAnswer winner = answer.winner.value_or(FamilyAnswer{});
+  write_answer(call, answer.report, space, space.families[winner.index], winner.counts);
   return answer.report.feasible() ? kExitYes : kExitNo;
 }
 
@@ -108,10 +102,8 @@ int run_new(const Invocation& call, PlanResults* results) {
 
 int command_plan(const Invocation& call) {
   check_outputs(call);
-  std::unique_ptr<PlanResults> results;
-  if (const auto path = call.value("cache")) results = std::make_unique<PlanResults>(*path);
   watch_interrupts();
-  return call.has("from-now") ? run_from_now(call, results.get()) : run_new(call, results.get());
+  return call.has("from-now") ? run_from_now(call) : run_new(call);
 }
 
 }  // namespace headroom

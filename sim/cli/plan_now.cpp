@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "reports/number_text.h"
 #include "sim/check.h"
@@ -128,8 +129,7 @@ std::string time_text(double ms) {
 
 class FromNow {
  public:
-  FromNow(const Invocation& call, PlanResults* results, int jobs)
-      : call_(call), results_(results), jobs_(jobs), event_(event_of(call)) {}
+  FromNow(const Invocation& call, int jobs) : call_(call), jobs_(jobs), event_(event_of(call)) {}
 
   PlanNowAnswer run() {
     PlanSpace now;
@@ -164,8 +164,9 @@ class FromNow {
 
  private:
   void look(const PlanSpace& now, PlanNowAnswer& answer) {
-    PlanJudge judge_now(now, results_, &interrupted());
-    PlanJudge judge(answer.space, results_, &interrupted());
+    const std::unique_ptr<PlanResults> results = open_results(call_);
+    PlanJudge judge_now(now, results.get(), &interrupted());
+    PlanJudge judge(answer.space, results.get(), &interrupted());
     PlanSearch search(answer.space, judge, jobs_);
     answer.report = plan_head(answer.space, judge);
     answer.report.cost_model = {};
@@ -265,7 +266,6 @@ class FromNow {
   }
 
   const Invocation& call_;
-  PlanResults* results_;
   int jobs_;
   Event event_;
   PlanCounts counts_;
@@ -273,7 +273,7 @@ class FromNow {
 
 }  // namespace
 
-PlanNowAnswer plan_from_now(const Invocation& call, PlanResults* results, int jobs) {
+PlanNowAnswer plan_from_now(const Invocation& call, int jobs) {
   for (const char* option : kChoices) {
     if (call.has(option)) {
       throw InputError(std::string("--") + option,
@@ -281,7 +281,7 @@ PlanNowAnswer plan_from_now(const Invocation& call, PlanResults* results, int jo
                        "remove it");
     }
   }
-  return FromNow(call, results, jobs).run();
+  return FromNow(call, jobs).run();
 }
 
 void refuse_events(const Invocation& call) {

@@ -22,7 +22,7 @@ struct PlanNowAnswer {
   PlanCounts counts{};  ///< that hold then; empty: none
 };
 /// Throws InputError: no event, options that would be ignored, a device that does not run.
-[[nodiscard]] PlanNowAnswer plan_from_now(const Invocation& call, PlanResults* results, int jobs);
+[[nodiscard]] PlanNowAnswer plan_from_now(const Invocation& call, int jobs);
 
 /// Throws InputError where an event is given without --from-now.
 void refuse_events(const Invocation& call);

@@ -129,4 +129,9 @@ void PlanResults::keep(const Scenario& scenario, const std::string& question,
   store_.keep(key_of(scenario, question), scenario.digest, question, text_of(judged));
 }
 
+std::unique_ptr<PlanResults> open_results(const Invocation& call) {
+  const auto path = call.value("cache");
+  return path ? std::make_unique<PlanResults>(*path) : nullptr;
+}
+
 }  // namespace headroom

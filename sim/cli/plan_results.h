@@ -9,11 +9,13 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 
 #include "reports/answer_store.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/plan_judged.h"
 #include "sim/scenario.h"
 
@@ -35,5 +37,8 @@ class PlanResults {
   std::string program_;                          ///< fingerprint of the program
   std::map<std::string, std::string> contents_;  ///< fingerprint by path
 };
+
+/// The store that --cache names; null without it. Throws InputError.
+[[nodiscard]] std::unique_ptr<PlanResults> open_results(const Invocation& call);
 
 }  // namespace headroom

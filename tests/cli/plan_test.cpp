@@ -193,6 +193,8 @@ TEST_CASE("what is no question for a plan is one clear line") {
           {"plan s.json --set a.b=1,1", "expected each value once"},
           {"plan s.json --json /nowhere/p.json", "/nowhere/p.json: "},
           {"plan s.json --cache /nowhere/c.db", "/nowhere/c.db: expected a cache of plans"},
+          {"plan nothing.json --cache c.db", "nothing.json: expected a scenario file"},
+          {"plan s.json --from-now --load x --cache c.db", "--load: expected"},
           {"plan s.json --cache s.json", "s.json: expected a cache of plans"},
           {"plan s.json --emit docker", "--emit: expected one of vllm, sglang"},
           {"plan s.json --emit sglang", "--emit: expected a target for the engine"},
