@@ -102,7 +102,7 @@ class Search {
   }
 
   /// The last count from its least to `most`, the first ones as given.
-  void look(PlanCounts first, std::int64_t most, std::int64_t start) {
+  void look(const PlanCounts& first, std::int64_t most, std::int64_t start) {
     const auto with = [&](std::int64_t n) {
       PlanCounts counts = first;
       counts.push_back(n);
