@@ -52,6 +52,7 @@ std::vector<CommandSpec> plan_specs() {
           {"rate-scale", "X", "arrivals come X times faster", "workload.rate_scale"},
           {"seed", "N", "seed of all random streams", "seed"},
           {"json", "FILE", "write the answer as one JSON document (- for stdout)"},
+          {"html", "FILE", "write it as one HTML page with charts, for offline (- for stdout)"},
           {"jobs", "N", "simulations at a time; all processors when left out"},
       },
       command_plan,

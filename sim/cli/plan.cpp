@@ -3,6 +3,7 @@
 #include <memory>
 #include <thread>
 
+#include "reports/html/plan_page.h"
 #include "reports/output_file.h"
 #include "sim/check.h"
 #include "sim/cli/commands.h"
@@ -32,8 +33,9 @@ void check_writable(const std::optional<std::string>& path) {
 /// nothing holds), and sentences where neither takes standard output.
 void write_answer(const Invocation& call, const PlanReport& report, const PlanSpace& space,
                   const PlanFamily& family, const PlanCounts& counts) {
-  bool silent = call.value("json") == "-";
+  bool silent = call.value("json") == "-" || call.value("html") == "-";
   if (const auto json = call.value("json")) write_document(*json, plan_json(report));
+  if (const auto html = call.value("html")) write_document(*html, plan_page(report));
   const auto target = call.value("emit");
   if (target && !counts.empty()) {
     const std::string text = emit_text(*target, emit_plan(space, family, counts));
@@ -50,12 +52,21 @@ void write_answer(const Invocation& call, const PlanReport& report, const PlanSp
 
 void check_outputs(const Invocation& call) {
   check_writable(call.value("json"));
+  check_writable(call.value("html"));
   check_writable(call.value("emit-to"));
   if (call.has("emit-to") && !call.has("emit")) {
     throw InputError("--emit-to", "expected --emit beside it, got none; say what to write");
   }
-  if (call.value("json") == "-" && call.has("emit") && !call.has("emit-to")) {
-    throw InputError("--emit-to", "expected a file, as JSON takes standard output; add --emit-to");
+  const bool emits = call.has("emit") && call.value("emit-to").value_or("-") == "-";
+  if ((call.value("json") == "-") + (call.value("html") == "-") + emits > 1) {
+    throw InputError("--emit-to",
+                     "expected one document for standard output, got several; name files for the "
+                     "others");
+  }
+  if (call.has("html") && call.has("from-now")) {
+    throw InputError("--html",
+                     "expected none beside --from-now, whose answer is a difference; "
+                     "remove it");
   }
 }
 

@@ -94,8 +94,9 @@ TEST_CASE("what cannot be held is answered, with why and what comes nearest") {
 TEST_CASE("the answer says how far it carries") {
   const Folder folder;
   folder.write("s.json", loaded_scenario());
-  const Outcome plan = folder.headroom("plan s.json --tensor 1,2 --keep 4");
+  const Outcome plan = folder.headroom("plan s.json --tensor 1,2 --keep 4 --html p.html");
   REQUIRE(plan.code == 0);
+  CHECK(folder.read("p.html").find("h100-sxm tp 1") != std::string::npos);
   for (const char* part :
        {"Plan: ", "headroom  ", "perfect system",
         "load x 2: ", "costs 1.9 % higher: ", "validation of vllm on h100-sxm", "costs the same",
@@ -198,6 +199,8 @@ TEST_CASE("what is no question for a plan is one clear line") {
           {"plan s.json --cache s.json", "s.json: expected a cache of plans"},
           {"plan s.json --emit docker", "--emit: expected one of vllm, sglang"},
           {"plan s.json --emit sglang", "--emit: expected a target for the engine"},
+          {"plan s.json --emit vllm --json -", "--emit-to: expected one document"},
+          {"plan s.json --from-now --load 2 --html p.html", "--html: expected none beside"},
           {"plan s.json --emit-to x", "--emit-to: expected --emit beside it"},
           {"plan s.json --load 2", "--load: expected --from-now beside it"},
           {"plan s.json --from-now", "--from-now: expected something that changes"},
