@@ -254,7 +254,7 @@ function draw(figure) {
   const redraw = () => chart.setOption(optionOf(spec, hidden, window_()), { notMerge: true });
   redraw();
   if (spec.group) chart.group = spec.group;
-  addControls(plot, spec, {
+  addControls(figure, spec, {
     colourOf: seriesColour,
     toggle: (name) => { if (!hidden.delete(name)) hidden.add(name); redraw(); return !hidden.has(name); },
     zoom: (start, end) => chart.dispatchAction({ type: "dataZoom", start, end }),

@@ -39,23 +39,23 @@ function scale(chart, by) {
 
 // `chart`: toggle(name) returns whether the series is shown now; zoom(start, end) and window() in
 // percent of the axis; colourOf(series, index) the name of its colour.
-export function addControls(before, spec, chart) {
-  const bar = document.createElement("div");
-  bar.className = "controls";
+export function addControls(figure, spec, chart) {
   if (spec.series.length + spec.bands.length > 1) {
+    const bar = document.createElement("div");
+    bar.className = "controls";
     spec.series.forEach((series, index) => bar.append(seriesButton(series.name, chart.colourOf(series, index), chart)));
     spec.bands.forEach((band) => bar.append(seriesButton(band.name, "c0", chart, true)));
-  } else {
-    bar.classList.add("bare");
+    figure.querySelector(".plot").before(bar);
   }
-  if (!spec.bars) {
-    const of = ` of ${spec.title}`;
-    bar.append(
-      button("zoom", `Move left${of}`, "\u25C0", () => move(chart, -0.25)),
-      button("zoom", `Move right${of}`, "\u25B6", () => move(chart, 0.25)),
-      button("zoom", `Zoom into middle${of}`, "+", () => scale(chart, 0.5)),
-      button("zoom", `Zoom out${of}`, "\u2212", () => scale(chart, 2)),
-      button("zoom", `Show all${of}`, "all", () => chart.zoom(0, 100)));
-  }
-  if (bar.childNodes.length) before.before(bar);
+  if (spec.bars) return;
+  const bar = document.createElement("div");
+  bar.className = "controls zooming";
+  const of = ` of ${spec.title}`;
+  bar.append(
+    button("zoom", `Move left${of}`, "\u25C0", () => move(chart, -0.25)),
+    button("zoom", `Move right${of}`, "\u25B6", () => move(chart, 0.25)),
+    button("zoom", `Zoom into middle${of}`, "+", () => scale(chart, 0.5)),
+    button("zoom", `Zoom out${of}`, "\u2212", () => scale(chart, 2)),
+    button("zoom", `Show all${of}`, "all", () => chart.zoom(0, 100)));
+  figure.querySelector("details").before(bar);
 }

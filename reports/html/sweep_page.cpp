@@ -15,21 +15,35 @@ namespace headroom {
 namespace {
 
 constexpr std::size_t kMostReasons = 20;
+constexpr std::size_t kMostCheapest = 40;
 constexpr const char* kCost = "cost.usd_per_hour";
+
+/// "replicas" for "deployment.replicas", where no other key ends so.
+std::vector<std::string> short_names(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) {
+    const std::string last = path.substr(path.rfind('.') + 1);
+    const auto ends = std::count_if(paths.begin(), paths.end(), [&](const std::string& other) {
+      return other.substr(other.rfind('.') + 1) == last;
+    });
+    names.push_back(ends == 1 ? last : path);
+  }
+  return names;
+}
 
 /// Of one point over its seeds.
 struct PointView {
-  std::string name;  ///< "deployment.replicas=2, deployment.batch=sarathi"
+  std::string name;  ///< "replicas=2, batch=sarathi"
   std::size_t ran = 0, met = 0, judged = 0;
   [[nodiscard]] bool holds() const { return judged > 0 && met == judged; }
 };
 
 std::vector<PointView> views_of(const SweepResults& results) {
   std::vector<PointView> views(results.points.size());
+  const std::vector<std::string> names = short_names(results.paths);
   for (std::size_t p = 0; p < views.size(); ++p) {
     for (std::size_t k = 0; k < results.paths.size(); ++k) {
-      views[p].name +=
-          fmt::format("{}{}={}", k == 0 ? "" : ", ", results.paths[k], results.points[p][k]);
+      views[p].name += fmt::format("{}{}={}", k == 0 ? "" : ", ", names[k], results.points[p][k]);
     }
     if (views[p].name.empty()) views[p].name = "the scenario";
   }
@@ -77,6 +91,30 @@ std::vector<std::size_t> holding(const SweepResults& results, const std::vector<
   return points;
 }
 
+/// Whether a key belongs to the question (load, service level) rather than to its answer.
+bool asks(const std::string& path) {
+  return path.starts_with("workload.") || path.starts_with("slo.");
+}
+
+/// The first of `holds` for each question asked, in the order of the sweep.
+std::vector<std::size_t> first_of_each_question(const SweepResults& results,
+                                                const std::vector<std::size_t>& holds) {
+  std::vector<std::size_t> firsts;
+  const auto same = [&](std::size_t a, std::size_t b) {
+    for (std::size_t k = 0; k < results.paths.size(); ++k) {
+      if (asks(results.paths[k]) && results.points[a][k] != results.points[b][k]) return false;
+    }
+    return true;
+  };
+  for (const std::size_t p : holds) {
+    const bool known = std::any_of(firsts.begin(), firsts.end(),
+                                   [&](std::size_t first) { return same(first, p); });
+    if (!known) firsts.push_back(p);
+  }
+  std::sort(firsts.begin(), firsts.end());
+  return firsts;
+}
+
 std::string answer_of(const SweepResults& results, const std::vector<PointView>& views,
                       const std::vector<std::size_t>& holds) {
   const std::size_t judged = static_cast<std::size_t>(
@@ -94,18 +132,35 @@ std::string answer_of(const SweepResults& results, const std::vector<PointView>&
       fmt::format("{} of {} points hold the service levels{}", holds.size(), views.size(), seeds);
   const double usd = mean_at(results, holds.front(), kCost);
   if (!std::isfinite(usd)) return text + ".";
+  if (std::any_of(results.paths.begin(), results.paths.end(), asks)) {
+    return text + "; the cheapest for each load and service level stand first below.";
+  }
   return text + fmt::format("; the cheapest costs {} USD/h: {}.", significant(usd),
                             views[holds.front()].name);
 }
 
+struct ShownMetric {
+  std::size_t metric;
+  const char* head;
+};
+
 /// The usual metrics of a table, as far as the sweep has them.
-std::vector<std::size_t> shown_metrics(const SweepResults& results) {
-  std::vector<std::size_t> shown;
-  for (const char* name : {"slo.joint", "latency.ttft.p50", "latency.ttft.p99", "latency.tpot.p50",
-                           "latency.tpot.p99", "throughput.goodput", "throughput.output_tokens",
-                           "engine.busy", kCost, "cost.usd_per_million_output_tokens"}) {
+std::vector<ShownMetric> shown_metrics(const SweepResults& results) {
+  constexpr std::pair<const char*, const char*> kUsual[] = {
+      {"slo.joint", "attainment"},
+      {"latency.ttft.p50", "TTFT p50, ms"},
+      {"latency.ttft.p99", "TTFT p99, ms"},
+      {"latency.tpot.p50", "TPOT p50, ms"},
+      {"latency.tpot.p99", "TPOT p99, ms"},
+      {"throughput.goodput", "goodput, /s"},
+      {"throughput.output_tokens", "output tokens, /s"},
+      {"engine.busy", "busy"},
+      {kCost, "USD/h"},
+      {"cost.usd_per_million_output_tokens", "USD a million output tokens"}};
+  std::vector<ShownMetric> shown;
+  for (const auto& [name, head] : kUsual) {
     const std::size_t metric = metric_index(results, name);
-    if (metric != results.metrics.size()) shown.push_back(metric);
+    if (metric != results.metrics.size()) shown.push_back({metric, head});
   }
   return shown;
 }
@@ -113,18 +168,15 @@ std::vector<std::size_t> shown_metrics(const SweepResults& results) {
 PageTable points_table(const SweepResults& results, const std::vector<PointView>& views,
                        const std::vector<std::size_t>& points, std::string caption) {
   PageTable table{std::move(caption), {"point"}, {}, {}};
+  const std::vector<std::string> names = short_names(results.paths);
   for (std::size_t k = 0; k < results.paths.size(); ++k) {
-    table.columns.push_back(results.paths[k]);
+    table.columns.push_back(names[k]);
     table.text_columns.push_back(k + 1);
   }
   table.columns.emplace_back("holds");
   table.text_columns.push_back(results.paths.size() + 1);
-  const std::vector<std::size_t> metrics = shown_metrics(results);
-  for (const std::size_t m : metrics) {
-    const SweepMetric& metric = results.metrics[m];
-    const bool unit = metric.unit != "share" && metric.unit != "1";
-    table.columns.push_back(unit ? metric.name + ", " + metric.unit : metric.name);
-  }
+  const std::vector<ShownMetric> metrics = shown_metrics(results);
+  for (const ShownMetric& one : metrics) table.columns.emplace_back(one.head);
   for (const std::size_t p : points) {
     std::vector<std::string> row{std::to_string(p)};
     for (const std::string& value : results.points[p]) row.push_back(value);
@@ -133,7 +185,7 @@ PageTable points_table(const SweepResults& results, const std::vector<PointView>
                   : view.holds()   ? "yes"
                   : view.met == 0  ? "no"
                                    : fmt::format("{} of {} seeds", view.met, view.judged));
-    for (const std::size_t m : metrics) row.push_back(text_at(results, p, m));
+    for (const ShownMetric& one : metrics) row.push_back(text_at(results, p, one.metric));
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -208,10 +260,14 @@ std::string sweep_page(const SweepResults& results) {
   HtmlPage page(std::move(head));
   if (!holds.empty()) {
     page.section("Cheapest that hold");
-    const std::vector<std::size_t> first(
-        holds.begin(),
-        holds.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(10, holds.size())));
-    page.table(points_table(results, views, first, "By cost an hour"));
+    std::vector<std::size_t> first = holds;
+    std::string caption = "By cost an hour";
+    if (std::any_of(results.paths.begin(), results.paths.end(), asks)) {
+      first = first_of_each_question(results, holds);
+      caption = "For each load and service level";
+    }
+    first.resize(std::min(kMostCheapest, first.size()));
+    page.table(points_table(results, views, first, std::move(caption)));
   }
   const auto ttft = trade_chart(results, views, "latency.ttft.p99", "TTFT p99");
   const auto tpot = trade_chart(results, views, "latency.tpot.p99", "TPOT p99");

@@ -80,8 +80,14 @@ TEST_CASE("a sweep's page names the cheapest point that holds under every seed")
   CHECK(fault_in(page) == "");
   // Of ten rates times ten replicas times two policies, those with replicas >= rate / 10: 55 x 2.
   CHECK(page.find("110 of 200 points hold the service levels under each of 2 seeds; the cheapest "
-                  "costs 3.000 USD/h: workload.rate=10 /s, deployment.replicas=1, "
-                  "deployment.batch=sarathi.") != page.npos);
+                  "for each load and service level stand first below.") != page.npos);
+  // 40 /s takes four replicas: 12 USD/h; both policies hold, sarathi was swept first.
+  const std::string row = "<td><bdi>40 /s</bdi></td><td><bdi>4</bdi></td><td><bdi>sarathi</bdi>";
+  CHECK(page.find(row) < page.find("Cost against latency</bdi></h2>"));
+  SweepResults alone = sweep_of(1, 2);
+  alone.paths[0] = "model";
+  CHECK(sweep_page(alone).find("the cheapest costs 3.000 USD/h: model=10 /s, replicas=1, "
+                               "batch=sarathi.") != std::string::npos);
   // Two trades, and a chart for each of the three metrics that small multiples show.
   CHECK(count(page, "<figure class=\"chart") == 5);
   CHECK(page.find("deployment.batch = sarathi") != page.npos);  // where the others stand
