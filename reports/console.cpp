@@ -262,6 +262,20 @@ void print_series(Page& page, const Summary& s) {
   spark("KV over time", kv, 1, "@ 100 %");
 }
 
+void print_dynamics(Page& page, const Summary& s) {
+  if (!s.dynamics) return;
+  const DynamicsTotals& t = s.dynamics->totals;
+  page.heading("Replicas that came and went");
+  page.labelled("rules", s.context.dynamics);
+  page.labelled("GPUs paid",
+                fmt::format("{} on average of {}; at most {} replicas served at a time",
+                            significant(s.dynamics->mean_paid), s.context.gpus, t.most_up));
+  page.labelled("changes",
+                fmt::format("{} started, {} drained, {} failed, {} reclaimed, {} restarted",
+                            t.starts, t.drains, t.failures, t.reclaims, t.restarts));
+  page.labelled("lost", fmt::format("{} requests were on a replica that failed", t.lost));
+}
+
 void print_cost(Page& page, const Summary& s) {
   const CostResult& c = s.cost;
   const ReportContext& context = s.context;
@@ -281,6 +295,20 @@ void print_cost(Page& page, const Summary& s) {
     page.labelled("energy",
                   fmt::format("{} kWh, {} J an output token ({})", significant(*c.energy_kwh),
                               or_dash(c.joules_per_output_token), context.power_source));
+  }
+  if (c.usd && !context.currency.empty()) {
+    page.labelled(printable(context.currency),
+                  fmt::format("{} for this run ({} for 1 USD)",
+                              significant(*c.usd * context.per_usd), significant(context.per_usd)));
+  }
+  if (c.facility) {
+    std::string text = fmt::format("{} kWh at PUE {}", significant(c.facility->kwh),
+                                   significant(context.facility->pue, 3));
+    if (c.facility->usd)
+      text += fmt::format(", {} USD of electricity", significant(*c.facility->usd));
+    if (c.facility->carbon_kg)
+      text += fmt::format(", {} kg CO2e", significant(*c.facility->carbon_kg));
+    page.labelled("facility", text + fmt::format(" ({})", context.facility->source));
   }
   if (s.lower_bound) {
     const LowerBoundResult& bound = *s.lower_bound;
@@ -328,6 +356,7 @@ std::string console_report(const Summary& summary, Colour colour) {
   print_engine(page, summary);
   print_pools(page, summary);
   print_series(page, summary);
+  print_dynamics(page, summary);
   print_cost(page, summary);
   print_time(page, summary);
   print_advice(page, summary);

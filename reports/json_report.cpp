@@ -37,6 +37,7 @@ Json digests_json(const Summary& s) {
 Json requests_json(const Summary& s) {
   Json rejected = Json::object();
   for (int r = 0; r < kRejectReasons; ++r) {
+    if (static_cast<RejectReason>(r) == RejectReason::replica_lost && !s.dynamics) continue;
     rejected[to_string(static_cast<RejectReason>(r))] = s.rejected[static_cast<std::size_t>(r)];
   }
   return Json{{"arrived", s.arrived},           {"finished", s.finished},
@@ -190,6 +191,28 @@ Json cost_json(const Summary& s) {
               {"power_source", text_or_null(c.power_source)}};
 }
 
+Json facility_json(const Summary& s) {
+  const FacilityUse& use = *s.cost.facility;
+  return Json{{"pue", number(s.context.facility->pue)},
+              {"kwh", number(use.kwh)},
+              {"electricity_usd", number(use.usd)},
+              {"carbon_kg", number(use.carbon_kg)},
+              {"source", s.context.facility->source}};
+}
+
+Json dynamics_json(const Summary& s) {
+  const DynamicsTotals& t = s.dynamics->totals;
+  return Json{{"rules", s.context.dynamics},
+              {"mean_paid_gpus", number(s.dynamics->mean_paid)},
+              {"most_replicas_up", t.most_up},
+              {"starts", t.starts},
+              {"drains", t.drains},
+              {"failures", t.failures},
+              {"reclaims", t.reclaims},
+              {"restarts", t.restarts},
+              {"requests_lost", t.lost}};
+}
+
 Json lower_bound_json(const Summary& s) {
   if (!s.lower_bound) return {};
   return Json{{"gpus", s.lower_bound->gpus},
@@ -258,6 +281,7 @@ Json series_json(const Summary& s) {
                          {"swapped", number(point.swapped)},
                          {"busy_replicas", number(point.busy_replicas)},
                          {"kv_share", number(point.kv_share)}});
+    if (s.dynamics) table.back()["up_replicas"] = number(point.up_replicas);
   }
   return table;
 }
@@ -356,7 +380,14 @@ std::string json_report(const Summary& summary, const RunDetail* detail) {
     document["transfers"] = transfers_json(s.transfers);
   }
   document["saturation"] = saturation_json(s);
+  if (s.dynamics) document["dynamics"] = dynamics_json(s);
   document["cost"] = cost_json(s);
+  if (s.cost.usd && !s.context.currency.empty()) {
+    document["cost"]["local"] = Json{{"currency", s.context.currency},
+                                     {"per_usd", number(s.context.per_usd)},
+                                     {"amount", number(*s.cost.usd * s.context.per_usd)}};
+  }
+  if (s.cost.facility) document["cost"]["facility"] = facility_json(s);
   document["lower_bound"] = lower_bound_json(s);
   document["simulated_time"] = time_json(s.time);
   document["series"] = series_json(s);

@@ -140,6 +140,7 @@ void write_load(Document& page, const Summary& s) {
   page.row({"arrived", std::to_string(s.arrived)});
   page.row({"answered", std::to_string(s.finished)});
   for (int r = 0; r < kRejectReasons; ++r) {
+    if (static_cast<RejectReason>(r) == RejectReason::replica_lost && !s.dynamics) continue;
     page.row({fmt::format("rejected: {}", to_string(static_cast<RejectReason>(r))),
               std::to_string(s.rejected[static_cast<std::size_t>(r)])});
   }
@@ -199,6 +200,22 @@ void write_pools(Document& page, const Summary& s) {
       significant(t.waited.p99), significant(t.moved.p50), significant(t.moved.p99)));
 }
 
+void write_dynamics(Document& page, const Summary& s) {
+  if (!s.dynamics) return;
+  const DynamicsTotals& t = s.dynamics->totals;
+  page.heading("Replicas that came and went");
+  page.columns({"figure", "value"});
+  page.row({"rules", s.context.dynamics});
+  page.row({"GPUs paid on average", significant(s.dynamics->mean_paid)});
+  page.row({"most replicas at a time", std::to_string(t.most_up)});
+  page.row({"starts", std::to_string(t.starts)});
+  page.row({"drains", std::to_string(t.drains)});
+  page.row({"failures", std::to_string(t.failures)});
+  page.row({"reclaims", std::to_string(t.reclaims)});
+  page.row({"restarts", std::to_string(t.restarts)});
+  page.row({"requests on a replica that failed", std::to_string(t.lost)});
+}
+
 void write_cost(Document& page, const Summary& s) {
   const CostResult& c = s.cost;
   page.heading("Cost");
@@ -211,6 +228,15 @@ void write_cost(Document& page, const Summary& s) {
   page.row({"energy, kWh", or_dash(c.energy_kwh)});
   page.row({"J an output token", or_dash(c.joules_per_output_token)});
   page.row({"power source", s.context.power_source.empty() ? "-" : s.context.power_source});
+  if (c.usd && !s.context.currency.empty()) {
+    page.row({s.context.currency, significant(*c.usd * s.context.per_usd)});
+  }
+  if (c.facility) {
+    page.row({"facility, kWh", significant(c.facility->kwh)});
+    page.row({"electricity, USD", or_dash(c.facility->usd)});
+    page.row({"carbon, kg CO2e", or_dash(c.facility->carbon_kg)});
+    page.row({"facility source", s.context.facility->source});
+  }
   if (s.lower_bound) {
     page.row({"GPUs, perfect system", std::to_string(s.lower_bound->gpus)});
     page.row({"GPUs, this run", std::to_string(s.context.gpus)});
@@ -263,6 +289,7 @@ std::string markdown_report(const Summary& summary) {
   write_load(page, summary);
   write_engine(page, summary);
   write_pools(page, summary);
+  write_dynamics(page, summary);
   write_cost(page, summary);
   write_time(page, summary);
   if (!summary.advice.empty()) {

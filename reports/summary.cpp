@@ -136,9 +136,9 @@ SloResult slo_result(const Metrics& metrics, const SloLimits& limits) {
   return result;
 }
 
-Rate rate_of(double amount, double span_s, std::int64_t gpus) {
+Rate rate_of(double amount, double span_s, double gpus) {
   const double per_second = ratio(amount, span_s);
-  return Rate{per_second, ratio(per_second, as_double(gpus))};
+  return Rate{per_second, ratio(per_second, gpus)};
 }
 
 void fill_parts(const Metrics& metrics, Summary& out) {
@@ -259,6 +259,7 @@ void fill_series(const Metrics& metrics, Summary& out) {
       point.swapped += as_double(sample.swapped) * weight;
       point.busy_replicas += as_double(sample.busy_replicas) * weight;
       point.kv_share += kv * weight;
+      point.up_replicas += as_double(sample.up_replicas) * weight;
       kv_sum += kv;
       out.peak_waiting = std::max(out.peak_waiting, as_double(sample.waiting));
     }
@@ -269,13 +270,20 @@ void fill_series(const Metrics& metrics, Summary& out) {
   out.engine.kv_tight = tight / static_cast<double>(samples.size());
 }
 
-void fill_cost(const ReportContext& context, Summary& out) {
+/// GPUs over the span: all there are, or the mean of those paid.
+double mean_gpus(const ReportContext& context, double span_s) {
+  return context.paid_gpu_hours ? ratio(*context.paid_gpu_hours * 3600, span_s)
+                                : as_double(context.gpus);
+}
+
+void fill_cost(const Metrics& metrics, const ReportContext& context, Summary& out) {
   CostResult& cost = out.cost;
-  cost.gpu_hours = as_double(context.gpus) * out.span_s / 3600;
+  cost.gpu_hours = context.paid_gpu_hours.value_or(as_double(context.gpus) * out.span_s / 3600);
+  if (metrics.dynamic) out.dynamics = DynamicsUse{metrics.dynamics, mean_gpus(context, out.span_s)};
   const double tokens = as_double(out.output_tokens);
   if (context.gpu_hour_price) {
     const double price = context.gpu_hour_price->value();
-    cost.usd_per_hour = price * as_double(context.gpus);
+    cost.usd_per_hour = price * mean_gpus(context, out.span_s);
     cost.usd = price * cost.gpu_hours;
     if (tokens > 0) cost.usd_per_million_output = *cost.usd / tokens * 1e6;
   }
@@ -283,6 +291,10 @@ void fill_cost(const ReportContext& context, Summary& out) {
     constexpr double kJoulesPerKwh = 3.6e6;
     cost.energy_kwh = context.energy->value() / kJoulesPerKwh;
     if (tokens > 0) cost.joules_per_output_token = context.energy->value() / tokens;
+    if (context.facility) {
+      cost.facility =
+          facility_use(*context.facility, *context.energy, context.idle_energy, metrics);
+    }
   }
   if (!context.lower_bound) return;
   LowerBoundResult bound;
@@ -366,7 +378,9 @@ Summary summarise(const Metrics& metrics, const ReportContext& context) {
   fill_latency(metrics, column, out);
   fill_confidence(metrics, column, out);
   out.slo = slo_result(metrics, context.slo);
-  const auto rate = [&](double amount) { return rate_of(amount, out.span_s, context.gpus); };
+  const auto rate = [&](double amount) {
+    return rate_of(amount, out.span_s, mean_gpus(context, out.span_s));
+  };
   out.throughput.requests = rate(as_double(metrics.finished));
   out.throughput.good_requests = rate(as_double(out.slo.requests_met));
   out.throughput.input_tokens = rate(as_double(metrics.input_tokens));
@@ -375,7 +389,7 @@ Summary summarise(const Metrics& metrics, const ReportContext& context) {
   fill_engine(metrics, out);
   fill_pools(metrics, out);
   fill_series(metrics, out);
-  fill_cost(context, out);
+  fill_cost(metrics, context, out);
   out.time = time_shares(metrics.ledger);
   out.saturation = saturation_of(metrics);
   add_remarks(out);

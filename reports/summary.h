@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "reports/batch_means.h"
+#include "reports/facility.h"
 #include "reports/percentile_limits.h"
 #include "reports/quantiles.h"
 #include "reports/saturation.h"
@@ -80,8 +81,15 @@ struct ReportContext {
   Tokens kv_block_tokens{0};
   std::optional<UsdPerHour> gpu_hour_price{};
   std::string price_source;
+  /// Device time paid, where replicas come and go; else all GPUs over the span.
+  std::optional<double> paid_gpu_hours{};
+  std::string dynamics;  ///< what makes them come and go, one sentence
   std::optional<Joules> energy{};
+  Joules idle_energy{0};  ///< of that, what idle devices would have drawn in the paid time
   std::string power_source;
+  std::string currency;  ///< costs are also told in; empty: USD only
+  double per_usd = 1;
+  std::optional<Facility> facility{};
   SloLimits slo{};
   std::optional<PerfectSystem> lower_bound{};
   std::vector<std::string> notes{};  ///< announced defaults and the like
@@ -169,10 +177,17 @@ struct TransferUse {
   DurationSummary moved;   ///< from there until landed
 };
 
+/// Replicas that came and went.
+struct DynamicsUse {
+  DynamicsTotals totals;
+  double mean_paid = 0;  ///< GPUs, over the span
+};
+
 struct CostResult {
   double gpu_hours = 0;
   std::optional<double> usd{}, usd_per_million_output{}, usd_per_hour{};
   std::optional<double> energy_kwh{}, joules_per_output_token{};
+  std::optional<FacilityUse> facility{};
 };
 
 struct LowerBoundResult {
@@ -199,6 +214,7 @@ struct SeriesPoint {
   double time_s = 0;  ///< since the first arrival
   double waiting = 0, running = 0, swapped = 0, busy_replicas = 0;
   double kv_share = 0;
+  double up_replicas = 0;  ///< that take requests
 };
 constexpr std::size_t kSeriesPoints = 240;
 
@@ -217,6 +233,7 @@ struct Summary {
   std::vector<ReplicaUse> replicas;
   std::vector<PoolUse> pools;  ///< empty where all replicas are joint
   TransferUse transfers;
+  std::optional<DynamicsUse> dynamics{};
   CostResult cost;
   std::optional<LowerBoundResult> lower_bound{};
   TimeShares time;

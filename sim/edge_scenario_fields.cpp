@@ -7,6 +7,7 @@
 #include "sim/edge_policy.h"
 #include "sim/edge_presets.h"
 #include "sim/edge_scenario_reader.h"
+#include "sim/policy_field.h"
 #include "sim/quantity_text.h"
 #include "sim/registry.h"
 #include "sim/scenario_fields.h"
@@ -104,49 +105,6 @@ void law(JsonCursor& parent, const char* name, DistributionSpec& value, const ch
     if (value.weights.empty()) value.weights.assign(value.values.size(), 1.0);
   });
   if (!parent.describing()) check_law(place, value);
-}
-
-JsonNode parameter_schema(const ParameterSpec& spec, const std::string& policy) {
-  JsonNode schema = JsonNode::object();
-  const bool flag = spec.kind == ParameterSpec::Kind::flag;
-  const bool number =
-      spec.kind == ParameterSpec::Kind::integer || spec.kind == ParameterSpec::Kind::number;
-  schema.add("type", JsonNode::of_text(flag ? "boolean" : number ? "number" : "string"));
-  schema.add("description", JsonNode::of_text(spec.meaning + " (" + policy + ")"));
-  return schema;
-}
-
-const PolicyEntry<DispatchPolicy>& find_policy(const std::string& name, const std::string& where) {
-  const auto& registry = PolicyRegistry<DispatchPolicy>::instance();
-  if (const auto* entry = registry.find(name); entry != nullptr) return *entry;
-  std::vector<std::string> names;
-  for (const auto& entry : registry.entries()) names.push_back(entry.name);
-  const std::string nearest = nearest_name(name, names);
-  throw InputError(where, fmt::format("expected a known policy ({}), got {}; {}",
-                                      fmt::join(names, ", "), headroom::quoted(name),
-                                      nearest.empty() ? "see `headroom list policies`"
-                                                      : "did you mean \"" + nearest + "\"?"));
-}
-
-void policy_field(JsonCursor& parent, PolicyChoice& value) {
-  if (!parent.describing()) value.where = parent.place("policy");
-  const auto parameters = [&](JsonCursor& at, const PolicyEntry<DispatchPolicy>& entry) {
-    for (const ParameterSpec& spec : entry.parameters) {
-      at.raw(spec.name, at.describing() ? "" : spec.default_text,
-             parameter_schema(spec, entry.name),
-             [&](const std::string& text, const std::string& place) {
-               static_cast<void>(parse_parameter(spec, text, place));
-               value.parameters[spec.name] = text;
-             });
-    }
-  };
-  parent.object("policy", "policy", "where tasks run, and when", [&](JsonCursor& at) {
-    at.text("policy", value.name, "name of the policy");
-    if (!at.describing()) return parameters(at, find_policy(value.name, at.place("policy")));
-    for (const auto& entry : PolicyRegistry<DispatchPolicy>::instance().entries()) {
-      parameters(at, entry);
-    }
-  });
 }
 
 void split_fields(JsonCursor& at, EdgeTaskType& type) {
@@ -449,7 +407,7 @@ void edge_scenario_fields(JsonCursor& at, EdgeScenario& scenario) {
   at.text("name", scenario.name, "title of the report");
   at.count("seed", scenario.seed, 0, std::int64_t{1} << 53, "of all random streams");
   at.required().object("edge", "", "edge sites, their tasks and their cloud", [&](JsonCursor& in) {
-    policy_field(in, scenario.policy);
+    policy_field<DispatchPolicy>(in, "policy", scenario.policy, "where tasks run, and when");
     tasks_field(in, scenario);
     if (in.has("fleet") && in.has("trace")) {
       throw InputError(in.place("fleet"),

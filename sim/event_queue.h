@@ -25,6 +25,7 @@ enum class EventKind : std::uint8_t {
   iteration_end,    ///< subject: replica, detail: generation of its run
   stage_free,       ///< subject: replica; the first pipeline stage can take another batch
   retry_admission,  ///< subject: slot of a held request
+  dynamics,         ///< detail: which forecast of the next change of who serves
   network,          ///< subject: kNetworkSubject, detail: which forecast of the next landing
 };
 

@@ -73,6 +73,7 @@ struct ReplicaTotals {
   Blocks total_blocks{0};
   Bytes swapped{0};  ///< bytes moved to and from host memory
   PrefixTotals prefixes;
+  Duration paid{0};  ///< where replicas come and go: from start-up until off
 };
 
 /// KV moved from prefill to decode replicas.
@@ -84,6 +85,17 @@ struct TransferTotals {
   LogHistogram moved;   ///< ns from there until landed
 };
 
+/// Replicas that came and went (sim/dynamics.h).
+struct DynamicsTotals {
+  std::int64_t starts = 0;    ///< start-ups begun, after the run's first instant
+  std::int64_t drains = 0;    ///< asked for by the scaling policy
+  std::int64_t failures = 0;  ///< drawn or recorded
+  std::int64_t reclaims = 0;  ///< of spot capacity
+  std::int64_t restarts = 0;  ///< of a rolling restart
+  std::int64_t lost = 0;      ///< requests on replicas that failed, each time
+  std::int64_t most_up = 0;
+};
+
 /// The cluster at one instant, for time series.
 struct ClusterSample {
   Instant time;
@@ -92,6 +104,7 @@ struct ClusterSample {
   std::int64_t swapped = 0;
   std::int64_t used_blocks = 0;
   std::int64_t busy_replicas = 0;
+  std::int64_t up_replicas = 0;  ///< that take requests
 };
 
 /// A run of equal decode iterations, or a single iteration of any kind, as the timeline sees it.
@@ -140,6 +153,8 @@ struct Metrics {
   LatencyParts parts;
   std::vector<ReplicaTotals> replicas;
   TransferTotals transfers;
+  bool dynamic = false;  ///< replicas could come and go
+  DynamicsTotals dynamics;
   std::vector<ClusterSample> samples;  ///< evenly spaced; spacing doubles when there are too many
   Duration sample_interval{0};
   CostLedger ledger;

@@ -44,6 +44,8 @@ const char* to_string(RejectReason reason) {
       return "prompt_too_long";
     case RejectReason::never_fits:
       return "never_fits";
+    case RejectReason::replica_lost:
+      return "replica_lost";
   }
   return "unknown";
 }

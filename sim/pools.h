@@ -27,6 +27,7 @@ class PoolView final : public ClusterView {
  public:
   PoolView(const ClusterView& all, std::vector<ReplicaId> members)
       : all_(all), members_(std::move(members)) {}
+  void set_members(std::vector<ReplicaId> members) { members_ = std::move(members); }
   [[nodiscard]] ReplicaId member(ReplicaId place) const { return members_[place.index()]; }
   [[nodiscard]] Instant now() const override { return all_.now(); }
   [[nodiscard]] std::uint32_t replicas() const override {

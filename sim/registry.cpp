@@ -158,6 +158,7 @@ const PolicyEntry<Policy>* PolicyRegistry<Policy>::find(std::string_view name) c
 template class PolicyRegistry<BatchPolicy>;
 template class PolicyRegistry<RoutingPolicy>;
 template class PolicyRegistry<AdmissionPolicy>;
+template class PolicyRegistry<ScalingPolicy>;
 template class PolicyRegistry<DispatchPolicy>;
 template class PolicyRegistry<ExecutionPolicy>;
 template class PolicyRegistry<PlacementPolicy>;

@@ -23,6 +23,7 @@ class BatchPolicy;
 class RoutingPolicy;
 class AdmissionPolicy;
 class ExecutionPolicy;
+class ScalingPolicy;
 
 /// One declared parameter of a policy.
 struct ParameterSpec {
@@ -97,5 +98,6 @@ using RegisterBatchPolicy = RegisterPolicy<BatchPolicy>;
 using RegisterRoutingPolicy = RegisterPolicy<RoutingPolicy>;
 using RegisterAdmissionPolicy = RegisterPolicy<AdmissionPolicy>;
 using RegisterExecutionPolicy = RegisterPolicy<ExecutionPolicy>;
+using RegisterScalingPolicy = RegisterPolicy<ScalingPolicy>;
 
 }  // namespace headroom

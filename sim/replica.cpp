@@ -324,7 +324,7 @@ void Replica::book(const Batch& batch) {
   totals_.prefill_tokens += prefill_tokens;
   if (!batch.prefills.empty()) ++totals_.prefill_iterations;
   if (state_.sinks.empty()) return;
-  const IterationRun seen{id_,     batch.start,    state_.now(),      k,
+  const IterationRun seen{id_,     batch.start,    batch.end,         k,
                           decodes, prefill_tokens, kv_.used().value()};
   for (MetricsSink* sink : state_.sinks) sink->on_iterations(seen);
 }
@@ -332,7 +332,6 @@ void Replica::book(const Batch& batch) {
 void Replica::finish_decodes(Batch& batch) {
   const auto k = static_cast<std::int32_t>(batch.iterations);
   const Instant first_end = batch.start + batch.first;
-  const Instant now = state_.now();
   LogHistogram& gaps = state_.metrics.token_gaps;
   std::int64_t gap = -1;
   std::int64_t weight = 0;
@@ -347,7 +346,7 @@ void Replica::finish_decodes(Batch& batch) {
     ++weight;
     request.generated += k;
     request.computed += k;
-    request.last_token = now;
+    request.last_token = batch.end;
     request.in_flight = 0;
     if (request.blocks * block_tokens_ < request.computed) {
       const std::int64_t grown = grown_blocks(request, request.computed, batch.lookahead);

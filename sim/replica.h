@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,8 @@ class BatchPolicy;
 /// What a replica is made of.
 struct ReplicaSetup {
   std::unique_ptr<BatchPolicy> batch;
+  /// A fresh one, for a replica that starts again; empty: it keeps the one it has.
+  std::function<std::unique_ptr<BatchPolicy>()> new_batch{};
   std::string batch_name;           ///< for messages
   const CostModel* cost = nullptr;  ///< outlives the simulation
   Blocks kv_blocks{0};
@@ -65,6 +68,7 @@ class Replica final : public ReplicaEngine {
   void accept(Transfers& transfers) override;
   void join(RequestSlot slot) override;
   void release(const Departed& departed) override;
+  [[nodiscard]] std::vector<RequestSlot> lose_all() override;
 
   [[nodiscard]] std::int64_t outstanding() const override { return outstanding_; }
   [[nodiscard]] Tokens outstanding_prompt() const override { return outstanding_prompt_; }
@@ -168,6 +172,10 @@ class Replica final : public ReplicaEngine {
   void release_held();
   void book(const Batch& batch);
   void push_end(Batch& batch);
+  // Failing.
+  void cut_off_run();
+  /// Takes what it holds and has computed from a request.
+  void forget(RequestSlot slot);
   void resume_accounts(RequestSlot slot);
   [[nodiscard]] Batch& free_batch();
   /// Blocks a request holds after its KV has grown one token at a time to `tokens`.

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "sim/metrics.h"
 #include "sim/units.h"
@@ -71,6 +72,10 @@ class ReplicaEngine {
   virtual void join(RequestSlot slot) = 0;
   /// Prefill: the KV of a request that was handed over has left.
   virtual void release(const Departed& departed) = 0;
+
+  /// The replica fails, or turns off: its requests leave it, in order of arrival, with nothing
+  /// computed and nothing held; it is as new afterwards. Requires a joint replica.
+  [[nodiscard]] virtual std::vector<RequestSlot> lose_all() = 0;
 
   /// Requests enqueued or offered and not gone, and their prompt tokens. A prompt that was handed
   /// over is gone when its KV has left.

@@ -40,8 +40,9 @@ enum class RejectReason : std::uint8_t {
   admission,        ///< refused by the admission policy
   prompt_too_long,  ///< the prompt alone exceeds what the engine accepts
   never_fits,       ///< needs more KV blocks than the replica has
+  replica_lost,     ///< its replica failed and nobody takes it up again
 };
-constexpr int kRejectReasons = 3;
+constexpr int kRejectReasons = 4;
 [[nodiscard]] const char* to_string(RejectReason reason);
 
 /// The part of a live request that every iteration touches: one cache line.

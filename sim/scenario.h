@@ -157,6 +157,52 @@ struct PriceSpec {
   std::string source;
 };
 
+/// How devices are bought, where not on demand in USD.
+struct PurchaseSpec {
+  std::string terms = "on-demand";   ///< on-demand | reserved | spot
+  std::optional<double> discount{};  ///< off the on-demand price; empty: of the terms
+  std::string currency;              ///< code, e.g. EUR; empty: USD only
+  double per_usd = 1;                ///< units of it for 1 USD
+  std::string source;                ///< of the discount or the rate
+};
+
+/// What happens around the devices' own energy.
+struct FacilitySpec {
+  double pue = 1;                       ///< facility energy over device energy
+  std::optional<double> usd_per_kwh{};  ///< electricity, where it is paid apart
+  std::vector<double> carbon{};  ///< g CO2e a kWh: one, or 24 by hour of the day; empty: unknown
+  double start_hour = 0;         ///< hour of the day at the run's start
+  std::string source;
+};
+
+/// Replicas that come and go (sim/dynamics.h); `deployment` says how many there may be.
+struct DynamicsSpec {
+  struct Floor {
+    Duration at{0};
+    std::int64_t replicas = 1;
+  };
+  struct Outage {
+    Duration at{0};
+    std::int64_t replica = 0;
+    Duration down{0};
+  };
+  PolicyChoice scaling{"floor", {}, {}};
+  Duration interval{15'000'000'000};
+  std::int64_t least = 0;              ///< replicas that serve at least, and at first; 0: all
+  std::vector<Floor> schedule{};       ///< of `least`, in order of time
+  std::optional<Duration> start_up{};  ///< empty: `boot`, and weights at `load_bandwidth`
+  Duration boot{30'000'000'000};
+  BytesPerSecond load_bandwidth{2e9};  ///< of weights, a GPU
+  std::optional<Duration> mtbf{};      ///< mean time between failures of a replica
+  Duration mttr{300'000'000'000};      ///< mean time to repair; then it starts up
+  std::vector<Outage> outages{};       ///< in order of time
+  std::string outage_trace;            ///< path; empty: none
+  std::optional<Duration> reclaim{};   ///< mean time until spot capacity is taken back
+  Duration notice{120'000'000'000};    ///< before that
+  std::optional<Duration> restart{};   ///< a rolling restart begins
+  std::string on_loss = "resume";      ///< resume | reject
+};
+
 struct Scenario {
   std::string name;
   std::string file;  ///< where it was read from
@@ -171,9 +217,12 @@ struct Scenario {
   PolicyChoice admission{"accept", {}, {}};
   std::string predictor = "oracle";  ///< oracle | mean | noisy
   double predictor_sigma = 0.3;      ///< noisy: sigma of the log of the factor
+  std::optional<DynamicsSpec> dynamics{};
   WorkloadSpec workload;
   SloSpec slo;
   PriceSpec price;
+  std::optional<PurchaseSpec> purchase{};
+  std::optional<FacilitySpec> facility{};
   std::optional<Duration> time_limit{};  ///< stop the simulation at this time
   std::string digest;                    ///< xxh3-64 of the effective scenario, hex
 };

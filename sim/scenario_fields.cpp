@@ -8,6 +8,7 @@
 #include "sim/check.h"
 #include "sim/execution_policy.h"
 #include "sim/policy.h"
+#include "sim/policy_field.h"
 #include "sim/quantity_text.h"
 #include "sim/registry.h"
 #include "sim/request.h"
@@ -62,74 +63,6 @@ void distribution(JsonCursor& parent, const char* name, DistributionSpec& value,
   if (value.weights.empty()) value.weights.assign(value.values.size(), 1.0);
 }
 
-template <class Policy>
-const PolicyEntry<Policy>& find_policy(const std::string& name, const std::string& where) {
-  const PolicyRegistry<Policy>& registry = PolicyRegistry<Policy>::instance();
-  if (const PolicyEntry<Policy>* entry = registry.find(name); entry != nullptr) return *entry;
-  std::vector<std::string> names;
-  for (const PolicyEntry<Policy>& entry : registry.entries()) names.push_back(entry.name);
-  const std::string nearest = nearest_name(name, names);
-  throw InputError(where, fmt::format("expected a known policy ({}), got {}; {}",
-                                      fmt::join(names, ", "), headroom::quoted(name),
-                                      nearest.empty() ? "see `headroom list policies`"
-                                                      : "did you mean \"" + nearest + "\"?"));
-}
-
-JsonNode parameter_schema(const ParameterSpec& spec, const std::string& policy) {
-  JsonNode schema = JsonNode::object();
-  switch (spec.kind) {
-    case ParameterSpec::Kind::integer:
-      schema.add("type", JsonNode::of_text("integer"));
-      break;
-    case ParameterSpec::Kind::number:
-      schema.add("type", JsonNode::of_text("number"));
-      break;
-    case ParameterSpec::Kind::flag:
-      schema.add("type", JsonNode::of_text("boolean"));
-      break;
-    case ParameterSpec::Kind::choice:
-    case ParameterSpec::Kind::duration:
-      schema.add("type", JsonNode::of_text("string"));
-      break;
-  }
-  schema.add("description", JsonNode::of_text(spec.meaning + " (" + policy + ")"));
-  return schema;
-}
-
-template <class Policy>
-void policy_parameters(JsonCursor& at, PolicyChoice& value, const PolicyEntry<Policy>& entry) {
-  for (const ParameterSpec& spec : entry.parameters) {
-    const std::string shown = at.describing() ? "" : spec.default_text;
-    at.raw(spec.name, shown, parameter_schema(spec, entry.name),
-           [&](const std::string& text, const std::string& place) {
-             static_cast<void>(parse_parameter(spec, text, place));
-             value.parameters[spec.name] = text;
-           });
-    if (spec.default_text.empty() && !at.describing() && !at.has(spec.name)) {
-      throw InputError(at.place(),
-                       fmt::format("expected the parameter \"{}\" of policy {} ({}), got "
-                                   "none; add it",
-                                   spec.name, entry.name, spec.meaning));
-    }
-  }
-}
-
-/// A policy by name, or an object of its name and parameters.
-template <class Policy>
-void policy(JsonCursor& parent, const char* name, PolicyChoice& value, const char* meaning) {
-  value.where = parent.place(name);
-  parent.object(name, "policy", meaning, [&](JsonCursor& at) {
-    at.text("policy", value.name, "name of the policy");
-    if (!at.describing()) {
-      policy_parameters(at, value, find_policy<Policy>(value.name, at.place("policy")));
-      return;
-    }
-    for (const auto& entry : PolicyRegistry<Policy>::instance().entries()) {
-      policy_parameters(at, value, entry);
-    }
-  });
-}
-
 void model_fields(JsonCursor& at, ModelSpec& model) {
   at.required().text("name", model.name, "bundled model, or path of a Hugging Face config.json");
   at.text(
@@ -180,11 +113,11 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   at.text("nodes", group.nodes,
           "name of the nodes to use; may be left out where there is one kind");
   at.text("engine", group.engine, "bundled engine description, or path of one");
-  policy<BatchPolicy>(at, "batch", group.batch, "who runs in the next iteration");
+  policy_field<BatchPolicy>(at, "batch", group.batch, "who runs in the next iteration");
   // Not among the values of a scenario that does not say it, so that older digests stand.
   if (at.describing() || at.has("execution"))
-    policy<ExecutionPolicy>(at, "execution", group.execution,
-                            "how the operators of an iteration share the devices");
+    policy_field<ExecutionPolicy>(at, "execution", group.execution,
+                                  "how the operators of an iteration share the devices");
   if (at.describing() || at.has("attention")) {
     AttentionSpec attention;
     at.object("attention", "devices", "devices of their own for attention and KV",
@@ -297,6 +230,42 @@ void slo_fields(JsonCursor& at, SloSpec& slo) {
           });
 }
 
+void purchase_fields(JsonCursor& at, PurchaseSpec& spec) {
+  at.choice("terms", spec.terms, {"on-demand", "reserved", "spot"}, "of the contract");
+  double discount = spec.discount.value_or(0);
+  at.number(
+      "discount", discount, 0, 1,
+      "off the on-demand price; when left out 0.4 reserved and 0.6 spot, planning assumptions");
+  if (at.has("discount")) spec.discount = discount;
+  at.text("currency", spec.currency, "code of a currency that costs are told in beside USD");
+  at.number("per_usd", spec.per_usd, 1e-6, 1e9, "units of that currency for 1 USD");
+  at.text("source", spec.source, "where discount and rate come from, and their date");
+  if (!at.describing() && at.has("currency") != at.has("per_usd")) {
+    throw InputError(at.place(),
+                     "expected currency and per_usd together, got one of them; add the other");
+  }
+}
+
+void facility_fields(JsonCursor& at, FacilitySpec& spec) {
+  at.number("pue", spec.pue, 1, 10,
+            "power usage effectiveness: facility energy over device energy");
+  double usd = spec.usd_per_kwh.value_or(0);
+  at.number("usd_per_kwh", usd, 0, 1e3, "electricity, where it is not in the price of a device");
+  if (at.has("usd_per_kwh")) spec.usd_per_kwh = usd;
+  at.numbers("carbon", spec.carbon, "g CO2e a kWh: one number, or 24 by hour of the day");
+  at.number("start_hour", spec.start_hour, 0, 24, "hour of the day when the run starts");
+  at.text("source", spec.source, "where these come from, and their date");
+  if (at.describing()) return;
+  const bool whole = spec.carbon.size() <= 1 || spec.carbon.size() == 24;
+  const bool sane = std::all_of(spec.carbon.begin(), spec.carbon.end(),
+                                [](double grams) { return grams >= 0 && grams <= 1e4; });
+  if (whole && sane) return;
+  throw InputError(at.place("carbon"),
+                   whole ? "expected numbers from 0 to 10,000, got another; correct it"
+                         : fmt::format("expected 1 or 24 numbers, got {}; give one an hour",
+                                       spec.carbon.size()));
+}
+
 }  // namespace
 
 const std::vector<std::string>& distribution_names() {
@@ -319,12 +288,18 @@ void system_fields(JsonCursor& at, Scenario& scenario) {
                      [&](JsonCursor& group, std::size_t) {
                        group_fields(group, scenario.deployment.emplace_back());
                      });
-  policy<RoutingPolicy>(at, "routing", scenario.routing, "which replica serves a request");
-  policy<RoutingPolicy>(at, "decode_routing", scenario.decode_routing,
-                        "which decode replica takes a finished prompt");
+  policy_field<RoutingPolicy>(at, "routing", scenario.routing, "which replica serves a request");
+  policy_field<RoutingPolicy>(at, "decode_routing", scenario.decode_routing,
+                              "which decode replica takes a finished prompt");
   at.object("transfer", "", "KV on its way from prefill to decode replicas",
             [&](JsonCursor& inner) { transfer_fields(inner, scenario.transfer); });
-  policy<AdmissionPolicy>(at, "admission", scenario.admission, "whether a request enters at all");
+  policy_field<AdmissionPolicy>(at, "admission", scenario.admission,
+                                "whether a request enters at all");
+  at.optional_object("dynamics", "", "replicas that come and go; without it all serve, always",
+                     [&](JsonCursor& inner) {
+                       if (!scenario.dynamics) scenario.dynamics.emplace();
+                       dynamics_fields(inner, *scenario.dynamics);
+                     });
   at.choice("predictor", scenario.predictor, {"oracle", "mean", "noisy"},
             "what schedulers believe of output lengths");
   at.number("predictor_sigma", scenario.predictor_sigma, 0, 10,
@@ -346,6 +321,16 @@ void scenario_fields(JsonCursor& at, Scenario& scenario) {
                 "one device; the catalogue's price when left out");
     inner.text("source", scenario.price.source, "where that price comes from");
   });
+  at.optional_object("purchase", "terms", "how devices are bought; on demand in USD when left out",
+                     [&](JsonCursor& inner) {
+                       if (!scenario.purchase) scenario.purchase.emplace();
+                       purchase_fields(inner, *scenario.purchase);
+                     });
+  at.optional_object("facility", "", "what is around the devices: cooling, electricity, carbon",
+                     [&](JsonCursor& inner) {
+                       if (!scenario.facility) scenario.facility.emplace();
+                       facility_fields(inner, *scenario.facility);
+                     });
   at.duration("time_limit", scenario.time_limit, kSomeTime,
               "stop the simulation at this simulated time");
 }

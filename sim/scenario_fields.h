@@ -18,6 +18,9 @@ void scenario_fields(JsonCursor& at, Scenario& scenario);
 /// The part of it that is a serving system: model, cluster, deployment and its policies.
 void system_fields(JsonCursor& at, Scenario& scenario);
 
+/// Replicas that come and go (sim/scenario_dynamics.cpp).
+void dynamics_fields(JsonCursor& at, DynamicsSpec& spec);
+
 /// Words of `DistributionSpec::Kind`, in its order.
 [[nodiscard]] const std::vector<std::string>& distribution_names();
 

@@ -47,6 +47,7 @@ class Rules {
   void check_system() const {
     cluster();
     pools();
+    dynamics();
     predictor();
   }
 
@@ -79,6 +80,47 @@ class Rules {
 
   void cluster() const;
   void pools() const;
+  void dynamics() const {
+    if (!scenario_.dynamics) return;
+    const DynamicsSpec& spec = *scenario_.dynamics;
+    std::int64_t replicas = 0;
+    for (const ReplicaGroupSpec& group : scenario_.deployment) {
+      replicas += group.replicas;
+      if (group.role == "joint") continue;
+      throw InputError(places_.place("/dynamics"),
+                       "expected joint replicas only, got prefill and decode pools, whose replicas "
+                       "cannot come and go; remove one of the two");
+    }
+    const auto bounded = [&](const std::string& pointer, std::int64_t value, std::int64_t most) {
+      if (value <= most) return;
+      throw InputError(
+          places_.place(pointer),
+          fmt::format("expected at most {} with {} replicas in the deployment, got {}; "
+                      "lower it or deploy more",
+                      most, replicas, value));
+    };
+    bounded("/dynamics/least", spec.least, replicas);
+    for (std::size_t i = 0; i < spec.schedule.size(); ++i) {
+      bounded(fmt::format("/dynamics/schedule/{}/replicas", i), spec.schedule[i].replicas,
+              replicas);
+    }
+    for (std::size_t i = 0; i < spec.outages.size(); ++i) {
+      bounded(fmt::format("/dynamics/outages/{}/replica", i), spec.outages[i].replica,
+              replicas - 1);
+    }
+    const auto needless = [&](const char* pointer, bool used, const char* why) {
+      if (used || places_.find(pointer) == nullptr) return;
+      throw InputError(places_.place(pointer),
+                       fmt::format("expected nothing here {}, got a value that would be ignored; "
+                                   "remove it",
+                                   why));
+    };
+    needless("/dynamics/boot", !spec.start_up, "beside start_up");
+    needless("/dynamics/load_bandwidth", !spec.start_up, "beside start_up");
+    needless("/dynamics/mttr", spec.mtbf.has_value(), "without mtbf");
+    needless("/dynamics/notice", spec.reclaim.has_value(), "without reclaim");
+  }
+
   void predictor() const;
   void trace() const;
   void generator() const;

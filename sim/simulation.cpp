@@ -44,6 +44,8 @@ class Simulation final : public ClusterView {
   [[nodiscard]] bool step();
   void discard_stale();
   void handle(const Event& event);
+  /// Turns off replicas that have drained; gives requests without a replica to one that is up.
+  void follow_dynamics();
   void decide_all();
   void arrive();
   [[nodiscard]] std::int32_t predict(std::int32_t output);
@@ -58,7 +60,8 @@ class Simulation final : public ClusterView {
   SimulationSetup setup_;
   SimulationState state_;
   Replicas replicas_;
-  std::optional<Pools> pools_;  ///< nothing where all replicas are joint
+  std::optional<Pools> pools_;        ///< nothing where all replicas are joint
+  std::optional<Dynamics> dynamics_;  ///< nothing where all replicas serve, always
   RandomStream routing_random_;
   RandomStream predictor_random_;
   std::uint32_t next_id_ = 0;
@@ -90,6 +93,11 @@ Simulation::Simulation(SimulationSetup setup)
     replicas_.push_back(std::make_unique<StageQueues>(next_replica(), std::move(stages), state_));
   }
   if (setup_.pools) pools_.emplace(std::move(*setup_.pools), replicas_, state_, *this, setup_.seed);
+  if (setup_.dynamics) {
+    SIM_CHECK(!pools_, "replicas that come and go are joint");
+    state_.metrics.dynamic = true;
+    dynamics_.emplace(std::move(*setup_.dynamics), replicas_, state_, *this, setup_.seed);
+  }
   prefixes_shared_ = std::any_of(replicas_.begin(), replicas_.end(),
                                  [](const auto& replica) { return replica->shares_prefixes(); });
   const auto joint = [](const auto& replica) { return replica->role() == ReplicaRole::joint; };
@@ -134,6 +142,7 @@ bool Simulation::step() {
     const Event event = state_.queue.pop();
     state_.phase = event.phase();
     handle(event);
+    if (dynamics_) follow_dynamics();
   } else {
     state_.queue.advance(arrival);
     state_.phase = Phase::arrival;
@@ -151,10 +160,19 @@ bool Simulation::step() {
 void Simulation::discard_stale() {
   while (!state_.queue.empty()) {
     const Event& top = state_.queue.top();
-    const bool stands = top.kind == EventKind::iteration_end
-                            ? replicas_[top.subject]->is_current(top.detail)
-                            : top.kind != EventKind::network || pools_->is_current(top.detail);
-    if (stands) return;
+    const auto stands = [&] {
+      switch (top.kind) {
+        case EventKind::iteration_end:
+          return replicas_[top.subject]->is_current(top.detail);
+        case EventKind::network:
+          return pools_->is_current(top.detail);
+        case EventKind::dynamics:
+          return dynamics_->is_current(top.detail);
+        default:
+          return true;
+      }
+    };
+    if (stands()) return;
     state_.queue.drop();
   }
 }
@@ -173,7 +191,15 @@ void Simulation::handle(const Event& event) {
     case EventKind::network:
       pools_->on_network_event();
       return;
+    case EventKind::dynamics:
+      dynamics_->on_event();
+      return;
   }
+}
+
+void Simulation::follow_dynamics() {
+  dynamics_->stop_drained();
+  for (const RequestSlot slot : dynamics_->take_homeless()) route(slot);
 }
 
 void Simulation::decide_all() {
@@ -251,10 +277,14 @@ void Simulation::admit(RequestSlot slot) {
 
 void Simulation::route(RequestSlot slot) {
   check_context().policy = setup_.routing_name.c_str();
-  const ClusterView& seen = pools_ ? pools_->entrances() : static_cast<const ClusterView&>(*this);
+  const PoolView* some = pools_      ? &pools_->entrances()
+                         : dynamics_ ? &dynamics_->serving()
+                                     : nullptr;
+  const ClusterView& seen = some ? *some : static_cast<const ClusterView&>(*this);
+  if (seen.replicas() == 0) return dynamics_->wait(slot);
   ReplicaId chosen = setup_.routing->route(state_.requests.view(slot), seen, routing_random_);
   SIM_CHECK(chosen.index() < seen.replicas(), "a router names an existing replica");
-  if (pools_) chosen = pools_->entrances().member(chosen);
+  if (some != nullptr) chosen = some->member(chosen);
   ReplicaEngine& replica = *replicas_[chosen.index()];
   Tokens longest = replica.max_model_len();
   if (pools_ && replica.role() == ReplicaRole::prefill) {
@@ -284,6 +314,8 @@ void Simulation::observe() {
     sample.used_blocks += replica->used_blocks_now().value();
     sample.busy_replicas += replica->in_flight() > 0 ? 1 : 0;
   }
+  sample.up_replicas = dynamics_ ? dynamics_->up() : static_cast<std::int64_t>(replicas_.size());
+  if (dynamics_) sample.waiting += dynamics_->homeless();
   std::vector<ClusterSample>& samples = state_.metrics.samples;
   samples.push_back(sample);
   for (MetricsSink* sink : state_.sinks) sink->on_sample(sample);
@@ -297,12 +329,14 @@ void Simulation::observe() {
 }
 
 Metrics Simulation::close() {
+  if (dynamics_) dynamics_->close();
   Metrics metrics = std::move(state_.metrics);
   metrics.end = now();
   metrics.live_at_end = state_.requests.live();
   metrics.sample_interval = sample_interval_;
   for (const std::unique_ptr<ReplicaEngine>& replica : replicas_) {
     metrics.replicas.push_back(replica->totals());
+    if (dynamics_) metrics.replicas.back().paid = dynamics_->paid(metrics.replicas.size() - 1);
     SIM_CHECK(replica->outstanding() > 0 || replica->used_blocks_now() == Blocks(0),
               "KV blocks are conserved: an empty replica holds none");
   }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/dynamics.h"
 #include "sim/metrics.h"
 #include "sim/policy.h"
 #include "sim/pools.h"
@@ -42,8 +43,9 @@ struct SimulationSetup {
   std::string admission_name;
   /// Required where some replicas only prefill and others only decode; empty otherwise.
   std::optional<PoolSetup> pools{};
-  RequestSource* source = nullptr;    ///< outlives the run
-  std::vector<MetricsSink*> sinks{};  ///< outlive the run
+  std::optional<DynamicsSetup> dynamics{};  ///< nothing: all replicas serve, always
+  RequestSource* source = nullptr;          ///< outlives the run
+  std::vector<MetricsSink*> sinks{};        ///< outlive the run
   PredictorSetup predictor{};
   std::uint64_t seed = 1;
   /// The run ends here at the latest; later events do not happen.

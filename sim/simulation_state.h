@@ -24,6 +24,7 @@ enum class Milestone : std::uint8_t {
   rejected,
   offered,      ///< a finished prompt to a decode replica
   transferred,  ///< its KV has landed there
+  lost,         ///< its replica failed
 };
 
 /// Whether runs of equal iterations are summed in closed form or stepped through; the results are

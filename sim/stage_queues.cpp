@@ -199,4 +199,8 @@ void StageQueues::leave(RequestSlot slot) {
   state_.finish(slot);
 }
 
+std::vector<RequestSlot> StageQueues::lose_all() {
+  law_broken("DistServe's simulator knows no failures", "lose_all", __FILE__, __LINE__);
+}
+
 }  // namespace headroom

@@ -46,6 +46,7 @@ class StageQueues final : public ReplicaEngine {
   void accept(Transfers& transfers) override;
   void join(RequestSlot slot) override;
   void release(const Departed& departed) override;
+  [[nodiscard]] std::vector<RequestSlot> lose_all() override;
   [[nodiscard]] std::int64_t outstanding() const override { return outstanding_; }
   [[nodiscard]] Tokens outstanding_prompt() const override { return outstanding_prompt_; }
   /// Before the first stage: prompts, and on a decode replica requests.

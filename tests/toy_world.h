@@ -94,6 +94,33 @@ class InTurn final : public RoutingPolicy {
   }
 };
 
+/// Wants one replica more each time it is asked, from one again after all of them.
+class Wobble final : public ScalingPolicy {
+ public:
+  [[nodiscard]] std::int64_t wanted(const ScalingView& view) override {
+    return 1 + asked_++ % view.most;
+  }
+
+ private:
+  std::int64_t asked_ = 0;
+};
+
+/// As many replicas as the floor says.
+class AsTheFloor final : public ScalingPolicy {
+ public:
+  [[nodiscard]] std::int64_t wanted(const ScalingView& view) override { return view.least; }
+};
+
+/// Dynamics of `replicas` that all serve at first and start up in `start_up`.
+[[nodiscard]] inline DynamicsSetup dynamics(std::int64_t replicas, Duration start_up) {
+  DynamicsSetup setup;
+  setup.scaling = std::make_unique<AsTheFloor>();
+  setup.scaling_name = "as the floor";
+  setup.floor = {{Instant(), replicas}};
+  setup.start_up.assign(static_cast<std::size_t>(replicas), start_up);
+  return setup;
+}
+
 /// Keeps every finished request, in order of finishing.
 class Recorder final : public MetricsSink {
  public:

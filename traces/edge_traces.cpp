@@ -7,86 +7,10 @@
 
 #include "sim/check.h"
 #include "sim/quantity_text.h"
-#include "traces/csv_fields.h"
-#include "traces/exact_numbers.h"
+#include "traces/named_rows.h"
 
 namespace headroom {
 namespace {
-
-/// The rows of a CSV by the names of its header.
-class Rows {
- public:
-  Rows(LineReader reader, std::vector<std::string> known)
-      : reader_(std::move(reader)), known_(std::move(known)), column_(known_.size()) {
-    const auto line = reader_.next();
-    if (!line) throw InputError(reader_.name(), "expected a header and rows, got an empty file");
-    header_ = std::string(*line);
-    split(*line);
-    for (std::size_t i = 0; i < fields_.size(); ++i) {
-      const auto it = std::find(known_.begin(), known_.end(), fields_[i]);
-      if (it != known_.end()) column_[static_cast<std::size_t>(it - known_.begin())] = i;
-    }
-    width_ = fields_.size();
-  }
-
-  void require(std::size_t index) const {
-    if (column_[index]) return;
-    throw InputError(reader_.place(0),
-                     fmt::format("expected a column \"{}\" in the header, got {}; add it",
-                                 known_[index], headroom::quoted(header_)));
-  }
-  [[nodiscard]] bool has(std::size_t index) const { return column_[index].has_value(); }
-
-  /// Goes to the next row; a recurring header and blank lines are passed over.
-  [[nodiscard]] bool next() {
-    for (;;) {
-      const auto line = reader_.next();
-      if (!line) return false;
-      if (line->empty() || *line == header_) continue;
-      split(*line);
-      if (fields_.size() != width_) {
-        throw InputError(reader_.place(0), fmt::format("expected {} fields as in the header, got "
-                                                       "{}; complete the row",
-                                                       width_, fields_.size()));
-      }
-      return true;
-    }
-  }
-  [[nodiscard]] std::string_view text(std::size_t index) const { return fields_[*column_[index]]; }
-  [[nodiscard]] std::string place(std::size_t index) const {
-    return reader_.place(column_[index] ? fields_.offset(*column_[index]) : 0);
-  }
-  [[nodiscard]] const std::string& name() const { return reader_.name(); }
-
-  /// Times 10^scale, from 0 to `most`.
-  [[nodiscard]] std::int64_t number(std::size_t index, int scale, std::int64_t most) const {
-    const ExactNumber number = parse_decimal(text(index), scale);
-    if (number.fault != NumberFault::none || number.value > most) {
-      throw InputError(
-          place(index),
-          fmt::format("expected {} as a number from 0 up{}, got {}; correct it", known_[index],
-                      number.fault == NumberFault::too_large || number.fault == NumberFault::none
-                          ? " within bounds"
-                          : "",
-                      headroom::quoted(text(index))));
-    }
-    return number.value;
-  }
-
- private:
-  void split(std::string_view line) {
-    if (fields_.split(line)) return;
-    throw InputError(reader_.place(fields_.fault_offset()),
-                     "expected a closing quote before the next comma, got none; add it");
-  }
-
-  LineReader reader_;
-  std::vector<std::string> known_;
-  std::vector<std::optional<std::size_t>> column_;
-  std::string header_;
-  CsvFields fields_;
-  std::size_t width_ = 0;
-};
 
 constexpr std::int64_t kMostNs = std::int64_t{1} << 60;     // instants: 36 years
 constexpr std::int64_t kMostRunNs = 1'000'000'000'000'000;  // runs and latencies: 11 days
@@ -118,7 +42,7 @@ class TaskTrace final : public EdgeWorkload {
 
 enum TaskColumn : std::size_t { kArrival, kSite, kDrone, kType, kDeadline, kEdge, kCloud };
 
-std::uint16_t type_of(const Rows& rows, const std::vector<EdgeTaskType>& types) {
+std::uint16_t type_of(const NamedRows& rows, const std::vector<EdgeTaskType>& types) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < types.size(); ++i) {
     if (types[i].name == rows.text(kType)) return static_cast<std::uint16_t>(i);
@@ -132,7 +56,7 @@ std::uint16_t type_of(const Rows& rows, const std::vector<EdgeTaskType>& types) 
                                    : did_you_mean(rows.text(kType), names)));
 }
 
-EdgeArrival task_of(const Rows& rows, const std::vector<EdgeTaskType>& types) {
+EdgeArrival task_of(const NamedRows& rows, const std::vector<EdgeTaskType>& types) {
   EdgeArrival task;
   task.time = Instant(rows.number(kArrival, 9, kMostNs));
   task.type = type_of(rows, types);
@@ -162,8 +86,8 @@ EdgeArrival task_of(const Rows& rows, const std::vector<EdgeTaskType>& types) {
 
 std::unique_ptr<EdgeWorkload> read_edge_tasks(LineReader reader,
                                               const std::vector<EdgeTaskType>& types) {
-  Rows rows(std::move(reader),
-            {"arrival_s", "site", "drone", "type", "deadline_s", "edge_ms", "cloud_ms"});
+  NamedRows rows(std::move(reader),
+                 {"arrival_s", "site", "drone", "type", "deadline_s", "edge_ms", "cloud_ms"});
   rows.require(kArrival);
   rows.require(kType);
   std::vector<std::vector<EdgeArrival>> sites;
@@ -189,7 +113,7 @@ std::unique_ptr<EdgeWorkload> read_edge_tasks(LineReader reader,
 
 std::vector<NetworkPoint> read_network_trace(LineReader reader) {
   enum Column : std::size_t { kTime, kLatency, kUplink };
-  Rows rows(std::move(reader), {"time_s", "latency_ms", "uplink_mbps"});
+  NamedRows rows(std::move(reader), {"time_s", "latency_ms", "uplink_mbps"});
   rows.require(kTime);
   if (!rows.has(kUplink)) rows.require(kLatency);
   std::vector<NetworkPoint> points;
@@ -223,7 +147,7 @@ MeasuredLatencies read_latencies(LineReader reader, std::uint64_t batch) {
   enum Column : std::size_t { kTime, kBatch };
   constexpr std::size_t kLeast = 10;
   constexpr std::size_t kMost = 10'000'000;
-  Rows rows(std::move(reader), {"inference_time", "batch_size"});
+  NamedRows rows(std::move(reader), {"inference_time", "batch_size"});
   rows.require(kTime);
   std::vector<double> values;
   while (rows.next()) {

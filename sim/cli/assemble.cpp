@@ -6,6 +6,7 @@
 #include <map>
 
 #include "sim/check.h"
+#include "sim/cli/dynamics_wiring.h"
 #include "sim/cli/ingest_source.h"
 #include "sim/cli/pool_alone.h"
 #include "sim/cli/pool_wiring.h"
@@ -314,9 +315,12 @@ ReplicaRole role_of(const AssembledGroup& group) {
 }
 
 ReplicaSetup make_replica(const AssembledGroup& group) {
-  const auto [entry, parameters] = resolve<BatchPolicy>(group.spec.batch);
+  const auto resolved = resolve<BatchPolicy>(group.spec.batch);
+  const PolicyEntry<BatchPolicy>* entry = resolved.first;
+  const Parameters& parameters = resolved.second;
   ReplicaSetup replica;
-  replica.batch = entry->make(parameters);
+  replica.new_batch = [entry, parameters] { return entry->make(parameters); };
+  replica.batch = replica.new_batch();
   replica.role = role_of(group);
   if (replica.role == ReplicaRole::decode &&
       replica.batch->result_release() == ResultRelease::with_batch) {
@@ -439,6 +443,7 @@ SimulationSetup make_setup(const Scenario& scenario, const Assembly& assembly,
   const auto [admission, admission_parameters] = resolve<AdmissionPolicy>(scenario.admission);
   setup.admission = admission->make(admission_parameters);
   setup.admission_name = admission->name;
+  setup.dynamics = wire_dynamics(scenario, assembly);
   setup.source = &source;
   setup.predictor = make_predictor(scenario);
   setup.seed = scenario.seed;

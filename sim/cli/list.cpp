@@ -23,6 +23,7 @@
 #include "sim/policy.h"
 #include "sim/quantity_text.h"
 #include "sim/registry.h"
+#include "sim/scaling_policy.h"
 #include "traces/make_source.h"
 #include "traces/trace_reader.h"
 
@@ -107,6 +108,7 @@ void list_policies() {
   list_policy_kind<BatchPolicy>("Batch policies (deployment/batch)");
   list_policy_kind<RoutingPolicy>("Routing policies (routing)");
   list_policy_kind<AdmissionPolicy>("Admission policies (admission)");
+  list_policy_kind<ScalingPolicy>("Scaling policies (dynamics/scaling)");
   list_policy_kind<ExecutionPolicy>("Execution policies (deployment/execution)");
   list_policy_kind<PlacementPolicy>("Placement policies (headroom place)");
   list_policy_kind<DispatchPolicy>("Dispatch policies of edge sites (edge/policy)");

@@ -8,6 +8,7 @@
 #include "models/lower_bound.h"
 #include "models/power.h"
 #include "sim/cli/commands.h"
+#include "sim/cli/dynamics_wiring.h"
 
 namespace headroom {
 namespace {
@@ -61,6 +62,55 @@ std::string joined_devices(const Assembly& assembly, const Read& read) {
   return joined(texts);
 }
 
+/// Planning assumptions of 2025-01 for terms without a discount of their own.
+constexpr double kReservedDiscount = 0.4;
+constexpr double kSpotDiscount = 0.6;
+
+void add_purchase(ReportContext& context, const Scenario& scenario) {
+  if (!scenario.purchase) return;
+  const PurchaseSpec& purchase = *scenario.purchase;
+  context.currency = purchase.currency;
+  context.per_usd = purchase.per_usd;
+  double discount = 0;
+  if (purchase.terms == "reserved") discount = kReservedDiscount;
+  if (purchase.terms == "spot") discount = kSpotDiscount;
+  discount = purchase.discount.value_or(discount);
+  if (!context.gpu_hour_price || discount == 0) return;
+  context.gpu_hour_price = UsdPerHour(context.gpu_hour_price->value() * (1 - discount));
+  context.price_source +=
+      fmt::format("; {}, {:.4g} % off ({})", purchase.terms, 100 * discount,
+                  !purchase.source.empty() ? purchase.source
+                  : purchase.discount      ? std::string("the scenario")
+                                           : std::string("planning assumption, 2025-01"));
+}
+
+void add_facility(ReportContext& context, const Scenario& scenario) {
+  if (!scenario.facility) return;
+  const FacilitySpec& spec = *scenario.facility;
+  context.facility = Facility{spec.pue, spec.usd_per_kwh, spec.carbon, spec.start_hour,
+                              spec.source.empty() ? "the scenario" : spec.source};
+}
+
+/// How long a replica is paid: over the span, or what its coming and going left.
+Duration paid_time(const Metrics& metrics, std::size_t replica) {
+  return metrics.dynamic ? metrics.replicas[replica].paid : span_of(metrics);
+}
+
+void add_paid_hours(ReportContext& context, const Scenario& scenario, const Assembly& assembly,
+                    const Metrics& metrics) {
+  if (!metrics.dynamic) return;
+  context.dynamics = dynamics_sentence(*scenario.dynamics);
+  double hours = 0;
+  std::size_t replica = 0;
+  for (const AssembledGroup& group : assembly.groups) {
+    for (std::int64_t i = 0; i < group.spec.replicas; ++i, ++replica) {
+      hours += seconds(metrics.replicas[replica].paid) / 3600 *
+               static_cast<double>(gpus_of(group) / group.spec.replicas);
+    }
+  }
+  context.paid_gpu_hours = hours;
+}
+
 /// The scenario's price, else the mean of the catalogue's over all GPUs; nothing where one is
 /// unknown.
 void add_price(ReportContext& context, const Scenario& scenario, const Assembly& assembly) {
@@ -84,13 +134,14 @@ void add_price(ReportContext& context, const Scenario& scenario, const Assembly&
 
 void add_energy(ReportContext& context, const Assembly& assembly, const Metrics& metrics,
                 const RunAccount& account) {
-  const Duration span = span_of(metrics);
   Joules total(0);
+  Joules idle(0);
   std::size_t replica = 0;
   for (const AssembledGroup& group : assembly.groups) {
     for (std::int64_t i = 0; i < group.spec.replicas; ++i, ++replica) {
       const RunAccount::Phases& phases = account.phases()[replica];
-      const Duration busy = std::min(metrics.replicas[replica].busy, span);
+      const Duration paid = paid_time(metrics, replica);
+      const Duration busy = std::min(metrics.replicas[replica].busy, paid);
       const Duration both = phases.prefill + phases.decode;
       // Batches overlap where stages are pipelined; busy time does not.
       const double share = both > Duration(0) ? phases.prefill.as_double() / both.as_double() : 0.0;
@@ -98,12 +149,15 @@ void add_energy(ReportContext& context, const Assembly& assembly, const Metrics&
         BusyTime time;
         time.prefill = duration_from_seconds(seconds(busy) * share) * held.count;
         time.decode = busy * held.count - time.prefill;
-        time.idle = (span - busy) * held.count;
+        time.idle = (paid - busy) * held.count;
         total += energy(held.device, group.spec.tensor_parallel, time);
+        idle += energy(held.device, group.spec.tensor_parallel,
+                       {Duration(0), Duration(0), paid * held.count});
       }
     }
   }
   context.energy = total;
+  context.idle_energy = idle;
   context.power_source = "idle to TDP by phase, fractions measured on A100 (Splitwise, ISCA 2024)";
 }
 
@@ -231,6 +285,9 @@ ReportContext make_report_context(const Scenario& scenario, const Assembly& asse
   context.kv_blocks_per_replica = assembly.groups.front().kv_blocks;
   context.kv_block_tokens = assembly.groups.front().engine.block_tokens;
   add_price(context, scenario, assembly);
+  add_purchase(context, scenario);
+  add_facility(context, scenario);
+  add_paid_hours(context, scenario, assembly, metrics);
   add_energy(context, assembly, metrics, account);
   context.slo = {scenario.slo.ttft, scenario.slo.tpot, scenario.slo.end_to_end,
                  scenario.slo.attainment, scenario.slo.percentiles};

@@ -21,6 +21,14 @@ struct World {
   toy::LineCostTerms cost;
   toy::ReplicaShape shape;
   std::int64_t replicas = 1;
+  // Replicas that come and go.
+  bool dynamic = false;
+  bool wobbling = false;  ///< the number that serves changes all the time
+  Duration interval{1};
+  Duration start_up{0};
+  std::optional<Duration> mean_up{}, mean_reclaim{};
+  std::vector<Outage> outages{};
+  OnLoss on_loss = OnLoss::resume;
 };
 
 /// Gives a request the hashes of up to ten blocks of 16 tokens, as far as its prompt reaches.
@@ -64,6 +72,28 @@ World arbitrary_world() {
   return world;
 }
 
+World arbitrary_dynamic_world() {
+  World world = arbitrary_world();
+  world.dynamic = true;
+  world.wobbling = *rc::gen::arbitrary<bool>();
+  world.interval = Duration(*rc::gen::inRange<std::int64_t>(1'000'000, 100'000'000));
+  world.start_up = Duration(*rc::gen::inRange<std::int64_t>(0, 50'000'000));
+  const auto mean = [] {
+    return Duration(*rc::gen::inRange<std::int64_t>(10'000'000, 400'000'000));
+  };
+  if (*rc::gen::arbitrary<bool>()) world.mean_up = mean();
+  if (*rc::gen::arbitrary<bool>()) world.mean_reclaim = mean();
+  std::int64_t at = 0;
+  for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
+    at += *rc::gen::inRange<std::int64_t>(1, 100'000'000);
+    const auto replica = *rc::gen::inRange<std::int64_t>(0, world.replicas);
+    world.outages.push_back({Instant(at), ReplicaId(static_cast<std::uint32_t>(replica)),
+                             Duration(*rc::gen::inRange<std::int64_t>(1, 100'000'000))});
+  }
+  world.on_loss = *rc::gen::element(OnLoss::resume, OnLoss::reject);
+  return world;
+}
+
 struct Outcome {
   Metrics metrics;
   toy::Recorder recorder;
@@ -78,6 +108,20 @@ Outcome play(const World& world, const PolicyEntry<BatchPolicy>& policy,
   for (std::int64_t i = 0; i < world.replicas; ++i) {
     setup.replicas.push_back(toy::replica(policy.make(parameters), cost, world.shape));
     setup.replicas.back().batch_name = policy.name;
+    setup.replicas.back().new_batch = [&] { return policy.make(parameters); };
+  }
+  if (world.dynamic) {
+    setup.dynamics = toy::dynamics(world.replicas, world.start_up);
+    if (world.wobbling) setup.dynamics->scaling = std::make_unique<toy::Wobble>();
+    setup.dynamics->interval = world.interval;
+    setup.dynamics->mean_up = world.mean_up;
+    setup.dynamics->mean_repair = world.start_up;
+    setup.dynamics->mean_reclaim = world.mean_reclaim;
+    setup.dynamics->notice = world.start_up;
+    setup.dynamics->outages = world.outages;
+    setup.dynamics->on_loss = world.on_loss;
+    // Failures more frequent than answers are long would never end.
+    setup.time_limit = Instant() + 20 * kSecond;
   }
   setup.compression = compression;
   setup.sample_interval = kMillisecond * 7;
@@ -96,7 +140,7 @@ bool same_request(const FinishedRequest& a, const FinishedRequest& b) {
 bool same_sample(const ClusterSample& a, const ClusterSample& b) {
   return a.time == b.time && a.waiting == b.waiting && a.running == b.running &&
          a.swapped == b.swapped && a.used_blocks == b.used_blocks &&
-         a.busy_replicas == b.busy_replicas;
+         a.busy_replicas == b.busy_replicas && a.up_replicas == b.up_replicas;
 }
 
 bool same_totals(const ReplicaTotals& a, const ReplicaTotals& b) {
@@ -105,7 +149,7 @@ bool same_totals(const ReplicaTotals& a, const ReplicaTotals& b) {
          a.prefill_tokens == b.prefill_tokens && a.decode_tokens == b.decode_tokens &&
          a.preemptions_recompute == b.preemptions_recompute &&
          a.preemptions_swap == b.preemptions_swap && a.peak_blocks == b.peak_blocks &&
-         a.swapped == b.swapped && a.finished == b.finished &&
+         a.swapped == b.swapped && a.finished == b.finished && a.paid == b.paid &&
          a.prefixes.asked == b.prefixes.asked && a.prefixes.hit == b.prefixes.hit &&
          a.prefixes.evicted == b.prefixes.evicted;
 }
@@ -159,6 +203,19 @@ TEST_CASE("summing runs of equal iterations changes no byte, whatever the policy
     INFO(policy.name);
     const bool held = rc::check("fast path equals plain path: " + policy.name, [&policy] {
       const World world = arbitrary_world();
+      const Parameters parameters = arbitrary_parameters(policy);
+      require_same(play(world, policy, parameters, RunCompression::on),
+                   play(world, policy, parameters, RunCompression::off));
+    });
+    CHECK(held);
+  }
+}
+
+TEST_CASE("nor where replicas fail, start and drain") {
+  for (const PolicyEntry<BatchPolicy>& policy : PolicyRegistry<BatchPolicy>::instance().entries()) {
+    INFO(policy.name);
+    const bool held = rc::check("fast path equals plain path, dynamic: " + policy.name, [&policy] {
+      const World world = arbitrary_dynamic_world();
       const Parameters parameters = arbitrary_parameters(policy);
       require_same(play(world, policy, parameters, RunCompression::on),
                    play(world, policy, parameters, RunCompression::off));

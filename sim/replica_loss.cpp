@@ -1,0 +1,94 @@
+// A replica that fails or is turned off: what becomes of its requests and of its batch under way.
+#include <algorithm>
+
+#include "sim/policy.h"
+#include "sim/replica.h"
+
+namespace headroom {
+
+/// Books the iterations of a compressed run that have ended by now; the one under way is lost, as
+/// it is where every iteration is an event.
+void Replica::cut_off_run() {
+  Batch& batch = batches_.front();
+  if (!batch.active || batch.iterations == 1) return;
+  const Duration elapsed = state_.now() - batch.start;
+  const std::int64_t begun = batch.run.iterations_to_reach(elapsed, batch.iterations);
+  const std::int64_t done = batch.run.sum(begun) == elapsed ? begun : begun - 1;
+  // What the iteration under way had taken.
+  std::int64_t growth = 0;
+  for (const RequestSlot slot : batch.decodes) {
+    const LiveRequest& request = state_.requests[slot];
+    growth += grown_blocks(request, request.computed + begun, batch.lookahead) - request.blocks;
+  }
+  totals_.peak_blocks = std::max(totals_.peak_blocks, kv_.used() + Blocks(growth));
+  if (done == 0) return;
+  batch.iterations = done;
+  batch.end = batch.start + batch.run.sum(done);
+  book(batch);
+  finish_decodes(batch);
+}
+
+void Replica::forget(RequestSlot slot) {
+  LiveRequest& request = state_.requests[slot];
+  RequestHistory& history = state_.requests.history(slot);
+  if (request.state == RequestState::swapped) {
+    kv_.give_back_host(Blocks(request.host_blocks));
+    request.host_blocks = 0;
+  } else if (request.state != RequestState::waiting) {
+    if (history.first_scheduled != Instant::never()) history.preempted_since = state_.now();
+    if (request.state == RequestState::running &&
+        history.stall_mark != RequestHistory::kNotDecoding &&
+        history.first_token != Instant::never()) {
+      history.stalled += stall_clock_ - history.stall_mark;
+    }
+  }
+  history.stall_mark = RequestHistory::kNotDecoding;
+  give_back_all(slot);
+  request.in_flight = 0;
+  request.computed = 0;
+  if (setup_.batch->result_release() == ResultRelease::with_batch) {
+    // Nothing of its answer has left yet: it begins anew.
+    request.generated = 0;
+    history.first_token = Instant::never();
+    history.preempted_before_first += history.preempted_after_first;
+    history.preempted_after_first = history.stalled = Duration(0);
+  }
+  request.restarted = request.generated > 0 ? request.target() : 0;
+  request.state = RequestState::waiting;
+  state_.record(Milestone::lost, slot);
+}
+
+std::vector<RequestSlot> Replica::lose_all() {
+  SIM_CHECK(setup_.role == ReplicaRole::joint, "only joint replicas come and go");
+  cut_off_run();
+  if (in_flight_ > 0) totals_.busy += state_.now() - busy_since_;
+  in_flight_ = 0;
+  for (Batch& batch : batches_) batch.active = false;
+  std::fill(stage_free_.begin(), stage_free_.end(), state_.now());
+
+  std::vector<RequestSlot> lost(waiting_.begin(), waiting_.end());
+  for (const Coming& coming : coming_) lost.push_back(coming.slot);
+  for (const std::vector<RequestSlot>* queue : {&running_, &swapped_, &held_}) {
+    lost.insert(lost.end(), queue->begin(), queue->end());
+  }
+  std::sort(lost.begin(), lost.end(), [this](RequestSlot a, RequestSlot b) {
+    return state_.requests[a].id < state_.requests[b].id;
+  });
+  for (const RequestSlot slot : lost) forget(slot);
+  waiting_.clear();
+  coming_.clear();
+  running_.clear();
+  swapped_.clear();
+  held_.clear();
+  outstanding_ = 0;
+  outstanding_prompt_ = Tokens(0);
+  plan_swapped_ = Bytes(0);
+  running_changed_ = false;
+  last_start_ = last_end_ = state_.now();
+  if (prefixes_) prefixes_->make_room(Blocks(0));
+  if (setup_.new_batch) setup_.batch = setup_.new_batch();
+  SIM_CHECK(kv_.used() == Blocks(0), "KV blocks are conserved: a replica that is off holds none");
+  return lost;
+}
+
+}  // namespace headroom
