@@ -27,8 +27,8 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     // The decision points and sim/registry.h, with what these hand on.
     {"policies",
      {"policies/*.h", "sim/policy.h", "sim/edge_policy.h", "sim/execution_policy.h",
-      "sim/placement_policy.h", "sim/registry.h", "sim/batch_plan.h", "sim/random.h",
-      "sim/request.h", "sim/units.h"}},
+      "sim/placement_policy.h", "sim/scaling_policy.h", "sim/registry.h", "sim/batch_plan.h",
+      "sim/random.h", "sim/request.h", "sim/units.h"}},
     // The vocabulary of requests, and how to read and draw its quantities.
     {"traces",
      {"traces/*", "sim/units.h", "sim/check.h", "sim/request.h", "sim/request_source.h",

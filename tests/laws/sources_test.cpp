@@ -10,6 +10,7 @@
 #include "sim/placement_policy.h"
 #include "sim/policy.h"
 #include "sim/registry.h"
+#include "sim/scaling_policy.h"
 #include "tests/catch.h"
 #include "tests/laws/source_tree.h"
 #include "tests/paths.h"
@@ -132,7 +133,8 @@ bool is_registered(const std::string& name) {
          PolicyRegistry<AdmissionPolicy>::instance().find(name) != nullptr ||
          PolicyRegistry<DispatchPolicy>::instance().find(name) != nullptr ||
          PolicyRegistry<PlacementPolicy>::instance().find(name) != nullptr ||
-         PolicyRegistry<ExecutionPolicy>::instance().find(name) != nullptr;
+         PolicyRegistry<ExecutionPolicy>::instance().find(name) != nullptr ||
+         PolicyRegistry<ScalingPolicy>::instance().find(name) != nullptr;
 }
 
 }  // namespace

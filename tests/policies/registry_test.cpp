@@ -3,6 +3,7 @@
 
 #include "sim/edge_policy.h"
 #include "sim/execution_policy.h"
+#include "sim/scaling_policy.h"
 #include "tests/catch.h"
 #include "tests/paths.h"
 #include "tests/policies/watched.h"
@@ -32,7 +33,8 @@ std::size_t check_entries() {
 TEST_CASE("every file of policies/ registers policies that their defaults can make") {
   const std::size_t registered = check_entries<BatchPolicy>() + check_entries<RoutingPolicy>() +
                                  check_entries<AdmissionPolicy>() +
-                                 check_entries<DispatchPolicy>() + check_entries<ExecutionPolicy>();
+                                 check_entries<DispatchPolicy>() +
+                                 check_entries<ExecutionPolicy>() + check_entries<ScalingPolicy>();
   std::size_t files = 0;
   for (const auto& file : std::filesystem::directory_iterator(HEADROOM_SOURCE_DIR "/policies")) {
     if (file.path().extension() == ".cpp") ++files;
