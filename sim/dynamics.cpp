@@ -181,7 +181,10 @@ void Dynamics::fail(std::uint32_t replica, std::optional<Duration> down) {
   ++member.life;
   member.state = State::down;
   member.doomed = false;
-  if (restarting_ == replica) restarting_.reset();
+  if (restarting_ == replica) {
+    restarting_.reset();  // it starts anew anyway
+    restart_next();
+  }
   if (down) {
     // The outage ends when it serves again.
     member.state = State::starting;
