@@ -295,11 +295,13 @@ void system_fields(JsonCursor& at, Scenario& scenario) {
             [&](JsonCursor& inner) { transfer_fields(inner, scenario.transfer); });
   policy_field<AdmissionPolicy>(at, "admission", scenario.admission,
                                 "whether a request enters at all");
-  at.optional_object("dynamics", "", "replicas that come and go; without it all serve, always",
-                     [&](JsonCursor& inner) {
-                       if (!scenario.dynamics) scenario.dynamics.emplace();
-                       dynamics_fields(inner, *scenario.dynamics);
-                     });
+  if (at.describing() || at.has("dynamics")) {
+    at.object("dynamics", "", "replicas that come and go; without it all serve, always",
+              [&](JsonCursor& inner) {
+                if (!scenario.dynamics) scenario.dynamics.emplace();
+                dynamics_fields(inner, *scenario.dynamics);
+              });
+  }
   at.choice("predictor", scenario.predictor, {"oracle", "mean", "noisy"},
             "what schedulers believe of output lengths");
   at.number("predictor_sigma", scenario.predictor_sigma, 0, 10,
@@ -321,16 +323,20 @@ void scenario_fields(JsonCursor& at, Scenario& scenario) {
                 "one device; the catalogue's price when left out");
     inner.text("source", scenario.price.source, "where that price comes from");
   });
-  at.optional_object("purchase", "terms", "how devices are bought; on demand in USD when left out",
-                     [&](JsonCursor& inner) {
-                       if (!scenario.purchase) scenario.purchase.emplace();
-                       purchase_fields(inner, *scenario.purchase);
-                     });
-  at.optional_object("facility", "", "what is around the devices: cooling, electricity, carbon",
-                     [&](JsonCursor& inner) {
-                       if (!scenario.facility) scenario.facility.emplace();
-                       facility_fields(inner, *scenario.facility);
-                     });
+  if (at.describing() || at.has("purchase")) {
+    at.object("purchase", "terms", "how devices are bought; on demand in USD when left out",
+              [&](JsonCursor& inner) {
+                if (!scenario.purchase) scenario.purchase.emplace();
+                purchase_fields(inner, *scenario.purchase);
+              });
+  }
+  if (at.describing() || at.has("facility")) {
+    at.object("facility", "", "what is around the devices: cooling, electricity, carbon",
+              [&](JsonCursor& inner) {
+                if (!scenario.facility) scenario.facility.emplace();
+                facility_fields(inner, *scenario.facility);
+              });
+  }
   at.duration("time_limit", scenario.time_limit, kSomeTime,
               "stop the simulation at this simulated time");
 }
