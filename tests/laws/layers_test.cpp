@@ -59,7 +59,8 @@ const std::vector<ThirdParty> kThirdParty = {
       "profiles/calibrate_stream.cpp", "sim/cli/*.cpp"}},
     {"boost/graph/*", {"sim/topology.cpp", "sim/operator_graph.cpp"}},
     {"boost/program_options*", {"sim/cli/*.cpp"}},
-    // Two headers of templates and of a class that small readers share compile where fmt does anyway.
+    // Two headers of templates and of a class that small readers share compile where fmt does
+    // anyway.
     {"fmt/*", {"*.cpp", "profiles/*.cu", "sim/policy_field.h", "traces/named_rows.h"}},
     // store_sql.h is shared by the two files of the store alone.
     {"sqlite3.h", {"profiles/*.cpp", "profiles/store_sql.h", "reports/*.cpp"}},
