@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "reports/metric_list.h"
 #include "reports/number_text.h"
 
 namespace headroom {
@@ -31,7 +32,32 @@ Json system_json(const ReportContext& c) {
 Json digests_json(const Summary& s) {
   return Json{{"scenario", text_or_null(s.context.scenario_digest)},
               {"costs", text_or_null(s.context.cost_digest)},
-              {"decisions", s.decision_digest}};
+              {"decisions", s.decision_digest},
+              {"requests", text_or_null(s.workload_digest)}};
+}
+
+Json metrics_json(const Summary& s) {
+  Json table = Json::array();
+  for (const NamedMetric& metric : metric_list(s)) {
+    table.push_back(Json{{"name", metric.name},
+                         {"unit", metric.unit},
+                         {"better", to_string(metric.better)},
+                         {"value", number(metric.value)}});
+  }
+  return table;
+}
+
+/// What a comparison needs beside the figures.
+void add_question(Json& document, const Summary& s) {
+  const ReportContext& c = s.context;
+  Json inputs = Json::object();
+  for (const RecordedInput& input : c.inputs) inputs[input.pointer] = input.value;
+  document["inputs"] = std::move(inputs);
+  const Json asked = Json::parse(c.document, nullptr, false);
+  document["document"] = asked.is_discarded() ? Json() : asked;
+  document["gates"] = c.gates;
+  document["checkpoints"] =
+      Json{{"spacing_ns", s.checkpoints.spacing_ns}, {"decisions", s.checkpoints.digests}};
 }
 
 Json requests_json(const Summary& s) {
@@ -395,6 +421,8 @@ std::string json_report(const Summary& summary, const RunDetail* detail) {
   document["warnings"] = s.warnings;
   document["notes"] = s.notes;
   document["advice"] = s.advice;
+  document["metrics"] = metrics_json(s);
+  add_question(document, s);
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -16,8 +16,6 @@
 namespace headroom {
 namespace {
 
-constexpr std::int64_t kApplicationId = 0x4844524d;  // "HDRM"
-
 constexpr const char* kSchema = R"sql(
 CREATE TABLE runs (
   id INTEGER PRIMARY KEY,
@@ -45,6 +43,22 @@ CREATE TABLE digests (
   PRIMARY KEY (run, name)) WITHOUT ROWID;
 )sql";
 
+/// What version 2 added.
+constexpr const char* kQuestionTables = R"sql(
+CREATE TABLE inputs (
+  run INTEGER NOT NULL REFERENCES runs(id),
+  pointer TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (run, pointer)) WITHOUT ROWID;
+CREATE TABLE documents (run INTEGER PRIMARY KEY REFERENCES runs(id), document TEXT NOT NULL);
+CREATE TABLE gates (
+  run INTEGER NOT NULL REFERENCES runs(id),
+  place INTEGER NOT NULL,
+  gate TEXT NOT NULL,
+  PRIMARY KEY (run, place)) WITHOUT ROWID;
+CREATE TABLE labels (run INTEGER PRIMARY KEY REFERENCES runs(id), label TEXT NOT NULL);
+)sql";
+
 /// Creates the schema in an empty database; refuses anything that is not ours or newer.
 void ensure_schema(SqliteFile& db, const std::string& path) {
   const std::int64_t application = db.integer("PRAGMA application_id");
@@ -52,16 +66,20 @@ void ensure_schema(SqliteFile& db, const std::string& path) {
   const std::int64_t objects = db.integer("SELECT count(*) FROM sqlite_master");
   if (application == 0 && version == 0 && objects == 0) {
     db.execute(kSchema);
-    db.execute(fmt::format("PRAGMA application_id = {}", kApplicationId));
+    db.execute(kQuestionTables);
+    db.execute(fmt::format("PRAGMA application_id = {}", kRunDatabaseId));
     db.execute(fmt::format("PRAGMA user_version = {}", kRunDatabaseVersion));
     return;
   }
-  if (application != kApplicationId) {
+  if (application != kRunDatabaseId) {
     throw InputError(path,
                      "expected a database of Headroom runs, got one of another program; name "
                      "another file with --db");
   }
-  if (version != kRunDatabaseVersion) {
+  if (version == 1) {
+    db.execute(kQuestionTables);
+    db.execute(fmt::format("PRAGMA user_version = {}", kRunDatabaseVersion));
+  } else if (version != kRunDatabaseVersion) {
     throw InputError(path, fmt::format("expected run database version {}, got {}; use the Headroom "
                                        "that wrote it, or name another file with --db",
                                        kRunDatabaseVersion, version));
@@ -98,16 +116,38 @@ void insert_metrics(SqliteFile& db, std::int64_t run, const Summary& s) {
 
 void insert_digests(SqliteFile& db, std::int64_t run, const Summary& s) {
   SqliteStatement statement = db.prepare("INSERT INTO digests (run, name, value) VALUES (?, ?, ?)");
-  const std::array<std::pair<const char*, std::string_view>, 3> digests{
+  const std::array<std::pair<const char*, std::string_view>, 4> digests{
       {{"scenario", s.context.scenario_digest},
        {"costs", s.context.cost_digest},
-       {"decisions", s.decision_digest}}};
+       {"decisions", s.decision_digest},
+       {"requests", s.workload_digest}}};
   for (const auto& [name, value] : digests) {
     if (!value.empty()) statement.bind(run).bind(name).bind(value).insert();
   }
 }
 
-std::int64_t append(const std::string& path, const Summary& summary) {
+void insert_question(SqliteFile& db, std::int64_t run, const ReportContext& c,
+                     const std::string& label) {
+  SqliteStatement inputs = db.prepare("INSERT INTO inputs (run, pointer, value) VALUES (?, ?, ?)");
+  for (const RecordedInput& input : c.inputs) {
+    inputs.bind(run).bind(input.pointer).bind(input.value).insert();
+  }
+  SqliteStatement gates = db.prepare("INSERT INTO gates (run, place, gate) VALUES (?, ?, ?)");
+  for (std::size_t i = 0; i < c.gates.size(); ++i) {
+    gates.bind(run).bind(i).bind(c.gates[i]).insert();
+  }
+  if (!c.document.empty()) {
+    db.prepare("INSERT INTO documents (run, document) VALUES (?, ?)")
+        .bind(run)
+        .bind(c.document)
+        .insert();
+  }
+  if (!label.empty()) {
+    db.prepare("INSERT INTO labels (run, label) VALUES (?, ?)").bind(run).bind(label).insert();
+  }
+}
+
+std::int64_t append(const std::string& path, const Summary& summary, const std::string& label) {
   SqliteFile db(
       path, SqliteFile::Mode::write,
       {path, "a database of Headroom runs that can be written", "name another file with --db"});
@@ -117,13 +157,14 @@ std::int64_t append(const std::string& path, const Summary& summary) {
   const std::int64_t run = insert_run(db, summary);
   insert_metrics(db, run, summary);
   insert_digests(db, run, summary);
+  insert_question(db, run, summary.context, label);
   db.execute("COMMIT");
   return run;
 }
 
 }  // namespace
 
-std::int64_t record_run(const std::string& path, const Summary& summary) {
+std::int64_t record_run(const std::string& path, const Summary& summary, const std::string& label) {
   // SQLite reads these as "temporary" and "in memory": the run would be lost without a word.
   if (path.empty() || path == ":memory:" || path == "-") {
     throw InputError("--db", "expected the name of a database file, got \"" + path +
@@ -137,7 +178,7 @@ std::int64_t record_run(const std::string& path, const Summary& summary) {
                                : "expected a database file, got a device or pipe; name a file");
   }
   try {
-    return append(path, summary);
+    return append(path, summary, label);
   } catch (const InputError&) {
     if (!existed) {
       ::unlink(path.c_str());

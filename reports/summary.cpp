@@ -351,6 +351,39 @@ void fill_confidence(const Metrics& metrics, Column& column, Summary& out) {
   out.confidence[2] = {LatencyMetric::end_to_end, batch_means_interval(column)};
 }
 
+std::uint64_t mixed(std::uint64_t hash) {  // the finaliser of SplitMix64
+  hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  hash = (hash ^ (hash >> 27)) * 0x94D049BB133111EBULL;
+  return hash ^ (hash >> 31);
+}
+
+/// A sum over requests, so that the order in which they finished does not count.
+std::string workload_digest(const Metrics& metrics, bool arrivals_given) {
+  if (metrics.arrived == 0 || metrics.finished != metrics.arrived || metrics.truncated > 0)
+    return {};
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < metrics.rows.size(); ++i) {
+    const RequestRow& row = metrics.rows[i];
+    std::uint64_t hash = mixed(std::uint64_t{row.prompt} << 32 | row.output);
+    if (arrivals_given) hash = mixed(hash ^ static_cast<std::uint64_t>(row.arrival_ns));
+    sum += mixed(hash ^ row.class_index);
+  }
+  return hex64(sum);
+}
+
+DecisionCheckpoints checkpoints_of(const Metrics& metrics) {
+  DecisionCheckpoints points;
+  const std::vector<ClusterSample>& samples = metrics.samples;
+  // Spaces double, so that those of any two runs have instants in common.
+  std::size_t stride = 1;
+  while (samples.size() / stride > kMostCheckpoints) stride *= 2;
+  points.spacing_ns = metrics.sample_interval.value() * static_cast<std::int64_t>(stride);
+  for (std::size_t i = 0; i < samples.size(); i += stride) {
+    points.digests.push_back(hex64(samples[i].decision_digest));
+  }
+  return points;
+}
+
 void fill_totals(const Metrics& metrics, Summary& out) {
   out.decision_digest = hex64(metrics.decision_digest);
   out.arrived = metrics.arrived;
@@ -373,6 +406,8 @@ Summary summarise(const Metrics& metrics, const ReportContext& context) {
   Summary out;
   out.context = context;
   fill_totals(metrics, out);
+  out.workload_digest = workload_digest(metrics, context.arrivals_given);
+  out.checkpoints = checkpoints_of(metrics);
   Column column;  // the one buffer of 8 bytes a request
   column.reserve(std::max(metrics.rows.size(), static_cast<std::size_t>(metrics.arrived)));
   fill_latency(metrics, column, out);

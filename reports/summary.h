@@ -62,6 +62,21 @@ struct ReplicaPool {
   std::int64_t gpus = 0;  ///< of all of them
 };
 
+/// One effective value of a scenario.
+struct RecordedInput {
+  std::string pointer;  ///< "/deployment/0/replicas"
+  std::string value;
+  [[nodiscard]] bool operator==(const RecordedInput&) const = default;
+};
+
+/// The decision digest at even spaces of simulated time, from 0 on; equal runs have equal ones as
+/// far as both go.
+struct DecisionCheckpoints {
+  std::int64_t spacing_ns = 0;
+  std::vector<std::string> digests;  ///< hex
+};
+constexpr std::size_t kMostCheckpoints = 256;
+
 /// What the report must know beside the metrics, as plain values.
 struct ReportContext {
   std::string scenario;         ///< name
@@ -94,6 +109,10 @@ struct ReportContext {
   std::optional<PerfectSystem> lower_bound{};
   std::vector<std::string> notes{};  ///< announced defaults and the like
   std::vector<std::string> warnings{};
+  std::vector<RecordedInput> inputs{};  ///< every effective value of the scenario
+  std::string document{};               ///< the scenario as JSON, to run it again
+  std::vector<std::string> gates{};     ///< of the scenario, for `headroom compare`
+  bool arrivals_given = false;          ///< arrivals do not depend on the answers
 };
 
 enum class LatencyMetric : std::uint8_t { ttft, tpot, itl, end_to_end, queueing, normalised };
@@ -221,6 +240,9 @@ constexpr std::size_t kSeriesPoints = 240;
 struct Summary {
   ReportContext context;
   std::string decision_digest;
+  /// Of the requests that came, whatever became of them; empty unless all were served whole.
+  std::string workload_digest;
+  DecisionCheckpoints checkpoints;
   std::uint64_t arrived = 0, finished = 0, truncated = 0, unfinished = 0;
   std::array<std::uint64_t, kRejectReasons> rejected{};
   std::int64_t input_tokens = 0, output_tokens = 0;

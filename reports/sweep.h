@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "reports/metric_list.h"
+#include "reports/summary.h"
 
 namespace headroom {
 
@@ -40,13 +41,16 @@ struct SweepCell {
   std::string verdict;  ///< of the service level, where it ran
   std::string why;      ///< one line, where it did not
   std::string scenario_digest, cost_digest, decision_digest;
-  std::vector<double> values;  ///< by index in `SweepResults::metrics`; NaN: no such figure
+  std::string workload_digest{};  ///< as `Summary::workload_digest`
+  std::vector<double> values;     ///< by index in `SweepResults::metrics`; NaN: no such figure
 };
 
 struct SweepResults {
   std::string scenario;  ///< as the caller named it
   std::string tool_version;
   std::string digest;                            ///< of what was asked
+  std::vector<RecordedInput> inputs{};           ///< effective values of the first point
+  std::vector<std::string> gates{};              ///< of the scenario, for `headroom compare`
   std::vector<std::string> paths;                ///< swept keys
   std::vector<std::vector<std::string>> points;  ///< a value for each path
   std::vector<std::uint64_t> seeds;
@@ -74,6 +78,9 @@ struct SweepTableOptions {
 
 /// A line a cell: swept keys, seed, status, then every metric.
 [[nodiscard]] std::string sweep_csv(const SweepResults& results);
+
+/// "HDSW", by which a file is told from other SQLite files.
+constexpr std::int64_t kSweepDatabaseId = 0x48445357;
 
 /// Writes all of it as a SQLite database, complete under its name or not at all. The same results
 /// give the same bytes. Throws InputError.

@@ -14,8 +14,7 @@
 namespace headroom {
 namespace {
 
-constexpr std::int64_t kApplicationId = 0x48445357;  // "HDSW"
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE sweep (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -24,7 +23,10 @@ CREATE TABLE settings (point INTEGER NOT NULL, path TEXT NOT NULL, value TEXT NO
 CREATE TABLE cells (cell INTEGER PRIMARY KEY, point INTEGER NOT NULL, seed TEXT NOT NULL,
                     id TEXT NOT NULL, status TEXT NOT NULL, verdict TEXT NOT NULL,
                     why TEXT NOT NULL, scenario_digest TEXT NOT NULL, cost_digest TEXT NOT NULL,
-                    decision_digest TEXT NOT NULL, command TEXT NOT NULL);
+                    decision_digest TEXT NOT NULL, command TEXT NOT NULL,
+                    workload_digest TEXT NOT NULL);
+CREATE TABLE inputs (pointer TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE gates (place INTEGER PRIMARY KEY, gate TEXT NOT NULL);
 CREATE TABLE metrics (metric INTEGER PRIMARY KEY, name TEXT NOT NULL, unit TEXT NOT NULL,
                       better TEXT NOT NULL);
 CREATE TABLE figures (cell INTEGER NOT NULL, metric INTEGER NOT NULL, value REAL NOT NULL,
@@ -42,6 +44,14 @@ void insert_questions(SqliteFile& db, const SweepResults& results) {
       settings.bind(p).bind(results.paths[i]).bind(results.points[p][i]).insert();
     }
   }
+  SqliteStatement inputs = db.prepare("INSERT INTO inputs VALUES (?, ?)");
+  for (const RecordedInput& input : results.inputs) {
+    inputs.bind(input.pointer).bind(input.value).insert();
+  }
+  SqliteStatement gates = db.prepare("INSERT INTO gates VALUES (?, ?)");
+  for (std::size_t i = 0; i < results.gates.size(); ++i) {
+    gates.bind(i).bind(results.gates[i]).insert();
+  }
   SqliteStatement metrics = db.prepare("INSERT INTO metrics VALUES (?, ?, ?, ?)");
   for (std::size_t m = 0; m < results.metrics.size(); ++m) {
     const SweepMetric& metric = results.metrics[m];
@@ -50,14 +60,15 @@ void insert_questions(SqliteFile& db, const SweepResults& results) {
 }
 
 void insert_answers(SqliteFile& db, const SweepResults& results) {
-  SqliteStatement cells = db.prepare("INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  SqliteStatement cells =
+      db.prepare("INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (std::size_t c = 0; c < results.cells.size(); ++c) {
     const SweepCell& cell = results.cells[c];
     // The seed as text: SQLite's integers end at 2^63.
     cells.bind(c).bind(cell.point).bind(std::to_string(cell.seed)).bind(cell.id);
     cells.bind(to_string(cell.status)).bind(cell.verdict).bind(cell.why);
     cells.bind(cell.scenario_digest).bind(cell.cost_digest).bind(cell.decision_digest);
-    cells.bind(cell_command(results, cell)).insert();
+    cells.bind(cell_command(results, cell)).bind(cell.workload_digest).insert();
   }
   SqliteStatement figures = db.prepare("INSERT INTO figures VALUES (?, ?, ?)");
   for (std::size_t c = 0; c < results.cells.size(); ++c) {
@@ -86,7 +97,7 @@ void write_sweep_database(const std::string& path, const SweepResults& results) 
                   {path, "a database that can be written", "free the disk or name another file"});
     db.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN");
     db.execute(kSchema);
-    db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId,
+    db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kSweepDatabaseId,
                            kSchemaVersion));
     insert_questions(db, results);
     insert_answers(db, results);

@@ -52,7 +52,8 @@ Json cell_of(const SweepResults& results, const SweepCell& cell) {
           {"digests",
            {{"scenario", cell.scenario_digest},
             {"costs", cell.cost_digest},
-            {"decisions", cell.decision_digest}}},
+            {"decisions", cell.decision_digest},
+            {"requests", cell.workload_digest}}},
           {"command", cell_command(results, cell)},
           {"metrics", values}};
 }
@@ -61,10 +62,14 @@ Json cell_of(const SweepResults& results, const SweepCell& cell) {
 
 std::string sweep_json(const SweepResults& results) {
   Json root;
+  root["schema"] = "headroom.sweep";
   root["schema_version"] = kSweepSchemaVersion;
   root["scenario"] = results.scenario;
   root["tool_version"] = results.tool_version;
   root["digest"] = results.digest;
+  root["inputs"] = Json::object();
+  for (const RecordedInput& input : results.inputs) root["inputs"][input.pointer] = input.value;
+  root["gates"] = results.gates;
   root["paths"] = results.paths;
   root["seeds"] = results.seeds;
   root["metrics"] = Json::array();

@@ -52,9 +52,11 @@ TraceEvents::TraceEvents(const std::string& path) : file_(path) {
 
 void TraceEvents::event(char phase, std::string_view name, const std::string& members,
                         const TraceArgs& args) {
-  file_.write(fmt::format("{}\n{{\"ph\":\"{}\",\"name\":{},{}{}}}", first_ ? "" : ",", phase,
-                          text_of(name), members,
-                          args.json().empty() ? "" : ",\"args\":{" + args.json() + "}"));
+  const std::string text =
+      fmt::format("{}\n{{\"ph\":\"{}\",\"name\":{},{}{}}}", first_ ? "" : ",", phase, text_of(name),
+                  members, args.json().empty() ? "" : ",\"args\":{" + args.json() + "}");
+  bytes_ += text.size();
+  file_.write(text);
   first_ = false;
 }
 
@@ -101,6 +103,17 @@ void TraceEvents::close(const TraceFlight& flight, std::string_view name, Instan
 void TraceEvents::mark(const TraceFlight& flight, std::string_view name, Instant at,
                        const TraceArgs& args) {
   flight_event('n', flight, name, at, args);
+}
+
+void TraceEvents::flow(FlowStep step, TracePlace place, std::uint64_t id, Instant at) {
+  constexpr char kPhases[] = {'s', 't', 'f'};
+  const char phase = kPhases[static_cast<std::size_t>(step)];
+  // "bp" e: the arrow ends in the slice that holds it, not in the next one.
+  event(phase, "request",
+        fmt::format("\"cat\":\"request\",\"id\":{},\"pid\":{},\"tid\":{},\"ts\":{}{}", id,
+                    place.process, place.thread, microseconds(at.ns()),
+                    phase == 'f' ? ",\"bp\":\"e\"" : ""),
+        {});
 }
 
 void TraceEvents::commit() {

@@ -64,6 +64,11 @@ class TraceEvents {
   /// A mark on a flight.
   void mark(const TraceFlight& flight, std::string_view name, Instant at,
             const TraceArgs& args = {});
+  /// Steps of an arrow through the slices that hold its instants, in order of time.
+  enum class FlowStep : std::uint8_t { start, on, end };
+  void flow(FlowStep step, TracePlace place, std::uint64_t id, Instant at);
+  /// Written so far.
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   /// Throws InputError; without it no file appears.
   void commit();
 
@@ -74,6 +79,7 @@ class TraceEvents {
 
   OutputFile file_;
   bool first_ = true;
+  std::uint64_t bytes_ = 0;
 };
 
 }  // namespace headroom

@@ -72,6 +72,7 @@ class JsonCursor {
   void rate(std::string_view name, PerSecond& value, std::string_view meaning);
   void price(std::string_view name, std::optional<UsdPerHour>& value, std::string_view meaning);
   void numbers(std::string_view name, std::vector<double>& values, std::string_view meaning);
+  void texts(std::string_view name, std::vector<std::string>& values, std::string_view meaning);
   /// A real number of seconds written as a duration ("200 ms").
   void seconds(std::string_view name, double& value, std::string_view meaning);
   template <class Tag>

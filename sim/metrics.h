@@ -104,7 +104,8 @@ struct ClusterSample {
   std::int64_t swapped = 0;
   std::int64_t used_blocks = 0;
   std::int64_t busy_replicas = 0;
-  std::int64_t up_replicas = 0;  ///< that take requests
+  std::int64_t up_replicas = 0;       ///< that take requests
+  std::uint64_t decision_digest = 0;  ///< of all decisions up to here
 };
 
 /// A run of equal decode iterations, or a single iteration of any kind, as the timeline sees it.
@@ -116,6 +117,7 @@ struct IterationRun {
   std::int64_t decodes = 0;
   std::int64_t prefill_tokens = 0;
   std::int64_t used_blocks = 0;
+  std::int64_t prefills = 0;  ///< requests
 };
 
 /// Looks on; empty bodies by default.

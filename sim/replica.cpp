@@ -324,8 +324,14 @@ void Replica::book(const Batch& batch) {
   totals_.prefill_tokens += prefill_tokens;
   if (!batch.prefills.empty()) ++totals_.prefill_iterations;
   if (state_.sinks.empty()) return;
-  const IterationRun seen{id_,     batch.start,    batch.end,         k,
-                          decodes, prefill_tokens, kv_.used().value()};
+  const IterationRun seen{id_,
+                          batch.start,
+                          batch.end,
+                          k,
+                          decodes,
+                          prefill_tokens,
+                          kv_.used().value(),
+                          static_cast<std::int64_t>(batch.prefills.size())};
   for (MetricsSink* sink : state_.sinks) sink->on_iterations(seen);
 }
 

@@ -224,7 +224,9 @@ struct Scenario {
   std::optional<PurchaseSpec> purchase{};
   std::optional<FacilitySpec> facility{};
   std::optional<Duration> time_limit{};  ///< stop the simulation at this time
-  std::string digest;                    ///< xxh3-64 of the effective scenario, hex
+  /// Conditions under which `headroom compare` calls a run of it worse; no part of the digest.
+  std::vector<std::string> gates{};
+  std::string digest;  ///< xxh3-64 of the effective scenario, hex
 };
 
 }  // namespace headroom

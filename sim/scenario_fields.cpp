@@ -339,6 +339,9 @@ void scenario_fields(JsonCursor& at, Scenario& scenario) {
   }
   at.duration("time_limit", scenario.time_limit, kSomeTime,
               "stop the simulation at this simulated time");
+  if (at.describing() || at.has("gates"))
+    at.texts("gates", scenario.gates,
+             "when `headroom compare` fails, e.g. \"ttft.p99 > +5%\", \"attainment < 0.95\"");
 }
 
 }  // namespace headroom

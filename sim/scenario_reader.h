@@ -43,6 +43,7 @@ struct ScenarioText {
 struct LoadedScenario {
   Scenario scenario;
   std::vector<ExplainedValue> values;  ///< every value with its source, in the order of the schema
+  std::string document;                ///< as read, overrides on top: reads to the same scenario
 };
 
 /// Reads and checks. Throws InputError.

@@ -84,6 +84,7 @@ Simulation::Simulation(SimulationSetup setup)
   check_context().seed = setup_.seed;
   state_.source = setup_.source;
   state_.sinks = setup_.sinks;
+  state_.milestones = setup_.milestones;
   const auto next_replica = [this] { return ReplicaId(replicas()); };
   for (ReplicaSetup& replica : setup_.replicas) {
     replicas_.push_back(
@@ -306,6 +307,7 @@ void Simulation::route(RequestSlot slot) {
 void Simulation::observe() {
   ClusterSample sample;
   sample.time = next_sample_;
+  sample.decision_digest = state_.metrics.decision_digest;
   state_.phase = Phase::observation;
   for (const std::unique_ptr<ReplicaEngine>& replica : replicas_) {
     sample.waiting += static_cast<std::int64_t>(replica->waiting());

@@ -14,6 +14,7 @@
 
 #include "sim/dynamics.h"
 #include "sim/metrics.h"
+#include "sim/milestone.h"
 #include "sim/policy.h"
 #include "sim/pools.h"
 #include "sim/replica.h"
@@ -46,6 +47,7 @@ struct SimulationSetup {
   std::optional<DynamicsSetup> dynamics{};  ///< nothing: all replicas serve, always
   RequestSource* source = nullptr;          ///< outlives the run
   std::vector<MetricsSink*> sinks{};        ///< outlive the run
+  MilestoneSink* milestones = nullptr;      ///< outlives the run
   PredictorSetup predictor{};
   std::uint64_t seed = 1;
   /// The run ends here at the latest; later events do not happen.

@@ -30,6 +30,13 @@ void add_parts(LatencyParts& parts, const FinishedRequest& request) {
 
 }  // namespace
 
+const char* to_string(Milestone milestone) {
+  constexpr const char* kNames[kMilestones] = {"routed",   "scheduled",   "first token",
+                                               "finished", "preempted",   "rejected",
+                                               "offered",  "transferred", "lost"};
+  return kNames[static_cast<std::size_t>(milestone)];
+}
+
 void SimulationState::finish(RequestSlot slot) {
   const LiveRequest& live = requests[slot];
   const RequestHistory& history = requests.history(slot);
@@ -88,6 +95,11 @@ void SimulationState::reject(RequestSlot slot, RejectReason reason) {
     for (MetricsSink* sink : sinks) sink->on_rejected(gone);
   }
   tell_source(slot);
+}
+
+void SimulationState::tell(Milestone milestone, RequestSlot slot) {
+  milestones->on_milestone(
+      {now(), milestone, RequestId(requests[slot].id), requests.history(slot).replica});
 }
 
 void SimulationState::tell_source(RequestSlot slot) {

@@ -9,23 +9,11 @@
 
 #include "sim/event_queue.h"
 #include "sim/metrics.h"
+#include "sim/milestone.h"
 #include "sim/request_source.h"
 #include "sim/request_table.h"
 
 namespace headroom {
-
-/// Milestones that enter the decision digest.
-enum class Milestone : std::uint8_t {
-  routed,
-  scheduled,
-  first_token,
-  finished,
-  preempted,
-  rejected,
-  offered,      ///< a finished prompt to a decode replica
-  transferred,  ///< its KV has landed there
-  lost,         ///< its replica failed
-};
 
 /// Whether runs of equal iterations are summed in closed form or stepped through; the results are
 /// the same bytes.
@@ -36,6 +24,7 @@ struct SimulationState {
   RequestTable requests;
   Metrics metrics;
   std::vector<MetricsSink*> sinks;
+  MilestoneSink* milestones = nullptr;  ///< told of each milestone, where there is one
   RequestSource* source = nullptr;
   Phase phase = Phase::arrival;  ///< of the event being handled
   /// Replicas to ask for a decision once this instant's events are in.
@@ -53,6 +42,8 @@ struct SimulationState {
     const auto what = static_cast<std::uint64_t>(milestone) << 32 | requests[slot].id;
     h = (h ^ what) * 0xD6E8FEB86659FD93ULL;
     metrics.decision_digest = h ^ (h >> 29);
+    if (milestones != nullptr) [[unlikely]]
+      tell(milestone, slot);
   }
 
   /// Takes a finished request out and books it.
@@ -61,6 +52,7 @@ struct SimulationState {
   void reject(RequestSlot slot, RejectReason reason);
 
  private:
+  void tell(Milestone milestone, RequestSlot slot);
   void tell_source(RequestSlot slot);
 };
 

@@ -469,6 +469,7 @@ RunResult run_scenario(const Scenario& scenario, const RunOptions& options) {
   if (options.group_alone && setup.pools) setup.pools->wiring.reset();
   setup.sinks = options.sinks;
   setup.sinks.push_back(&account);
+  setup.milestones = options.milestones;
   setup.stop = options.stop;
   setup.compression = options.compression;
   result.metrics = simulate(std::move(setup));

@@ -91,6 +91,7 @@ using EditSource =
 
 struct RunOptions {
   std::vector<MetricsSink*> sinks{};        ///< look on; outlive the run
+  MilestoneSink* milestones = nullptr;      ///< looks on; outlives the run
   const std::atomic<bool>* stop = nullptr;  ///< ends the run early when it turns true
   RunCompression compression = RunCompression::on;
   CostCache* costs = nullptr;  ///< of runs before and after; outlives this one

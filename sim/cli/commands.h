@@ -14,6 +14,8 @@ namespace headroom {
 [[nodiscard]] int command_trace_info(const Invocation& call);
 [[nodiscard]] int command_trace_convert(const Invocation& call);
 [[nodiscard]] int command_trace_generate(const Invocation& call);
+[[nodiscard]] int command_compare(const Invocation& call);
+[[nodiscard]] int command_history(const Invocation& call);
 [[nodiscard]] int command_plan(const Invocation& call);
 [[nodiscard]] int command_sweep(const Invocation& call);
 [[nodiscard]] int command_sweep_resume(const Invocation& call);

@@ -17,8 +17,10 @@ std::vector<OptionSpec> run_options() {
       {"markdown", "FILE", "write the report as Markdown (- for stdout)"},
       {"html", "FILE", "write the report as one HTML page with charts, for offline (- for stdout)"},
       {"requests-csv", "FILE", "write one line a request (- for stdout)"},
-      {"timeline", "FILE", "write each task's way for ui.perfetto.dev (edge sites)"},
+      {"timeline", "FILE", "write what happened when, for ui.perfetto.dev (- for stdout)"},
+      {"timeline-window", "A..B", "show this simulated time in it whole, e.g. \"60 s..90 s\""},
       {"db", "FILE", "append the run to a SQLite database"},
+      {"label", "TEXT", "keep this with the run in the database: a commit, a date"},
       {"seed", "N", "seed of all random streams", "seed"},
       {"trace", "FILE", "replay this trace instead (- for stdin)", "workload.trace"},
       {"limit", "N", "at most so many requests", "workload.limit"},
@@ -34,6 +36,7 @@ std::vector<OptionSpec> run_options() {
        nullptr, kMany},
       {"require-measured", "", "answer only from measured costs, never from extrapolated ones"},
       {"explain-config", "", "print each value with who set it, and do not run"},
+      {"watch", "", "a live view while it runs, on a terminal"},
       {"quiet", "", "no progress on stderr"},
       {"color", "", "colour the report even where stdout is no terminal"},
       {"no-color", "", "never colour the report (also: NO_COLOR in the environment)"},
@@ -302,6 +305,7 @@ const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> kTable = [] {
     std::vector<CommandSpec> table{run_spec(), validate_spec(), edge_compare_spec(), list_spec()};
     for (CommandSpec& spec : plan_specs()) table.push_back(std::move(spec));
+    for (CommandSpec& spec : compare_specs()) table.push_back(std::move(spec));
     for (CommandSpec& spec : sweep_specs()) table.push_back(std::move(spec));
     table.push_back(place_spec());
     for (CommandSpec& spec : trace_specs()) table.push_back(std::move(spec));

@@ -7,6 +7,7 @@
 
 namespace headroom {
 
+[[nodiscard]] std::vector<CommandSpec> compare_specs();
 [[nodiscard]] CommandSpec place_spec();
 [[nodiscard]] std::vector<CommandSpec> plan_specs();
 [[nodiscard]] std::vector<CommandSpec> sweep_specs();

@@ -265,6 +265,19 @@ void add_notes(ReportContext& context, const Scenario& scenario, const Assembly&
 
 }  // namespace
 
+std::vector<RecordedInput> recorded_inputs(const LoadedScenario& loaded) {
+  std::vector<RecordedInput> inputs;
+  for (const ExplainedValue& value : loaded.values) {
+    const std::string& key = value.pointer;
+    if (value.value.empty() || key == "/seed" || key == "/name" || key == "/$schema" ||
+        key == "/gates") {
+      continue;
+    }
+    inputs.push_back({key, value.value});
+  }
+  return inputs;
+}
+
 ReportContext make_report_context(const Scenario& scenario, const Assembly& assembly,
                                   const Metrics& metrics, const RunAccount& account) {
   ReportContext context;
@@ -293,6 +306,8 @@ ReportContext make_report_context(const Scenario& scenario, const Assembly& asse
                  scenario.slo.attainment, scenario.slo.percentiles};
   add_lower_bound(context, assembly, metrics, account);
   add_notes(context, scenario, assembly, metrics);
+  context.gates = scenario.gates;
+  context.arrivals_given = scenario.workload.clients == 0 && !scenario.workload.sessions;
   return context;
 }
 

@@ -4,10 +4,15 @@
 #include "reports/summary.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/run_account.h"
+#include "sim/scenario_reader.h"
 
 namespace headroom {
 
 [[nodiscard]] ReportContext make_report_context(const Scenario& scenario, const Assembly& assembly,
                                                 const Metrics& metrics, const RunAccount& account);
+
+/// Effective values as records keep them: without the seed, names and gates, which are no part of
+/// what is compared.
+[[nodiscard]] std::vector<RecordedInput> recorded_inputs(const LoadedScenario& loaded);
 
 }  // namespace headroom

@@ -10,6 +10,7 @@
 
 #include "models/cost_factory.h"
 #include "reports/console.h"
+#include "reports/gate.h"
 #include "reports/html/run_page.h"
 #include "reports/json_report.h"
 #include "reports/markdown.h"
@@ -18,17 +19,21 @@
 #include "reports/requests_csv.h"
 #include "reports/run_database.h"
 #include "reports/run_detail.h"
+#include "reports/serving_timeline.h"
 #include "reports/summary.h"
 #include "reports/text_layout.h"
+#include "reports/watch.h"
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/edge_run.h"
 #include "sim/cli/exit_codes.h"
 #include "sim/cli/explained.h"
+#include "sim/cli/report_context.h"
 #include "sim/cli/scenario_files.h"
 #include "sim/cli/terminal.h"
 #include "sim/edge_scenario_reader.h"
+#include "sim/quantity_text.h"
 
 namespace headroom {
 namespace {
@@ -60,6 +65,9 @@ void check_outputs(const Invocation& call) {
     throw InputError(call.has("color") ? "--color" : "--no-color",
                      "expected a report on stdout, got another document there; remove the option");
   }
+  if (call.has("label") && !call.has("db")) {
+    throw InputError("--label", "expected --db with it, got none; a label is kept in the database");
+  }
   std::vector<std::string> seen;
   for (const char* option : {"json", "markdown", "html", "requests-csv", "timeline", "db"}) {
     const std::optional<std::string> path = call.value(option);
@@ -82,8 +90,9 @@ void check_outputs(const Invocation& call) {
 
 void check_explain(const Invocation& call) {
   if (!call.has("explain-config")) return;
-  for (const char* option : {"json", "markdown", "html", "requests-csv", "timeline", "db", "quiet",
-                             "require-measured", "color", "no-color"}) {
+  for (const char* option :
+       {"json", "markdown", "html", "requests-csv", "timeline", "timeline-window", "db", "label",
+        "quiet", "watch", "require-measured", "color", "no-color"}) {
     if (call.has(option)) {
       throw InputError(std::string("--") + option,
                        "expected no such option with --explain-config, which does not run; remove "
@@ -125,9 +134,52 @@ struct Outputs {
       if (document != nullptr) document->commit();
     }
     if (requests) requests->commit();
-    if (const auto path = call.value("db")) record_run(*path, summary);
+    if (const auto path = call.value("db")) {
+      record_run(*path, summary, call.value("label").value_or(""));
+    }
   }
 };
+
+std::unique_ptr<Watch> watch_of(const Invocation& call, const Scenario& scenario) {
+  if (!call.has("watch")) return nullptr;
+  if (call.has("quiet") || ::isatty(STDERR_FILENO) != 1) {
+    throw InputError("--watch", call.has("quiet")
+                                    ? "expected it without --quiet, got both; remove one"
+                                    : "expected a terminal on stderr, got a file or pipe; drop it");
+  }
+  return std::make_unique<Watch>(
+      Watch::on_terminal(scenario.name, expected_requests(scenario).value_or(0)));
+}
+
+/// A name for each replica: its group, its number and role.
+std::vector<std::string> replica_names(const Scenario& scenario) {
+  std::vector<std::string> names;
+  for (const ReplicaGroupSpec& group : scenario.deployment) {
+    for (std::int64_t i = 0; i < group.replicas; ++i) {
+      names.push_back(fmt::format("{} {}{}", group.name, i,
+                                  group.role == "joint" ? "" : " (" + group.role + ")"));
+    }
+  }
+  return names;
+}
+
+std::unique_ptr<ServingTimeline> timeline_of(const Invocation& call, const Scenario& scenario) {
+  const auto path = call.value("timeline");
+  const auto window = call.value("timeline-window");
+  if (window && !path) {
+    throw InputError("--timeline-window", "expected --timeline with it, got none; name its file");
+  }
+  if (!path) return nullptr;
+  TimelineWindow shown;
+  if (window) {
+    const WindowTexts ends = split_window(*window, "--timeline-window");
+    if (!ends.start.empty()) {
+      shown.from = Instant() + parse_duration(ends.start, "--timeline-window");
+    }
+    if (!ends.end.empty()) shown.to = Instant() + parse_duration(ends.end, "--timeline-window");
+  }
+  return std::make_unique<ServingTimeline>(*path, replica_names(scenario), shown);
+}
 
 int verdict_code(const Summary& summary) {
   if (summary.finished == 0) return kExitNoAnswer;
@@ -150,15 +202,23 @@ int run_loaded(const Invocation& call, const LoadedScenario& loaded) {
   watch_interrupts();  // before any file is opened, so that none stays behind
   Outputs outputs(call);
   Progress::Options how;
-  how.where = call.has("quiet") ? Progress::Where::nowhere : Progress::detect();
+  const std::unique_ptr<Watch> watch = watch_of(call, loaded.scenario);
+  how.where = call.has("quiet") || watch ? Progress::Where::nowhere : Progress::detect();
   how.requests = expected_requests(loaded.scenario);
   Progress progress(how);
+  const std::unique_ptr<ServingTimeline> timeline = timeline_of(call, loaded.scenario);
   RunOptions options;
   options.stop = &interrupted();
   options.sinks.push_back(&progress);
+  if (watch) options.sinks.push_back(watch.get());
   if (outputs.requests) options.sinks.push_back(outputs.requests.get());
+  if (timeline) {
+    options.sinks.push_back(timeline.get());
+    options.milestones = timeline.get();
+  }
   const RunResult result = run_scenario(loaded.scenario, options);
   progress.finish();
+  if (watch) watch->finish();
   if (!result.does_not_fit.empty()) {
     complain(result.does_not_fit);
     return kExitNo;
@@ -171,7 +231,18 @@ int run_loaded(const Invocation& call, const LoadedScenario& loaded) {
     complain(*why_not);
     return kExitNoAnswer;
   }
-  const Summary summary = summarise(result.metrics, result.context);
+  ReportContext context = result.context;
+  context.inputs = recorded_inputs(loaded);
+  context.document = loaded.document;
+  const Summary summary = summarise(result.metrics, context);
+  if (timeline) {
+    timeline->commit(result.metrics.end);
+    if (timeline->sampled()) {
+      complain(
+          "headroom run: the timeline shows windows of the run in detail; --timeline-window "
+          "shows one of your choice");
+    }
+  }
   outputs.commit(call, result.metrics, summary, loaded.values);
   if (!takes_stdout(call)) print(console_report(summary, choose_colour(call)));
   return verdict_code(summary);
@@ -183,13 +254,16 @@ int command_run(const Invocation& call) {
   check_outputs(call);
   check_explain(call);
   const ScenarioText text = scenario_text(call);
-  if (is_edge_scenario(text)) return run_edge_scenario(call, text);
-  if (call.has("timeline")) {
-    throw InputError("--timeline",
-                     "expected a scenario of edge sites, got a serving system alone; use "
-                     "--requests-csv or drop the option");
+  for (const char* option : {"timeline-window", "watch", "label"}) {
+    if (!is_edge_scenario(text) || !call.has(option)) continue;
+    throw InputError(std::string("--") + option,
+                     "expected a serving system, got edge sites, which have none; drop the option");
   }
+  if (is_edge_scenario(text)) return run_edge_scenario(call, text);
   const LoadedScenario loaded = read_scenario(text);
+  for (const std::string& gate : loaded.scenario.gates) {
+    static_cast<void>(parse_gate(gate, text.file + ": /gates"));
+  }
   if (call.has("explain-config")) return explain(loaded.values);
   return run_loaded(call, loaded);
 }

@@ -10,6 +10,7 @@
 
 #include "reports/output_file.h"
 #include "sim/check.h"
+#include "sim/cli/report_context.h"
 
 namespace headroom {
 namespace {
@@ -42,6 +43,19 @@ bool same_results(const SweepCell& a, const SweepCell& b) {
   const auto same = [](double x, double y) { return x == y || (x != x && y != y); };
   return a.status == b.status && a.decision_digest == b.decision_digest && a.why == b.why &&
          std::equal(a.values.begin(), a.values.end(), b.values.begin(), b.values.end(), same);
+}
+
+/// Inputs and gates of the first point that is a scenario.
+void add_question(const SweepPlan& plan, SweepResults& results) {
+  for (std::size_t cell = 0; cell < plan.cells(); cell += plan.seeds.size()) {
+    try {
+      const LoadedScenario loaded = cell_scenario(plan, cell);
+      results.inputs = recorded_inputs(loaded);
+      results.gates = loaded.scenario.gates;
+      return;
+    } catch (const InputError&) {  // a cell with its reason, as the results say
+    }
+  }
 }
 
 }  // namespace
@@ -135,6 +149,7 @@ SweepResults SweepFolder::merge() const {
   results.paths = plan_.paths;
   results.points = plan_.points;
   results.seeds = plan_.seeds;
+  add_question(plan_, results);
   std::map<std::string, std::size_t> by_name;
   std::map<std::string, std::size_t> by_id;
   for (std::size_t chunk = 0; chunk < plan_.chunks(); ++chunk) {

@@ -124,6 +124,7 @@ bool run_cell(const SweepPlan& plan, std::size_t cell, CostCache& costs,
       row.verdict = to_string(summary.slo.verdict);
       row.cost_digest = summary.context.cost_digest;
       row.decision_digest = summary.decision_digest;
+      row.workload_digest = summary.workload_digest;
       take_figures(summary, shard, row);
     }
   } catch (const InputError& error) {

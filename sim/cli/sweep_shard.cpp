@@ -43,7 +43,8 @@ Json row_of(const SweepCell& cell) {
           {"status", static_cast<int>(cell.status)},
           {"verdict", cell.verdict},
           {"why", cell.why},
-          {"digests", {cell.scenario_digest, cell.cost_digest, cell.decision_digest}},
+          {"digests",
+           {cell.scenario_digest, cell.cost_digest, cell.decision_digest, cell.workload_digest}},
           {"values", values}};
 }
 
@@ -72,6 +73,8 @@ SweepCell read_row(const Json& json) {
   json.at("digests").at(0).get_to(cell.scenario_digest);
   json.at("digests").at(1).get_to(cell.cost_digest);
   json.at("digests").at(2).get_to(cell.decision_digest);
+  // Shards of earlier versions have no fourth.
+  if (json.at("digests").size() > 3) json.at("digests").at(3).get_to(cell.workload_digest);
   for (const Json& value : json.at("values")) {
     cell.values.push_back(value.is_null() ? std::numeric_limits<double>::quiet_NaN()
                                           : value.get<double>());

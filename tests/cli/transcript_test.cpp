@@ -186,6 +186,43 @@ TEST_CASE("the manual page names every option") {
   CHECK(outcome.out.find("\\-\\-requests\\-csv FILE") != std::string::npos);
 }
 
+TEST_CASE("man and other shells read what is written for them, where they are installed") {
+  const Folder folder;
+  const Outcome man = folder.shell(
+      "! command -v man >/dev/null || { \"$HEADROOM\" man > h.1 && LC_ALL=C.UTF-8 man "
+      "--warnings=w -l h.1 2>&1 >page; }");
+  CHECK(man.code == 0);
+  CHECK(man.out.empty());  // its warnings
+  CHECK(folder
+            .shell("! command -v mandoc >/dev/null || { \"$HEADROOM\" man > h.1 && mandoc "
+                   "-T lint -W error h.1; }")
+            .code == 0);
+  for (const std::string shell : {"zsh", "fish"}) {
+    INFO(shell);
+    CHECK(folder
+              .shell("! command -v " + shell + " >/dev/null || { \"$HEADROOM\" completion " +
+                     shell + " > c && " + shell + " -n c; }")
+              .code == 0);
+  }
+}
+
+TEST_CASE("--watch wants a terminal; on one it draws and leaves the report alone") {
+  const Folder folder;
+  folder.write("s.json", small_scenario());
+  CHECK(folder.headroom("run s.json --watch").code == 2);
+  if (folder.shell("command -v script").code != 0) {
+    WARN("skipped: no script(1) here");
+    return;
+  }
+  folder.write("l.json", replaced(small_scenario(), "\"requests\": 20", "\"requests\": 1500000"));
+  const Outcome watched = folder.shell(
+      "script -qec '\"$HEADROOM\" run l.json --watch --no-color > report' /dev/null < /dev/null");
+  INFO(watched.out);
+  CHECK(watched.out.find("KV blocks [") != std::string::npos);
+  CHECK(watched.out.find("TPOT      mean") != std::string::npos);
+  CHECK(folder.shell("\"$HEADROOM\" run l.json --quiet --no-color | cmp - report").code == 0);
+}
+
 TEST_CASE("the bundled scenario runs by name and by path, and needs nothing else") {
   const Folder folder;
   const Outcome by_name = folder.headroom("run quickstart --limit 50 --json -");

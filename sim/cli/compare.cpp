@@ -1,0 +1,113 @@
+// `headroom compare`: did it get worse.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "reports/comparison_text.h"
+#include "reports/output_file.h"
+#include "sim/check.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/exit_codes.h"
+#include "sim/cli/first_difference.h"
+#include "sim/cli/terminal.h"
+#include "sim/quantity_text.h"
+
+namespace headroom {
+namespace {
+
+ComparisonOptions options_of(const Invocation& call) {
+  ComparisonOptions options;
+  for (const auto& [name, text] : call.options()) {
+    if (name == "fail-on") options.gates.push_back(parse_gate(text, "--fail-on"));
+  }
+  if (call.has("force")) options.force = ComparisonOptions::Force::yes;
+  if (call.has("strict")) options.doubt = ComparisonOptions::Doubt::fails;
+  return options;
+}
+
+/// A gate on a figure that no side has is mistyped, unless it is one that reports may leave out.
+void check_gates(const std::vector<Gate>& gates, const std::vector<RecordFile>& files) {
+  std::vector<std::string> names;
+  for (const RecordFile& file : files) {
+    for (const RecordSet& set : file.sets) {
+      for (const RunRecord& run : set.runs) {
+        for (const NamedMetric& metric : run.metrics) names.push_back(metric.name);
+      }
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  for (const char* word : {"cost", "attainment", "goodput", "throughput", "rejected", "unfinished",
+                           "energy", "gpu_hours", "ttft.p99", "tpot.p99"}) {
+    names.push_back(full_metric_name(word));
+  }
+  for (const Gate& gate : gates) {
+    if (std::find(names.begin(), names.end(), gate.metric) != names.end()) continue;
+    throw InputError("--fail-on",
+                     fmt::format("expected a figure of the reports, got {}{}",
+                                 headroom::quoted(gate.metric), did_you_mean(gate.metric, names)));
+  }
+}
+
+using Writer = std::string (*)(const std::vector<Comparison>&);
+constexpr std::array<std::pair<const char*, Writer>, 4> kDocuments = {
+    {{"json", comparison_json},
+     {"markdown", comparison_markdown},
+     {"junit", comparison_junit},
+     {"sarif", comparison_sarif}}};
+
+/// Whether a document takes standard output.
+bool write_documents(const Invocation& call, const std::vector<Comparison>& comparisons) {
+  bool taken = false;
+  for (const auto& [option, write] : kDocuments) {
+    const auto path = call.value(option);
+    if (!path) continue;
+    if (*path == "-" && taken) {
+      throw InputError(std::string("--") + option,
+                       "expected one document on stdout, got two; name a file");
+    }
+    taken = taken || *path == "-";
+    write_document(*path, write(comparisons));
+  }
+  return taken;
+}
+
+int code_of(const std::vector<Comparison>& comparisons) {
+  const auto any = [&](Outcome outcome) {
+    return std::any_of(comparisons.begin(), comparisons.end(),
+                       [&](const Comparison& one) { return one.outcome == outcome; });
+  };
+  if (any(Outcome::worse)) return kExitNo;
+  return any(Outcome::no_answer) ? kExitNoAnswer : kExitYes;
+}
+
+}  // namespace
+
+int command_compare(const Invocation& call) {
+  const ComparisonOptions options = options_of(call);
+  std::vector<RecordFile> files;
+  for (const std::string& source : call.arguments()) files.push_back(read_records(source));
+  check_gates(options.gates, files);
+  std::vector<Comparison> comparisons;
+  for (std::size_t i = 1; i < files.size(); ++i) {
+    comparisons.push_back(compare_records(files.front(), files[i], options));
+  }
+  if (!write_documents(call, comparisons)) {
+    const Detail detail = call.has("verbose") ? Detail::everything : Detail::changes;
+    for (std::size_t i = 0; i < comparisons.size(); ++i) {
+      if (i > 0) print("\n");
+      print(comparison_console(comparisons[i], detail));
+      if (call.has("first-difference")) {
+        print("\n" + first_difference(files.front(), files[i + 1]));
+      }
+    }
+  } else if (call.has("first-difference")) {
+    throw InputError("--first-difference",
+                     "expected the answer on stdout, got another document there; name a file");
+  }
+  return code_of(comparisons);
+}
+
+}  // namespace headroom
