@@ -98,8 +98,10 @@ void KernelGrid::insert(std::vector<Group>& groups, const Loose& point) {
 
 void KernelGrid::finish() {
   for (auto& [key, points] : loose_) {
-    std::stable_sort(points.begin(), points.end(), [](const Loose& a, const Loose& b) {
-      return std::tie(a.group, a.at, a.rank) < std::tie(b.group, b.at, b.rank);
+    const bool fastest = key.op == "moe";
+    std::stable_sort(points.begin(), points.end(), [fastest](const Loose& a, const Loose& b) {
+      const double time_a = fastest ? a.ratio : 0, time_b = fastest ? b.ratio : 0;
+      return std::tie(a.group, a.at, a.rank, time_a) < std::tie(b.group, b.at, b.rank, time_b);
     });
     Family& family = families_[key];
     for (const Loose& point : points) insert(family.groups, point);

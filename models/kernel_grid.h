@@ -52,7 +52,8 @@ enum class LeaveOut : std::uint8_t { nothing, point, site };
 
 class KernelGrid {
  public:
-  /// Of points added at one place the one with the lowest `rank` counts, of equals the first.
+  /// Of points added at one place the one with the lowest `rank` counts, of equals the first; of
+  /// experts' (op "moe") the fastest, as engines choose among kernels when they start.
   void add(const KernelPlace& place, double ratio, int rank = 0);
   /// Sorts; to be called once, after the last point.
   void finish();

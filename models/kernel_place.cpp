@@ -4,8 +4,11 @@
 #include <cctype>
 #include <cmath>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "models/kernel_layers.h"
+#include "models/version_order.h"
 
 namespace headroom {
 namespace {
@@ -105,9 +108,10 @@ int rank_of(const KernelShape& shape) {
   return 2;
 }
 
-/// A batch of unequal contexts, which its shape's mean does not tell.
+/// A batch of unequal contexts, which its shape's mean does not tell (models/skew_law.h); stores of
+/// the first schema tell by the variant.
 bool is_skewed(const KernelShape& shape) {
-  return shape.variant.find(";skew:") != std::string::npos;
+  return shape.big_batch > 0 || shape.variant.find(";skew:") != std::string::npos;
 }
 
 /// LLMServingSim does not state the head size of models whose own is the usual one.
@@ -331,7 +335,30 @@ class GridReader {
   GridReader(const ProfileStore& store, const Device& device, KernelGrid& grid)
       : store_(store), device_(device.name), roofline_(device), grid_(grid) {}
 
+  /// Version by version, the newest first: kernels change between versions, so that none is looked
+  /// up between rows of two. Older versions answer where newer ones measured nothing on a plane.
   void read(const std::function<bool(const ProfileRun&)>& wanted, int rank) {
+    std::set<std::string> names;
+    for (const ProfileRun& run : store_.runs(device_))
+      if (wanted(run)) names.insert(version_of(run));
+    std::vector<std::string> versions(names.begin(), names.end());
+    std::stable_sort(versions.begin(), versions.end(), newer_version);
+    read_from_.clear();
+    for (const std::string& version : versions) {
+      version_ = version;
+      read_version([&](const ProfileRun& run) { return wanted(run) && version_of(run) == version; },
+                   rank);
+    }
+  }
+
+ private:
+  /// Of tables that are told by topology or model (Vidur), no version.
+  static std::string version_of(const ProfileRun& run) {
+    const std::string& version = run.library_version;
+    return !version.empty() && version[0] >= '0' && version[0] <= '9' ? version : std::string();
+  }
+
+  void read_version(const std::function<bool(const ProfileRun&)>& wanted, int rank) {
     scale_ns_.clear();
     for (const KernelRow& row : store_.kernels(device_, "quantize", wanted))
       if (row.shape.variant.starts_with("compute_scale"))
@@ -347,10 +374,11 @@ class GridReader {
     });
   }
 
- private:
   void add(const KernelRow& row, int rank) {
     std::optional<KernelPlace> place = place_of(row.shape);
     if (!place || !formats_of(place->family.compute, place->family.stored)) return;
+    const Plane plane{place->family, place->group, place->at[0]};
+    if (read_from_.try_emplace(plane, version_).first->second != version_) return;
     const double carried = roofline_.time(measured_operator(row.shape)).seconds * 1e9;
     rank += rank_of(row.shape);
     grid_.add(*place, row.times.median_ns / carried, rank);
@@ -363,34 +391,35 @@ class GridReader {
     grid_.add(*place, rest / carried, rank);
   }
 
+  using Plane = std::tuple<KernelFamily, KernelGroup, double>;
+
   const ProfileStore& store_;
   std::string device_;
   RooflineTimes roofline_;
   KernelGrid& grid_;
+  std::string version_{};
+  std::map<Plane, std::string> read_from_{};  ///< the version that a plane's rows are of
   std::map<std::pair<std::int64_t, std::int64_t>, double> scale_ns_;
 };
 
 /// Measured by something else than a serving library's own tables.
 bool is_general(const ProfileRun& run) { return lower(run.library) == "nccl"; }
 
-bool is_library(const ProfileRun& run, const std::string& wanted) {
+}  // namespace
+
+bool is_of_library(const ProfileRun& run, const std::string& wanted) {
+  if (wanted.empty()) return !is_general(run);
   const std::string name = lower(run.library), library = lower(wanted);
   if (library == "trtllm" || library.starts_with("tensorrt"))
     return name.starts_with("tensorrt") || name == "trtllm";
   return name == library;
 }
 
-}  // namespace
-
 KernelGrid read_grid(const ProfileStore& store, const Device& device, const std::string& library) {
   constexpr int kBehind = 10;
   KernelGrid grid;
   GridReader reader(store, device, grid);
-  reader.read(
-      [&](const ProfileRun& run) {
-        return library.empty() ? !is_general(run) : is_library(run, library);
-      },
-      0);
+  reader.read([&](const ProfileRun& run) { return is_of_library(run, library); }, 0);
   // A library's own collectives come first. Versions with a leading underscore name a topology, not
   // a release (Vidur).
   const auto general = [](const ProfileRun& run) {

@@ -24,9 +24,14 @@ namespace headroom {
 /// The operator that a model would make of a measured row that has a place.
 [[nodiscard]] Operator measured_operator(const KernelShape& shape);
 
+/// Whether a run measured a library's kernels ("vllm", "trtllm", "sglang", or as runs name them;
+/// empty: any but the general NCCL's).
+[[nodiscard]] bool is_of_library(const ProfileRun& run, const std::string& library);
+
 /// Corrections of a device's rows: of all, or of one library's ("vllm", "trtllm", "sglang") and
 /// NCCL's. Dynamic fp8 GEMMs count a second time, without the time to find scales, as fp8_static.
-/// Of routing distributions the most skewed counts, of collectives the captured ones.
+/// Of routing distributions the most skewed counts, of collectives the captured ones, of several
+/// kernels that were timed for the same experts the fastest, of versions the newest.
 [[nodiscard]] KernelGrid read_grid(const ProfileStore& store, const Device& device,
                                    const std::string& library);
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "models/kernel_operator.h"
+#include "models/version_order.h"
 #include "sim/check.h"
 #include "sim/math.h"
 
@@ -205,20 +206,6 @@ class System {
   std::vector<std::pair<std::size_t, std::size_t>> edges_{};
 };
 
-/// "1.3.0rc20" after "1.3.0rc5": runs of digits compare as numbers.
-std::vector<std::pair<std::string, std::int64_t>> version_parts(const std::string& version) {
-  std::vector<std::pair<std::string, std::int64_t>> parts;
-  for (std::size_t i = 0; i < version.size();) {
-    std::string word;
-    while (i < version.size() && (version[i] < '0' || version[i] > '9')) word += version[i++];
-    std::int64_t number = 0;
-    for (; i < version.size() && version[i] >= '0' && version[i] <= '9'; ++i)
-      number = std::min<std::int64_t>(number * 10 + (version[i] - '0'), std::int64_t{1} << 40);
-    parts.emplace_back(word, number);
-  }
-  return parts;
-}
-
 /// Head sizes of models in use; each costs a table.
 bool wanted_head(const PackKey& key) {
   const bool attention = key.op == PackOp::decode_attention || key.op == PackOp::prefill_attention;
@@ -387,9 +374,7 @@ std::vector<FitGroup> fit_groups(const ProfileStore& store, const Device& device
   std::vector<FitGroup> all;
   for (const auto& [library, names] : versions) {
     std::vector<std::string> newest(names.begin(), names.end());
-    std::stable_sort(newest.begin(), newest.end(), [](const std::string& a, const std::string& b) {
-      return version_parts(a) > version_parts(b);
-    });
+    std::stable_sort(newest.begin(), newest.end(), newer_version);
     std::map<PackKey, FitGroup> groups;
     for (const std::string& version : newest) add_rows(store, device, library, version, groups);
     for (auto& [key, group] : groups) {
