@@ -1,6 +1,7 @@
 #include "models/compiled_cost.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/check.h"
 
@@ -194,6 +195,7 @@ CompiledCost::CompiledCost(const ShardedModel& sharded, const EngineDescription&
       decode_(context_bits(sharded),
               [&](std::int64_t n, std::int64_t s) { return decode_node(sharded, times, n, s); }),
       prefill_([&](std::int64_t n, std::int64_t c) { return prefill_node(sharded, times, n, c); }),
+      skew_(sharded.model.is_latent() ? SkewLaw{} : times.skew(sharded.kv_heads_per_gpu())),
       prefill_launch_(fixed_from_seconds(prefill_node(sharded, times, 1, 0).launch)),
       pipeline_(sharded.parallel.pipeline),
       groups_(sharded.parallel.attention_data),
@@ -290,6 +292,11 @@ IterationPrice CompiledCost::price_of(const BatchShape& shape, Int128 device) co
   IterationPrice price{Duration(static_cast<std::int64_t>(stage >> kFixedBits)), Duration(0)};
   if (pipeline_ > 1) price.handoff = Duration(handoff_.total(tokens) >> kFixedBits);
   return price;
+}
+
+std::int64_t CompiledCost::skew_share(std::int64_t decodes, DecodesBeside beside) const {
+  return static_cast<std::int64_t>(
+      std::floor(skew_.of(beside).share(decodes) * (1 << kSkewBits) + 0.5));
 }
 
 [[gnu::flatten]] DecodeLine CompiledCost::decode_line(std::int64_t decodes, std::int64_t padded,

@@ -31,6 +31,7 @@ class CompiledCost final : public CostModel {
                const OperatorTimes& times, BytesPerSecond host_bandwidth);
 
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override;
+  [[nodiscard]] std::int64_t skew_share(std::int64_t decodes, DecodesBeside beside) const override;
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
                                        std::int64_t context) const override;
   void charge(const BatchShape& shape, CostLedger& ledger) const override;
@@ -109,6 +110,7 @@ class CompiledCost final : public CostModel {
   WorkTable handoff_;
   DecodeAttentionTable decode_;
   PrefillAttentionTable prefill_;
+  SkewLaw skew_;
   std::int64_t prefill_launch_ = 0;
   std::int64_t pipeline_ = 1;
   std::int64_t groups_ = 1;  ///< of attention data parallelism

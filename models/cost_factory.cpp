@@ -41,6 +41,7 @@ class ScaledTimes final : public OperatorTimes {
     time.launch *= scale;
     return time;
   }
+  [[nodiscard]] SkewLaw skew(std::int64_t kv_heads) const override { return times_.skew(kv_heads); }
 
  private:
   [[nodiscard]] double experts_scale(const Operator& op) const {
@@ -141,7 +142,7 @@ MadeCost table_cost(const CostRequest& request, const ShardedModel& sharded,
   return compile_pooled(request, sharded, [&](const Device& device) {
     const MeasuredKernels& kernels =
         measured_kernels(path, device, std::string(library_of(request.engine)), request.where);
-    return Clock{std::make_unique<TableTimes>(kernels.grid, device, Evidence::measured),
+    return Clock{std::make_unique<TableTimes>(kernels, device),
                  "kernels measured on " + device.name + " (" + path + ")", kernels.digest};
   });
 }

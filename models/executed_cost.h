@@ -68,6 +68,9 @@ class ExecutedCost final : public CostModel {
                const AttentionPool& pool = {});
 
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override;
+  [[nodiscard]] std::int64_t skew_share(std::int64_t decodes, DecodesBeside beside) const override {
+    return sequential_.skew_share(decodes, beside);
+  }
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
                                        std::int64_t context) const override;
   void charge(const BatchShape& shape, CostLedger& ledger) const override;

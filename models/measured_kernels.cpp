@@ -69,8 +69,8 @@ std::string peaks_key(const Device& device) {
 
 }  // namespace
 
-KernelGrid grid_of(const ProfileStore& store, const Device& device, const std::string& library,
-                   const std::string& where) {
+MeasuredKernels kernels_of(const ProfileStore& store, const Device& device,
+                           const std::string& library, const std::string& where) {
   const std::vector<std::string> devices = store.devices();
   if (std::find(devices.begin(), devices.end(), device.name) == devices.end()) {
     std::string known;
@@ -79,9 +79,14 @@ KernelGrid grid_of(const ProfileStore& store, const Device& device, const std::s
                                 ", got one of " + (known.empty() ? "no device" : known) +
                                 "; measure or import them, or use the roofline cost model");
   }
-  KernelGrid grid = read_grid(store, device, library);
+  MeasuredKernels kernels;
+  kernels.grid = read_grid(store, device, library);
   // A store of one library answers for another rather than none.
-  return grid.empty() && !library.empty() ? read_grid(store, device, {}) : std::move(grid);
+  const std::string other = kernels.grid.empty() ? std::string() : library;
+  if (other != library) kernels.grid = read_grid(store, device, other);
+  kernels.skew = read_skew_laws(store, device.name,
+                                [&](const ProfileRun& run) { return is_of_library(run, other); });
+  return kernels;
 }
 
 const MeasuredKernels& measured_kernels(const std::string& path, const Device& device,
@@ -92,7 +97,7 @@ const MeasuredKernels& measured_kernels(const std::string& path, const Device& d
   const std::string identity = identity_of(path);
   return grids.at(identity + "|" + peaks_key(device) + "|" + library, [&] {
     MeasuredKernels kernels;
-    kernels.grid = grid_of(store, device, library, where);
+    kernels = kernels_of(store, device, library, where);
     kernels.digest = digests.at(identity, [&] { return store.digest(); });
     return kernels;
   });

@@ -12,12 +12,14 @@
 
 #include "models/device.h"
 #include "models/kernel_grid.h"
+#include "models/skew_law.h"
 #include "profiles/store.h"
 
 namespace headroom {
 
 struct MeasuredKernels {
   KernelGrid grid;
+  SkewLaws skew{};
   std::string digest;  ///< of all the store holds
 };
 
@@ -28,8 +30,8 @@ struct MeasuredKernels {
                                                       const std::string& library,
                                                       const std::string& where);
 
-/// The grid alone, from a store that is open.
-[[nodiscard]] KernelGrid grid_of(const ProfileStore& store, const Device& device,
-                                 const std::string& library, const std::string& where);
+/// The same without a digest, from a store that is open.
+[[nodiscard]] MeasuredKernels kernels_of(const ProfileStore& store, const Device& device,
+                                         const std::string& library, const std::string& where);
 
 }  // namespace headroom

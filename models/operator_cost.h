@@ -7,6 +7,7 @@
 #pragma once
 
 #include "models/operators.h"
+#include "models/skew_law.h"
 #include "sim/cost_model.h"
 
 namespace headroom {
@@ -24,6 +25,8 @@ class OperatorTimes {
  public:
   virtual ~OperatorTimes() = default;
   [[nodiscard]] virtual OperatorTime time(const Operator& op) const = 0;
+  /// What unequal contexts cost a model with so many KV heads on a GPU; empty: not known.
+  [[nodiscard]] virtual SkewLaw skew(std::int64_t /*kv_heads*/) const { return {}; }
 };
 
 }  // namespace headroom

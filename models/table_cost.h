@@ -16,8 +16,8 @@
 #include <memory>
 #include <string>
 
-#include "models/kernel_grid.h"
 #include "models/kernel_place.h"
+#include "models/measured_kernels.h"
 #include "models/operators.h"
 #include "models/roofline_cost.h"
 #include "profiles/store.h"
@@ -31,16 +31,18 @@ class TableTimes final : public OperatorTimes {
   /// for the device, naming the devices it has.
   TableTimes(const ProfileStore& store, const Device& device, const std::string& where,
              const std::string& library = {});
-  /// On a grid that outlives it. `best`: what an exact answer counts as.
-  TableTimes(const KernelGrid& grid, const Device& device, Evidence best);
+  /// On kernels that outlive it.
+  TableTimes(const MeasuredKernels& kernels, const Device& device);
 
   [[nodiscard]] OperatorTime time(const Operator& op) const override;
+  [[nodiscard]] SkewLaw skew(std::int64_t kv_heads) const override {
+    return kernels_->skew.nearest(kv_heads);
+  }
 
  private:
-  std::unique_ptr<const KernelGrid> own_;
-  const KernelGrid* grid_ = nullptr;
+  std::unique_ptr<const MeasuredKernels> own_;
+  const MeasuredKernels* kernels_ = nullptr;
   RooflineTimes roofline_;
-  Evidence best_ = Evidence::measured;
 };
 
 }  // namespace headroom

@@ -36,6 +36,10 @@ std::uint64_t cost_digest(const CostModel& cost) {
       digest.add(cost.price(shape));
     }
   }
+  for (const DecodesBeside beside : {DecodesBeside::nothing, DecodesBeside::prompts})
+    for (std::int64_t decodes = 2; decodes <= 1024; decodes *= 2)
+      if (const std::int64_t share = cost.skew_share(decodes, beside); share != 0)
+        digest.add(IterationPrice{Duration(share)});
   for (std::int32_t tokens = 1; tokens <= 16'384; tokens *= 2) {
     for (const std::int32_t cached : {0, 1000, 30'000}) {
       for (const std::int64_t decodes : {0, 5, 120}) {

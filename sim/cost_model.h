@@ -33,7 +33,8 @@ struct PrefillChunk {
 /// All that the price of an iteration depends on.
 struct BatchShape {
   std::int64_t decodes = 0;  ///< requests that compute exactly one token on top of cached KV
-  /// Sum over decodes of the context length, the new token included, and what padded rows read.
+  /// Sum over decodes of the context length, the new token included, what padded rows read, and
+  /// what unequal contexts cost (`CostModel::skew_share`).
   std::int64_t decode_context = 0;
   std::int64_t padded_decodes = 0;  ///< further rows computed without use (static batching, holes)
   std::span<const PrefillChunk> prefills{};
@@ -93,9 +94,24 @@ struct CostLedger {
   }
 };
 
+/// What runs in the same iteration as some decodes.
+enum class DecodesBeside : std::uint8_t { nothing, prompts };
+
+/// One whole, of a share that a batch's unequal contexts are paid for.
+constexpr int kSkewBits = 10;
+
 class CostModel {
  public:
   virtual ~CostModel() = default;
+
+  /// A batch whose contexts are not equal costs as if `share` of what they lack to the longest were
+  /// context as well: the caller adds share x (decodes x longest - sum) to its total context, which
+  /// stays constant while the batch's composition does. In units of 2^-kSkewBits, 0 or more; 0: the
+  /// sum alone counts.
+  [[nodiscard]] virtual std::int64_t skew_share(std::int64_t /*decodes*/,
+                                                DecodesBeside /*beside*/) const {
+    return 0;
+  }
 
   /// Time of one iteration. Requires at least one decode or prefill chunk.
   [[nodiscard]] virtual IterationPrice price(const BatchShape& shape) const = 0;

@@ -23,6 +23,14 @@ BatchShape Replica::Batch::shape() const {
   return shape;
 }
 
+std::int64_t Replica::Batch::skew(const CostModel& cost) const {
+  const auto count = static_cast<std::int64_t>(decodes.size());
+  const std::int64_t lacking = count * longest_context - decode_context;
+  if (lacking == 0) return 0;
+  const auto beside = prefills.empty() ? DecodesBeside::nothing : DecodesBeside::prompts;
+  return (lacking * cost.skew_share(count, beside)) >> kSkewBits;
+}
+
 Replica::Replica(ReplicaId id, ReplicaSetup setup, SimulationState& state,
                  RunCompression compression)
     : id_(id),
@@ -141,6 +149,7 @@ Replica::Batch& Replica::free_batch() {
     batch.prefills.clear();
     batch.chunks.clear();
     batch.decode_context = 0;
+    batch.longest_context = 0;
     batch.min_remaining = 0;
     return batch;
   }
@@ -151,7 +160,7 @@ void Replica::start_batch() {
   Batch& batch = *planning_;
   const Instant now = state_.now();
   batch.padded = plan_.padded_;
-  batch.decode_context += plan_.padded_context_;
+  batch.decode_context += batch.skew(*setup_.cost) + plan_.padded_context_;
   batch.lookahead = plan_.lookahead_;
   batch.decode_context -= plan_.together_;
   SIM_CHECK(batch.decode_context >= static_cast<std::int64_t>(batch.decodes.size()),

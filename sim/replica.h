@@ -97,6 +97,7 @@ class Replica final : public ReplicaEngine {
     std::vector<PrefillPart> prefills;
     std::vector<PrefillChunk> chunks;  ///< same order as `prefills`
     std::int64_t decode_context = 0;
+    std::int64_t longest_context = 0;  ///< of one decode
     std::int64_t padded = 0;
     std::int64_t lookahead = 0;
     std::int64_t iterations = 1;
@@ -114,6 +115,8 @@ class Replica final : public ReplicaEngine {
 
     [[nodiscard]] std::size_t requests() const { return decodes.size() + prefills.size(); }
     [[nodiscard]] BatchShape shape() const;
+    /// What contexts that are not equal cost in tokens of context.
+    [[nodiscard]] std::int64_t skew(const CostModel& cost) const;
   };
 
   /// Marks the replica for a decision in this instant.

@@ -40,12 +40,17 @@ struct LineCostTerms {
   Duration per_decode{0};
   std::int64_t per_context_fixed = 0;  ///< fixed-point ns a token of context
   Duration per_prefill{0};             ///< a prompt token
+  std::int64_t skew_share = 0;         ///< of batches without prompts, in 2^-kSkewBits
 };
 
 class LineCost final : public CostModel {
  public:
   explicit LineCost(LineCostTerms terms) : terms_(terms) {}
 
+  [[nodiscard]] std::int64_t skew_share(std::int64_t /*decodes*/,
+                                        DecodesBeside beside) const override {
+    return beside == DecodesBeside::nothing ? terms_.skew_share : 0;
+  }
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
     std::int64_t fixed = decode_fixed(shape.decodes, shape.padded_decodes, shape.decode_context);
     fixed += terms_.per_prefill.value() * shape.prefill_tokens() * kFixedOne;

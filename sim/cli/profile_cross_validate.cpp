@@ -6,10 +6,12 @@
 #include <cctype>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/device.h"
 #include "models/kernel_place.h"
+#include "models/skew_law.h"
 #include "sim/check.h"
 
 namespace headroom {
@@ -81,6 +83,23 @@ std::set<std::string> libraries_of(const ProfileStore& store, const std::string&
   return names;
 }
 
+/// Batches of unequal contexts: by the law of the other half of them, and by their mean alone.
+void print_skew(const ProfileStore& store, const std::string& device, const std::string& library,
+                const TextSink& sink) {
+  const auto own = [&](const ProfileRun& run) { return run.library == library; };
+  for (const auto& [name, beside] :
+       {std::pair("unequal contexts, decodes alone", DecodesBeside::nothing),
+        {"unequal contexts, beside prompts", DecodesBeside::prompts}}) {
+    const SkewValidation one = validate_skew(store, device, own, beside);
+    if (one.points == 0) continue;
+    sink(
+        fmt::format("{:<14} {:<13} {:<41} {:>7} {:>11.2f} {:>6.2f}, by the mean alone {:.2f} "
+                    "{:.2f}\n",
+                    device, library, name, one.points, one.median * 100, one.p90 * 100,
+                    one.mean_median * 100, one.mean_p90 * 100));
+  }
+}
+
 void check_device(const ProfileStore& store, const Device& device, const KernelFilter& filter,
                   const TextSink& sink, Tally& tally) {
   for (const std::string& library : libraries_of(store, device.name)) {
@@ -94,6 +113,8 @@ void check_device(const ProfileStore& store, const Device& device, const KernelF
       if (collective && !own && !is_general(library)) continue;
       print_one(device.name, library, one, sink, tally);
     }
+    if (filter.op.empty() || std::string_view("decode_attention").ends_with(filter.op))
+      print_skew(store, device.name, library, sink);
   }
 }
 

@@ -180,3 +180,19 @@ TEST_CASE("what is swapped in plans that start nothing is moved by the batch tha
   // 16 tokens fill one block: out once, in once.
   CHECK(metrics.replicas[0].swapped == block * 2);
 }
+
+TEST_CASE("contexts that are not equal cost the share that the cost model states") {
+  // After a common prefill 9 iterations hold 2 decodes; the longest has 800 keys more than the
+  // other.
+  const auto end_of = [](std::int64_t share) {
+    const LineCost cost({kMillisecond, Duration(0), 1000 * kFixedOne, Duration(0), share});
+    ListSource source({request(Duration(0), 100, 10), request(Duration(0), 900, 10)});
+    SimulationSetup setup = world(source);
+    setup.replicas.push_back(replica(std::make_unique<Everything>(), cost));
+    return simulate(std::move(setup)).end.ns();
+  };
+  // 1 us a key: half of 800 keys in each iteration.
+  CHECK(end_of(1 << (kSkewBits - 1)) - end_of(0) == (9 * 400 * kMicrosecond).value());
+  // Above 1: tiles of the others wait for more than the longest sequence's.
+  CHECK(end_of(2 << kSkewBits) - end_of(0) == (9 * 1600 * kMicrosecond).value());
+}
