@@ -106,9 +106,10 @@ struct PackError {
 /// "gemm 2.3, moe 4.1, ...": the median errors in percent.
 [[nodiscard]] std::string pack_error_text(const Pack& pack);
 
-/// The pack that ships for a catalogue name; null where none does.
+/// The pack that ships for a catalogue name, read when first asked for; null where none does.
 [[nodiscard]] const Pack* bundled_pack(const std::string& device);
-[[nodiscard]] const std::vector<Pack>& bundled_packs();
+/// Of the devices whose packs ship.
+[[nodiscard]] const std::vector<std::string>& bundled_pack_names();
 
 /// The tables of a pack that answer for one library, and others' where it has none.
 class PackView {
