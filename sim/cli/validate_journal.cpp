@@ -118,11 +118,6 @@ bool read_fields(std::string_view text, ValidatedPoint& point) {
   return fields.good();
 }
 
-/// What ran: `configuration` and the source, by which benchmarks are told apart.
-std::uint64_t key_of(const ServingPoint& point) {
-  return hash_of(point.source, hash_of(point.configuration()));
-}
-
 }  // namespace
 
 std::string validate_identity(const BenchmarkHabits& habits) {
@@ -210,9 +205,9 @@ void PointJournal::write_line(const std::string& payload) {
   }
 }
 
-bool PointJournal::recall(const ServingPoint& point, ValidatedPoint& result) const {
+bool PointJournal::recall(std::string_view what, ValidatedPoint& result) const {
   const std::lock_guard lock(mutex_);
-  const auto found = lines_.find(key_of(point));
+  const auto found = lines_.find(hash_of(what));
   if (found == lines_.end()) return false;
   ValidatedPoint recalled = result;
   if (!read_fields(found->second, recalled)) return false;
@@ -220,9 +215,9 @@ bool PointJournal::recall(const ServingPoint& point, ValidatedPoint& result) con
   return true;
 }
 
-void PointJournal::keep(const ServingPoint& point, const ValidatedPoint& result) {
+void PointJournal::keep(std::string_view what, const ValidatedPoint& result) {
   const std::lock_guard lock(mutex_);
-  const std::uint64_t key = key_of(point);
+  const std::uint64_t key = hash_of(what);
   std::string fields = fields_of(result);
   write_line(fmt::format("{:016x}\t{}", key, fields));
   lines_[key] = std::move(fields);

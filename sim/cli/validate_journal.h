@@ -1,21 +1,21 @@
-// What `headroom validate --resume FILE` has found so far: one line a point, added as soon as the
-// point is simulated.
+// What `headroom validate --resume FILE` has found so far: one line a result, added as soon
+// as it is there.
 //
 // Law: a recalled result equals the one that was kept, bit for bit; after a kill the file holds
 // whole lines, and what was torn is cut off when it is opened again; a file that another build,
 // other options or changed inputs wrote is refused, not mixed in. Two processes never write one.
 // Cost: one write a point. May be used from several threads.
-// Not here: runs of many requests and forward passes, which take a second in all.
+// Not here: what a result is told by (sim/cli/validate_run.cpp, validate_open.cpp).
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "reports/validation.h"
 #include "sim/cli/validate_plan.h"
-#include "traces/serving_points.h"
 
 namespace headroom {
 
@@ -31,10 +31,11 @@ class PointJournal {
   PointJournal(const PointJournal&) = delete;
   PointJournal& operator=(const PointJournal&) = delete;
 
-  /// Lays what an earlier call found over `result`; false where it has not come so far.
-  [[nodiscard]] bool recall(const ServingPoint& point, ValidatedPoint& result) const;
+  /// Lays what an earlier call found over `result`; false where it has not come so far. `what`
+  /// ran: all that tells its result from others'.
+  [[nodiscard]] bool recall(std::string_view what, ValidatedPoint& result) const;
   /// Throws InputError where the file cannot grow.
-  void keep(const ServingPoint& point, const ValidatedPoint& result);
+  void keep(std::string_view what, const ValidatedPoint& result);
   [[nodiscard]] std::size_t size() const;
 
  private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "sim/cli/assemble.h"
 #include "sim/cli/ingest_source.h"
 #include "sim/cli/validate_figures.h"
+#include "sim/cli/validate_journal.h"
 #include "sim/random.h"
 
 namespace headroom {
@@ -52,6 +54,9 @@ class RunCost final : public CostModel {
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
     std::vector<PrefillChunk> chunks;
     return cost_.price(as_run(shape, chunks));
+  }
+  [[nodiscard]] std::int64_t skew_share(std::int64_t decodes, DecodesBeside beside) const override {
+    return cost_.skew_share(decodes, beside);
   }
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
                                        std::int64_t context) const override {
@@ -173,12 +178,46 @@ class RunRepeater {
     const bool several = run_.measured.size() > 2;  // the whole and more than one stage
     for (const StageFigures& figures : run_.measured)
       if (figures.stage < 0 || several) results.push_back(labelled(figures));
+    if (recalled(results)) return results;
     if (plan_.why_not.empty()) simulate_all();
     for (ValidatedPoint& result : results) fill(result);
+    // A simulation that was stopped has no result.
+    if (options_.journal != nullptr && !stopped())
+      for (const ValidatedPoint& result : results) options_.journal->keep(what_ran(result), result);
     return results;
   }
 
  private:
+  /// The run's load and deployment, and the stage.
+  [[nodiscard]] std::string what_ran(const ValidatedPoint& result) const {
+    const auto optional = [](const std::optional<std::int64_t>& value) {
+      return value ? std::to_string(*value) : std::string("-");
+    };
+    std::string text = fmt::format(
+        "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", result.id, result.mode, run_.device,
+        run_.model, run_.engine, run_.engine_version, run_.precision, run_.kv_cache, run_.tensor,
+        run_.attention_data, run_.expert, optional(run_.max_batched_tokens),
+        optional(run_.max_sequences), optional(run_.kv_blocks), optional(run_.max_model_len),
+        run_.memory_share.value_or(0), options_.habits.device);
+    text +=
+        fmt::format("|{}|{}|{}|{}", run_.shared, run_.question, run_.output, run_.distinct_prompts);
+    for (const LoadStage& stage : run_.stages)
+      text += fmt::format("|{}/s {} s", stage.rate, stage.seconds);
+    for (const RecordedRequest& request : run_.requests)
+      text += fmt::format("|{}:{}:{}", request.offset.value(), request.prompt, request.output);
+    return text;
+  }
+
+  /// Whether an earlier call found all of them.
+  [[nodiscard]] bool recalled(std::vector<ValidatedPoint>& results) const {
+    if (options_.journal == nullptr) return false;
+    std::vector<ValidatedPoint> before = results;
+    for (ValidatedPoint& result : before)
+      if (!options_.journal->recall(what_ran(result), result)) return false;
+    results = std::move(before);
+    return true;
+  }
+
   ValidatedPoint labelled(const StageFigures& figures) {
     ValidatedPoint result;
     result.id = run_.id + " " + run_.workload;
@@ -364,15 +403,24 @@ std::vector<ValidatedPoint> run_open_loops(const std::vector<MeasuredRun>& runs,
                                            const ValidateOptions& options) {
   std::vector<std::vector<ValidatedPoint>> results(runs.size());
   std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::optional<InputError> failure;  // of the journal
   const auto work = [&] {
-    for (std::size_t i = next++; i < runs.size(); i = next++)
-      results[i] = RunRepeater(runs[i], options).results();
+    for (std::size_t i = next++; i < runs.size(); i = next++) {
+      try {
+        results[i] = RunRepeater(runs[i], options).results();
+      } catch (const InputError& error) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = error;
+      }
+    }
   };
   std::vector<std::thread> workers;
   const auto jobs = std::min(runs.size(), static_cast<std::size_t>(std::max(1, options.jobs)));
   for (std::size_t i = 1; i < jobs; ++i) workers.emplace_back(work);
   work();
   for (std::thread& worker : workers) worker.join();
+  if (failure) throw InputError(*failure);
   std::vector<ValidatedPoint> all;
   for (std::vector<ValidatedPoint>& one : results)
     all.insert(all.end(), std::make_move_iterator(one.begin()), std::make_move_iterator(one.end()));

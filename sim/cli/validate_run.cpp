@@ -89,6 +89,9 @@ void simulate_point(const ServingPoint& point, const PlannedPoint& plan, const A
   }
 }
 
+/// A configuration, and the source by which benchmarks are told apart.
+std::string what_ran(const ServingPoint& point) { return point.configuration() + point.source; }
+
 class PointRunner {
  public:
   PointRunner(const std::vector<ServingPoint>& points, const ValidateOptions& options)
@@ -133,7 +136,8 @@ class PointRunner {
     CostCache costs;  // the points of a lot share them
     for (const std::size_t i : lot.points) {
       if (stopped()) return;
-      if (options_.journal != nullptr && options_.journal->recall(points_[i], results_[i]))
+      if (options_.journal != nullptr &&
+          options_.journal->recall(what_ran(points_[i]), results_[i]))
         continue;
       try {
         run_point(i, costs);
@@ -147,7 +151,7 @@ class PointRunner {
 
   void keep(std::size_t i) {
     try {
-      options_.journal->keep(points_[i], results_[i]);
+      options_.journal->keep(what_ran(points_[i]), results_[i]);
     } catch (const InputError& error) {
       const std::lock_guard lock(mutex_);
       if (!failure_) failure_ = error;
@@ -188,6 +192,41 @@ std::vector<PrefillChunk> chunks_of(const ForwardPass& pass) {
   return chunks;
 }
 
+/// A deployment's costs, compiled when the first pass asks for them.
+class PassPricer {
+ public:
+  explicit PassPricer(PlannedPoint plan) : plan_(std::move(plan)) {}
+
+  void price(const ForwardPass& pass, ValidatedPoint& result) {
+    assemble_once();
+    result.unpredicted = plan_.why_not;
+    if (!result.unpredicted.empty()) return;
+    const std::vector<PrefillChunk> chunks = chunks_of(pass);
+    if (chunks.empty()) {
+      result.unpredicted = "the pass computes no prompt tokens";
+      return;
+    }
+    BatchShape shape;
+    shape.prefills = chunks;
+    const CostModel& cost = *assembly_->groups.front().costs.front();
+    result.predicted[static_cast<std::size_t>(ServingMetric::ttft)] =
+        seconds(cost.price(shape).stage) * 1e3;
+  }
+
+ private:
+  void assemble_once() {
+    if (assembly_ || !plan_.why_not.empty()) return;
+    try {
+      assembly_.emplace(assemble(plan_.scenario));
+      plan_.why_not = assembly_->does_not_fit;
+    } catch (const InputError& error) {
+      plan_.why_not = reason_of(error);
+    }
+  }
+  PlannedPoint plan_;
+  std::optional<Assembly> assembly_;
+};
+
 }  // namespace
 
 std::string reason_of(const InputError& error) {
@@ -204,16 +243,8 @@ std::vector<ValidatedPoint> run_points(const std::vector<ServingPoint>& points,
 std::vector<ValidatedPoint> run_passes(const std::vector<ForwardPass>& passes,
                                        const ServingPoint& deployment,
                                        const ValidateOptions& options) {
-  PlannedPoint plan = plan_point(deployment, options.habits);
-  std::optional<Assembly> assembly;
-  if (plan.why_not.empty()) {
-    try {
-      assembly.emplace(assemble(plan.scenario));
-      plan.why_not = assembly->does_not_fit;
-    } catch (const InputError& error) {
-      plan.why_not = reason_of(error);
-    }
-  }
+  const PlannedPoint plan = plan_point(deployment, options.habits);
+  PassPricer pricer(plan);
   std::vector<ValidatedPoint> results;
   for (const ForwardPass& pass : passes) {
     ValidatedPoint result = labelled(deployment, plan);
@@ -222,17 +253,12 @@ std::vector<ValidatedPoint> run_passes(const std::vector<ForwardPass>& passes,
     result.detail = fmt::format("{} tokens after {} cached, {} requests", pass.tokens, pass.cached,
                                 pass.requests);
     result.split = split_of(result.detail);
-    const auto ttft = static_cast<std::size_t>(ServingMetric::ttft);
     result.measured = {};
-    result.measured[ttft] = pass.seconds * 1e3;
-    const std::vector<PrefillChunk> chunks = chunks_of(pass);
-    if (result.unpredicted.empty() && chunks.empty())
-      result.unpredicted = "the pass computes no prompt tokens";
-    if (result.unpredicted.empty()) {
-      BatchShape shape;
-      shape.prefills = chunks;
-      const CostModel& cost = *assembly->groups.front().costs.front();
-      result.predicted[ttft] = seconds(cost.price(shape).stage) * 1e3;
+    result.measured[static_cast<std::size_t>(ServingMetric::ttft)] = pass.seconds * 1e3;
+    const std::string what = what_ran(deployment) + "|forward pass|" + result.detail;
+    if (options.journal == nullptr || !options.journal->recall(what, result)) {
+      pricer.price(pass, result);
+      if (options.journal != nullptr) options.journal->keep(what, result);
     }
     results.push_back(std::move(result));
   }

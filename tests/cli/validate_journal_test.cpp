@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/cli/validate_open.h"
 #include "sim/cli/validate_output.h"
 #include "sim/cli/validate_run.h"
 #include "tests/catch.h"
@@ -63,6 +64,45 @@ TEST_CASE("recalled points are those that were kept, bit for bit") {
   PointJournal journal(path, "one build");
   CHECK(journal.size() == points.size());
   CHECK(document(run_with(journal, points)) == first);
+  CHECK(folder.read("j") == before);
+}
+
+TEST_CASE("runs of many requests and forward passes are recalled bit for bit, too") {
+  const Folder folder;
+  const std::string path = (folder.path() / "j").string();
+  MeasuredRun run;
+  run.id = "run";
+  run.where = "r.csv:2";
+  run.format = "recorded";
+  run.device = "h100-sxm";
+  run.model = "llama-3.1-8b";
+  run.workload = "chat";
+  for (int i = 0; i < 20; ++i) run.requests.push_back({Duration(i * 20'000'000), 200 + i, 20});
+  StageFigures whole;
+  whole.figures[static_cast<std::size_t>(RunMetric::ttft_mean)] = 20;
+  run.measured.push_back(whole);
+  std::vector<MeasuredRun> runs{run, run};
+  runs[1].requests.back().output = 90;  // all that differs
+  std::vector<ForwardPass> passes(3);
+  for (std::size_t i = 0; i < passes.size(); ++i)
+    passes[i] = {"f.csv:" + std::to_string(i), static_cast<std::int64_t>(100 * i), 0, 1, 0.01};
+  const auto all = [&](PointJournal* journal) {
+    ValidateOptions options;
+    options.journal = journal;
+    std::vector<ValidatedPoint> results = run_open_loops(runs, options);
+    for (ValidatedPoint& pass : run_passes(passes, point_of(1), options))
+      results.push_back(std::move(pass));
+    return document(results);
+  };
+  const std::string plain = all(nullptr);
+  {
+    PointJournal journal(path, "one build");
+    CHECK(all(&journal) == plain);
+    CHECK(journal.size() == 5);
+  }
+  const std::string before = folder.read("j");
+  PointJournal journal(path, "one build");
+  CHECK(all(&journal) == plain);
   CHECK(folder.read("j") == before);
 }
 
