@@ -85,3 +85,96 @@ TEST_CASE("each attention group replays captured graphs of its own share of the 
   CHECK(lasts(16 * 8) < floor);
   CHECK(lasts(16 * 8 + 1) >= floor);
 }
+
+namespace {
+
+double booked(const MadeCost& made, OperatorClass kind, const BatchShape& shape) {
+  CostLedger ledger;
+  made.stages.front()->charge(shape, ledger);
+  double sum = 0;
+  for (const Int128 amount : ledger.fixed_ns[static_cast<std::size_t>(kind)])
+    sum += static_cast<double>(amount);
+  return sum;
+}
+
+BatchShape decodes(std::int64_t count) {
+  BatchShape shape;
+  shape.decodes = count;
+  shape.decode_context = count * 100;
+  return shape;
+}
+
+}  // namespace
+
+TEST_CASE("groups of attention share what experts do and wait for the longest prompt's rest") {
+  constexpr std::int32_t kGroups = 8, kTokens = 4096;
+  CostRequest request = request_for("deepseek-v3", "b200", 1, 1, "roofline");
+  request.precision = make_precision(request.model, "fp8", "auto", "");
+  request.parallel.attention_data = request.parallel.expert = kGroups;
+  const MadeCost made = make_cost(request);
+  const std::vector<PrefillChunk> lone{{kTokens, 0, 1}};
+  const std::vector<PrefillChunk> each(kGroups, {kTokens, 0, 1});
+  const std::vector<PrefillChunk> dealt(kGroups, {kTokens / kGroups, 0, 1});
+  const auto with = [](const std::vector<PrefillChunk>& chunks) {
+    BatchShape shape;
+    shape.prefills = chunks;
+    return shape;
+  };
+  // Experts and their exchange take the tokens there are, whoever holds them.
+  for (const OperatorClass kind : {OperatorClass::moe, OperatorClass::collective}) {
+    CHECK(booked(made, kind, with(lone)) == Approx(booked(made, kind, with(dealt))).epsilon(1e-6));
+    CHECK(booked(made, kind, with(lone)) < 0.5 * booked(made, kind, with(each)));
+  }
+  // The one group's projections take as long as if all groups had such a prompt.
+  CHECK(booked(made, OperatorClass::gemm, with(lone)) ==
+        Approx(booked(made, OperatorClass::gemm, with(each))).epsilon(0.02));
+  CHECK(booked(made, OperatorClass::gemm, with(lone)) >
+        2 * booked(made, OperatorClass::gemm, with(dealt)));
+  const auto lasts = [&](const std::vector<PrefillChunk>& chunks) {
+    return made.stages.front()->price(with(chunks)).stage;
+  };
+  CHECK(lasts(dealt) < lasts(lone));
+  CHECK(lasts(lone) < lasts(each));
+}
+
+TEST_CASE("constants of experts scale experts of their weights' format, and nothing else") {
+  CostRequest request = request_for("qwen3-235b-a22b", "h200", 4, 1, "roofline");
+  const auto made_with = [&](DataType experts, double block_fp8, double mxfp4) {
+    request.precision.experts = experts;
+    request.engine.block_fp8_experts_scale = block_fp8;
+    request.engine.mxfp4_experts_scale = mxfp4;
+    return make_cost(request);
+  };
+  const BatchShape shape = decodes(16);
+  struct Case {
+    DataType format;
+    double factor;
+  };
+  for (const auto& [format, factor] : {Case{DataType::fp8_block, 1.5},
+                                       {DataType::mxfp4, 0.75},
+                                       {DataType::fp8, 1},
+                                       {DataType::bf16, 1}}) {
+    CAPTURE(to_string(format));
+    const MadeCost plain = made_with(format, 1, 1), scaled = made_with(format, 1.5, 0.75);
+    CHECK(booked(scaled, OperatorClass::moe, shape) ==
+          Approx(factor * booked(plain, OperatorClass::moe, shape)).epsilon(1e-5));
+    for (const OperatorClass other : {OperatorClass::gemm, OperatorClass::decode_attention})
+      CHECK(booked(scaled, other, shape) == booked(plain, other, shape));
+  }
+}
+
+TEST_CASE(
+    "an engine that reads all experts takes as long for one token as for tokens of them all") {
+  CostRequest request = request_for("qwen3-235b-a22b", "h200", 4, 1, "roofline");
+  request.precision.experts = DataType::fp8_block;
+  const MadeCost few = make_cost(request);
+  request.engine.reads_all_experts = true;
+  const MadeCost all = make_cost(request);
+  // 128 experts, 8 a token: 64 tokens touch all but 1 in 55.
+  const double whole = booked(few, OperatorClass::moe, decodes(64));
+  for (const std::int64_t count : {1, 4, 16, 64})
+    CHECK(booked(all, OperatorClass::moe, decodes(count)) == Approx(whole).epsilon(1e-3));
+  CHECK(booked(few, OperatorClass::moe, decodes(1)) < 0.7 * whole);
+  CHECK(booked(all, OperatorClass::moe, decodes(512)) ==
+        booked(few, OperatorClass::moe, decodes(512)));
+}

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "models/engine_calibration.h"
 #include "sim/check.h"
 
 using namespace headroom;
@@ -94,4 +95,20 @@ TEST_CASE("an engine without a calibration row takes the host constants of the n
   CHECK(near.source.find("the nearest to gb200") != std::string::npos);
   CHECK(find_engine("vllm@a100-80g-sxm", "").source.find("nearest") != std::string::npos);
   CHECK(find_engine("ideal@h100-sxm", "").source.find("not calibrated") != std::string::npos);
+}
+
+TEST_CASE("constants of experts are those of the longest version that fits, on their device only") {
+  const auto with = [](const char* engine, const char* version, const char* device) {
+    return calibrated(find_engine(engine, ""), version, device);
+  };
+  CHECK(with("vllm", "0.16.0", "h200-sxm").block_fp8_experts_scale == 1.46);
+  CHECK_FALSE(with("vllm", "0.16.0", "h200-sxm").reads_all_experts);
+  CHECK(with("vllm", "0.12.0", "h200-sxm").reads_all_experts);
+  CHECK(with("vllm", "0.18.0", "h200-sxm").block_fp8_experts_scale == 1);
+  CHECK(with("vllm", "0.16.0", "h100-sxm").block_fp8_experts_scale == 1);
+  CHECK(with("tensorrt-llm", "1.2.0rc6.post2", "b200-sxm").block_fp8_experts_scale == 0.68);
+  // Every version of TensorRT-LLM on H200.
+  CHECK(with("tensorrt-llm", "9", "h200-sxm").mxfp4_experts_scale == 0.85);
+  CHECK(with("tensorrt-llm", "9", "h200-sxm").source.find("experts fitted to 12 points") !=
+        std::string::npos);
 }
