@@ -32,6 +32,9 @@ class CompiledCost final : public CostModel {
 
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override;
   [[nodiscard]] std::int64_t skew_share(std::int64_t decodes, DecodesBeside beside) const override;
+  [[nodiscard]] bool has_skew() const override {
+    return !skew_.alone.empty() || !skew_.beside_prompts.empty();
+  }
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
                                        std::int64_t context) const override;
   void charge(const BatchShape& shape, CostLedger& ledger) const override;

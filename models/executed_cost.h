@@ -71,6 +71,7 @@ class ExecutedCost final : public CostModel {
   [[nodiscard]] std::int64_t skew_share(std::int64_t decodes, DecodesBeside beside) const override {
     return sequential_.skew_share(decodes, beside);
   }
+  [[nodiscard]] bool has_skew() const override { return sequential_.has_skew(); }
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
                                        std::int64_t context) const override;
   void charge(const BatchShape& shape, CostLedger& ledger) const override;

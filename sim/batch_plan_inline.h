@@ -117,7 +117,6 @@ inline void Replica::add_to_batch(RequestSlot slot, std::int32_t tokens) {
     const std::int64_t remaining = request.output - request.generated;
     if (batch.decodes.empty() || remaining < batch.min_remaining) batch.min_remaining = remaining;
     batch.decode_context += request.target();
-    batch.longest_context = std::max<std::int64_t>(batch.longest_context, request.target());
     batch.decodes.push_back(slot);
   } else {
     batch.prefills.push_back({slot, tokens});

@@ -112,6 +112,8 @@ class CostModel {
                                                 DecodesBeside /*beside*/) const {
     return 0;
   }
+  /// False: every share is 0, and nobody need ask.
+  [[nodiscard]] virtual bool has_skew() const { return false; }
 
   /// Time of one iteration. Requires at least one decode or prefill chunk.
   [[nodiscard]] virtual IterationPrice price(const BatchShape& shape) const = 0;

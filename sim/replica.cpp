@@ -23,14 +23,6 @@ BatchShape Replica::Batch::shape() const {
   return shape;
 }
 
-std::int64_t Replica::Batch::skew(const CostModel& cost) const {
-  const auto count = static_cast<std::int64_t>(decodes.size());
-  const std::int64_t lacking = count * longest_context - decode_context;
-  if (lacking == 0) return 0;
-  const auto beside = prefills.empty() ? DecodesBeside::nothing : DecodesBeside::prompts;
-  return (lacking * cost.skew_share(count, beside)) >> kSkewBits;
-}
-
 Replica::Replica(ReplicaId id, ReplicaSetup setup, SimulationState& state,
                  RunCompression compression)
     : id_(id),
@@ -40,6 +32,7 @@ Replica::Replica(ReplicaId id, ReplicaSetup setup, SimulationState& state,
       kv_(setup_.kv_blocks, setup_.host_blocks),
       plan_(*this),
       block_tokens_(setup_.block_tokens.value()),
+      skewed_(setup_.cost != nullptr && setup_.cost->has_skew()),
       max_blocks_(blocks_for(setup_.max_model_len, setup_.block_tokens).value()) {
   SIM_CHECK(setup_.batch != nullptr && setup_.cost != nullptr && block_tokens_ > 0 &&
                 setup_.pipeline_stages >= 1,
@@ -149,7 +142,6 @@ Replica::Batch& Replica::free_batch() {
     batch.prefills.clear();
     batch.chunks.clear();
     batch.decode_context = 0;
-    batch.longest_context = 0;
     batch.min_remaining = 0;
     return batch;
   }
@@ -160,7 +152,8 @@ void Replica::start_batch() {
   Batch& batch = *planning_;
   const Instant now = state_.now();
   batch.padded = plan_.padded_;
-  batch.decode_context += batch.skew(*setup_.cost) + plan_.padded_context_;
+  if (skewed_) batch.decode_context += skew_of(batch);
+  batch.decode_context += plan_.padded_context_;
   batch.lookahead = plan_.lookahead_;
   batch.decode_context -= plan_.together_;
   SIM_CHECK(batch.decode_context >= static_cast<std::int64_t>(batch.decodes.size()),
@@ -185,6 +178,16 @@ void Replica::start_batch() {
   if (in_flight_ < setup_.pipeline_stages) {
     state_.queue.push(stage_free_[0], Phase::completion, EventKind::stage_free, id_.index());
   }
+}
+
+std::int64_t Replica::skew_of(const Batch& batch) const {
+  const auto count = static_cast<std::int64_t>(batch.decodes.size());
+  std::int64_t longest = 0;
+  for (const RequestSlot slot : batch.decodes)
+    longest = std::max<std::int64_t>(longest, state_.requests[slot].target());
+  const auto beside = batch.prefills.empty() ? DecodesBeside::nothing : DecodesBeside::prompts;
+  const std::int64_t share = setup_.cost->skew_share(count, beside);
+  return ((count * longest - batch.decode_context) * share) >> kSkewBits;
 }
 
 void Replica::price_batch(Batch& batch) {

@@ -97,7 +97,6 @@ class Replica final : public ReplicaEngine {
     std::vector<PrefillPart> prefills;
     std::vector<PrefillChunk> chunks;  ///< same order as `prefills`
     std::int64_t decode_context = 0;
-    std::int64_t longest_context = 0;  ///< of one decode
     std::int64_t padded = 0;
     std::int64_t lookahead = 0;
     std::int64_t iterations = 1;
@@ -115,8 +114,6 @@ class Replica final : public ReplicaEngine {
 
     [[nodiscard]] std::size_t requests() const { return decodes.size() + prefills.size(); }
     [[nodiscard]] BatchShape shape() const;
-    /// What contexts that are not equal cost in tokens of context.
-    [[nodiscard]] std::int64_t skew(const CostModel& cost) const;
   };
 
   /// Marks the replica for a decision in this instant.
@@ -152,6 +149,8 @@ class Replica final : public ReplicaEngine {
   // Starting.
   void plan_batch();
   void start_batch();
+  /// What contexts that are not equal cost, in tokens of context.
+  [[nodiscard]] std::int64_t skew_of(const Batch& batch) const;
   void price_batch(Batch& batch);
   [[nodiscard]] std::int64_t steady_iterations(const Batch& batch, const DecodeLine& line) const;
   void check_progress();
@@ -193,6 +192,7 @@ class Replica final : public ReplicaEngine {
   std::optional<PrefixCache> prefixes_;  ///< nothing where prompts share nothing
   BatchPlan plan_;
   std::int64_t block_tokens_;
+  bool skewed_;              ///< whether the cost model tells batches of unequal contexts apart
   std::int64_t max_blocks_;  ///< of one request
 
   struct Coming {

@@ -51,6 +51,7 @@ class LineCost final : public CostModel {
                                         DecodesBeside beside) const override {
     return beside == DecodesBeside::nothing ? terms_.skew_share : 0;
   }
+  [[nodiscard]] bool has_skew() const override { return terms_.skew_share != 0; }
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
     std::int64_t fixed = decode_fixed(shape.decodes, shape.padded_decodes, shape.decode_context);
     fixed += terms_.per_prefill.value() * shape.prefill_tokens() * kFixedOne;
