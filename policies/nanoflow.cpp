@@ -38,6 +38,13 @@ const std::vector<ParameterSpec> kParameters{
      "false",
      {},
      "new keys and values are copied to the host right after they are made"},
+    {"search",
+     ParameterSpec::Kind::choice,
+     0,
+     0,
+     "descent",
+     {"descent", "exhaustive"},
+     "exhaustive: every plan with one share for attention and one for collectives (2,016)"},
     {"faithful",
      ParameterSpec::Kind::flag,
      0,
@@ -245,6 +252,7 @@ class NanoFlow final : public ExecutionPolicy {
   explicit NanoFlow(const Parameters& parameters)
       : overlap_(parameters.choice("overlap") == "none" ? Overlap::none : Overlap::full),
         offload_(parameters.flag("offload") ? Offload::yes : Offload::no),
+        exhaustive_(parameters.choice("search") == "exhaustive"),
         faithful_(parameters.flag("faithful")) {}
 
   [[nodiscard]] std::string refusal(const InstanceSplit& split) const override {
@@ -256,7 +264,8 @@ class NanoFlow final : public ExecutionPolicy {
     if (layer.tokens() < kLeastTokens || layer.tokens() > kMostTokens)
       return fallback(layer, planner);
     if (faithful_ || overlap_ == Overlap::none) return planner.plan(kPublished);
-    const LayerPlan found = planner.plan(search(layer, planner));
+    const LayerPlan found =
+        planner.plan(exhaustive_ ? search_all(layer, planner) : search(layer, planner));
     // With the first layer's way in, a short stack may be faster without.
     const double gained = time_plan(layer, found, "nanoflow").of(layer.layers());
     const LayerPlan plain = fallback(layer, planner);
@@ -281,6 +290,24 @@ class NanoFlow final : public ExecutionPolicy {
         best = at;
       }
     }
+    return best;
+  }
+
+  [[nodiscard]] static Choice search_all(const LayerView& layer, Planner& planner) {
+    Choice at, best;
+    double least = period_of(layer, planner.plan(best));
+    for (at.first = 0; at.first < kFirst.size(); ++at.first)
+      for (at.pieces = 0; at.pieces < kPieces.size(); ++at.pieces)
+        for (at.order = 0; at.order < kOrders; ++at.order)
+          for (std::size_t shares = 0; shares < kAttentionShares.size() * kNetworkShares.size();
+               ++shares) {
+            at.attention.fill(shares / kNetworkShares.size());
+            at.network.fill(shares % kNetworkShares.size());
+            const double period = period_of(layer, planner.plan(at));
+            if (period >= least) continue;
+            least = period;
+            best = at;
+          }
     return best;
   }
 
@@ -311,6 +338,7 @@ class NanoFlow final : public ExecutionPolicy {
   static constexpr double kWorthwhile = 1e-6;
   Overlap overlap_;
   Offload offload_;
+  bool exhaustive_;
   bool faithful_;
 };
 

@@ -56,6 +56,23 @@ TEST_CASE("overlapped layers take less than the sum, and more than the products"
   }
 }
 
+TEST_CASE("the search finds what trying every plan with one share a kind finds, or better") {
+  // Attention-heavy, network-heavy, balanced and compute-bound layers.
+  const std::vector<std::vector<double>> layers{{16, 36, 5, 16, 24, 1, 70, 35, 24, 1},
+                                                {16, 90, 5, 16, 24, 1, 70, 35, 24, 1},
+                                                {16, 10, 5, 16, 60, 1, 70, 35, 60, 1},
+                                                {40, 10, 20, 40, 5, 1, 160, 80, 5, 1},
+                                                {16, 70, 0, 16, 50, 2, 70, 35, 50, 2}};
+  for (std::vector<double> seconds : layers) {
+    for (double& one : seconds) one *= 1e-5;
+    for (const double start : {0.0, 5e-6}) {
+      const HandLayer layer(2048, seconds, start);
+      const double all = period(*nanoflow({{"search", "exhaustive"}}), layer);
+      CHECK(period(*nanoflow(), layer) <= all * 1.01);
+    }
+  }
+}
+
 TEST_CASE("shares of one device never sum to more than the whole") {
   // Whatever runs at once: the one product takes what the largest shares of the others leave.
   const HandLayer layer = published_layer();
