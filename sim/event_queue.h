@@ -27,6 +27,7 @@ enum class EventKind : std::uint8_t {
   retry_admission,  ///< subject: slot of a held request
   dynamics,         ///< detail: which forecast of the next change of who serves
   network,          ///< subject: kNetworkSubject, detail: which forecast of the next landing
+  failure,          ///< subject: replica, detail: which of its failures
 };
 
 /// Behind every replica of the same instant.

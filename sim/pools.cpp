@@ -29,7 +29,7 @@ Pools::Pools(PoolSetup setup, const Replicas& replicas, SimulationState& state,
       state_(state),
       entrances_(cluster, members(replicas, takes_arrivals)),
       decoders_(cluster, members(replicas, decodes_only)),
-      transfers_(std::move(setup_.wiring), replicas, state),
+      transfers_(std::move(setup_.wiring), replicas, state, setup_.layers),
       random_(seed, "decode routing") {
   SIM_CHECK(setup_.routing != nullptr && decoders_.replicas() > 0 &&
                 !members(replicas, prefills_only).empty(),

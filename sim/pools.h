@@ -62,6 +62,7 @@ struct PoolSetup {
   std::unique_ptr<RoutingPolicy> routing;  ///< which decode replica takes a finished prompt
   std::string routing_name;
   std::optional<ReplicaWiring> wiring{};  ///< none: KV moves in no time
+  std::int64_t layers = 0;                ///< above 0: KV moves layer by layer, of so many
 };
 
 class Pools {

@@ -73,7 +73,8 @@ void Replica::request_decision() {
 
 void Replica::decide() {
   decision_requested_ = false;
-  if (in_flight_ == setup_.pipeline_stages) return;
+  if (in_flight_ == setup_.pipeline_stages || !lost_.empty()) return;
+  if (state_.now() < down_until_) return;
   if (setup_.pipeline_stages > 1 && stage_free_[0] > state_.now()) return;
   if (inbound_ > 0 && setup_.transfer.loop == TransferRules::Loop::waits) return;
   plan_batch();
@@ -316,6 +317,32 @@ void Replica::finish_iterations(Batch& batch) {
   if (!batch.decodes.empty()) finish_decodes(batch);
   if (!batch.prefills.empty()) finish_prefills(batch);
   if (running_changed_) sweep_running();
+  if (in_flight_ == 0 && !lost_.empty()) lose_kv();
+}
+
+void Replica::on_failure(const ReplicaFailure& failure) {
+  down_until_ = std::max(down_until_, state_.now() + failure.downtime);
+  state_.queue.push(down_until_, Phase::completion, EventKind::stage_free, id_.index());
+  lost_.push_back(failure.one_in);
+  if (in_flight_ > 0) {
+    cut_run_now();
+  } else {
+    lose_kv();
+  }
+}
+
+void Replica::lose_kv() {
+  for (const std::uint32_t one_in : lost_) {
+    if (one_in == 0) continue;
+    // Back to front, as those preempted go to the queue's front. A worker that is one of several
+    // holds the requests of its number.
+    const std::vector<RequestSlot> running = running_;
+    for (std::size_t i = running.size(); i-- > 0;)
+      if (state_.requests[running[i]].id % one_in == 0) preempt(running[i], Preemption::recompute);
+    if (prefixes_ && one_in == 1) prefixes_->make_room(Blocks(0));
+  }
+  lost_.clear();
+  release_held();
 }
 
 void Replica::book(const Batch& batch) {

@@ -45,7 +45,8 @@ struct ReplicaSetup {
   std::int64_t pipeline_stages = 1;  ///< batches in flight at most
   Scheduling scheduling = Scheduling::in_step;
   ReplicaRole role = ReplicaRole::joint;
-  TransferRules transfer{};  ///< of a decode replica
+  TransferRules transfer{};                ///< of a decode replica
+  std::vector<ReplicaFailure> failures{};  ///< not of a prefill replica
 };
 
 class Replica final : public ReplicaEngine {
@@ -60,6 +61,7 @@ class Replica final : public ReplicaEngine {
   [[nodiscard]] bool is_current(std::uint32_t generation) const override;
   void on_iteration_end(std::uint32_t generation) override;
   void on_stage_free() override { request_decision(); }
+  void on_failure(const ReplicaFailure& failure) override;
 
   [[nodiscard]] ReplicaRole role() const override { return setup_.role; }
   [[nodiscard]] Bytes kv_bytes(Tokens tokens) const override;
@@ -154,6 +156,9 @@ class Replica final : public ReplicaEngine {
   void price_batch(Batch& batch);
   [[nodiscard]] std::int64_t steady_iterations(const Batch& batch, const DecodeLine& line) const;
   void check_progress();
+  // Failing.
+  /// Nothing is in flight: preempts whoever lost its KV since the last time.
+  void lose_kv();
   // Ending.
   void cut_run();
   /// Ends the run `more` iterations after the next boundary, whatever its batch said of arrivals.
@@ -217,6 +222,9 @@ class Replica final : public ReplicaEngine {
   bool running_changed_ = false;  ///< some entry of running_ left
   /// A plan without a batch still preempted, dropped or swapped.
   bool plan_changed_something_ = false;
+  Instant down_until_;  ///< nothing starts before
+  std::vector<std::uint32_t>
+      lost_;               ///< by failures whose iteration is still under way: one in so many
   Bytes plan_swapped_{0};  ///< since the last batch started; the next one waits for it
   // Pools.
   std::deque<RequestSlot> offered_;  ///< decode: in line, their KV elsewhere

@@ -42,6 +42,14 @@ struct TransferRules {
   Loop loop = Loop::runs_on;
 };
 
+/// A worker of a replica dies and is replaced.
+struct ReplicaFailure {
+  Instant at;
+  Duration downtime{0};  ///< until its replacement works; nothing runs in between
+  /// Requests whose KV dies with it: all (1), one in so many (more), none (0).
+  std::uint32_t one_in = 1;
+};
+
 class ReplicaEngine {
  public:
   virtual ~ReplicaEngine() = default;
@@ -56,6 +64,10 @@ class ReplicaEngine {
   virtual void on_iteration_end(std::uint32_t detail) = 0;
   /// The time asked for through EventKind::stage_free has come.
   virtual void on_stage_free() = 0;
+
+  /// A worker dies: what runs ends with its iteration, and KV that is lost is computed again from
+  /// prompts and the tokens made so far. Only replicas that were set up with failures are told.
+  virtual void on_failure(const ReplicaFailure& failure) { static_cast<void>(failure); }
 
   // Pools (sim/pools.h); a joint replica is never asked.
   [[nodiscard]] virtual ReplicaRole role() const = 0;

@@ -50,6 +50,14 @@ struct AttentionSpec {
   double network_share = 0.2;  ///< of an iteration that messages may take; KV pulls have the rest
 };
 
+/// A worker of one replica dies and is replaced.
+struct FailureSpec {
+  std::optional<Duration> at{};  ///< simulated time
+  std::int64_t replica = 0;      ///< of the group
+  std::string worker = "model";  ///< model | attention
+  std::optional<Duration> downtime{};
+};
+
 /// Replicas of one kind.
 struct ReplicaGroupSpec {
   std::string name = "replicas";
@@ -64,6 +72,7 @@ struct ReplicaGroupSpec {
   PolicyChoice batch{"vllm-v1", {}, {}};
   PolicyChoice execution{"sequential", {}, {}};
   std::optional<AttentionSpec> attention{};
+  std::vector<FailureSpec> failures{};
   std::string cost = "roofline";  ///< as models/cost_factory.h
   /// Groups of tensor_parallel devices in one replica.
   [[nodiscard]] std::int64_t tensor_groups() const {
@@ -87,6 +96,7 @@ struct ReplicaGroupSpec {
 struct TransferSpec {
   double waiting_share = 0.05;
   std::string decode_loop = "runs-on";  ///< runs-on | waits
+  std::string motion = "whole";         ///< whole | layer-wise
 };
 
 /// A distribution of a length or a time.

@@ -97,6 +97,15 @@ void attention_fields(JsonCursor& at, AttentionSpec& attention) {
             "of an iteration that messages may take; prompts' KV is pulled in the rest");
 }
 
+void failure_fields(JsonCursor& at, FailureSpec& failure) {
+  at.required().duration("at", failure.at, kInstantly, "simulated time at which the worker dies");
+  at.count("replica", failure.replica, 0, kMostReplicas, "which replica of the group, from 0");
+  at.choice("worker", failure.worker, {"model", "attention"},
+            "model: with attention devices KV survives; attention: it is computed again");
+  at.required().duration("downtime", failure.downtime, kInstantly,
+                         "until the replacement works; the replica stands still");
+}
+
 void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   at.text("name", group.name, "name of the group");
   at.choice("role", group.role, {"joint", "prefill", "decode"},
@@ -124,6 +133,11 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
               [&](JsonCursor& inner) { attention_fields(inner, attention); });
     group.attention = attention;
   }
+  if (at.describing() || at.has("failures"))
+    at.list("failures", 1, 1000, "workers that die and are replaced",
+            [&](JsonCursor& failure, std::size_t) {
+              failure_fields(failure, group.failures.emplace_back());
+            });
   at.text("cost", group.cost,
           "roofline, table:PATH (kernels) or steps:PATH (whole engine calls) of a profile store, "
           "pack:PATH of a fitted pack, linear:NAME, or calibrated:FILE of a live server");
@@ -150,6 +164,10 @@ void transfer_fields(JsonCursor& at, TransferSpec& transfer) {
             "its KV blocks");
   at.choice("decode_loop", transfer.decode_loop, {"runs-on", "waits"},
             "whether decode iterations go on while KV arrives");
+  // Not among the values of a scenario that does not say it, so that older digests stand.
+  if (at.describing() || at.has("motion"))
+    at.choice("motion", transfer.motion, {"whole", "layer-wise"},
+              "layer-wise: layers are sent while later ones of the prompt are computed");
 }
 
 void arrival_fields(JsonCursor& at, WorkloadSpec& load) {

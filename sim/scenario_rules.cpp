@@ -121,6 +121,7 @@ class Rules {
     needless("/dynamics/notice", spec.reclaim.has_value(), "without reclaim");
   }
 
+  void failures(const ReplicaGroupSpec& group, std::size_t index) const;
   void predictor() const;
   void trace() const;
   void generator() const;
@@ -166,6 +167,28 @@ void Rules::cluster() const {
     check_nodes(group.nodes, fmt::format("/deployment/{}/nodes", i));
     if (group.attention)
       check_nodes(group.attention->nodes, fmt::format("/deployment/{}/attention/nodes", i));
+    failures(group, i);
+  }
+}
+
+void Rules::failures(const ReplicaGroupSpec& group, std::size_t index) const {
+  for (std::size_t i = 0; i < group.failures.size(); ++i) {
+    const FailureSpec& failure = group.failures[i];
+    const std::string pointer = fmt::format("/deployment/{}/failures/{}", index, i);
+    if (group.role == "prefill" || group.engine == "simdistserve") {
+      fail(pointer,
+           "expected failures in groups that decode, in batches, got another group; move them");
+    }
+    if (failure.replica >= group.replicas) {
+      fail(pointer + "/replica", fmt::format("expected a replica of the group's {} (from 0), got "
+                                             "{}; name one of them",
+                                             group.replicas, failure.replica));
+    }
+    if (failure.worker == "attention" && !group.attention) {
+      fail(pointer + "/worker",
+           "expected \"model\" in a group without attention devices, got \"attention\"; add "
+           "\"attention\" to the group or change the worker");
+    }
   }
 }
 

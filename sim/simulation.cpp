@@ -43,6 +43,7 @@ class Simulation final : public ClusterView {
  private:
   [[nodiscard]] bool step();
   void discard_stale();
+  [[nodiscard]] bool stands(const Event& event) const;
   void handle(const Event& event);
   /// Turns off replicas that have drained; gives requests without a replica to one that is up.
   void follow_dynamics();
@@ -60,8 +61,9 @@ class Simulation final : public ClusterView {
   SimulationSetup setup_;
   SimulationState state_;
   Replicas replicas_;
-  std::optional<Pools> pools_;        ///< nothing where all replicas are joint
-  std::optional<Dynamics> dynamics_;  ///< nothing where all replicas serve, always
+  std::vector<std::vector<ReplicaFailure>> failures_;  ///< by replica
+  std::optional<Pools> pools_;                         ///< nothing where all replicas are joint
+  std::optional<Dynamics> dynamics_;                   ///< nothing where all replicas serve, always
   RandomStream routing_random_;
   RandomStream predictor_random_;
   std::uint32_t next_id_ = 0;
@@ -87,6 +89,12 @@ Simulation::Simulation(SimulationSetup setup)
   state_.milestones = setup_.milestones;
   const auto next_replica = [this] { return ReplicaId(replicas()); };
   for (ReplicaSetup& replica : setup_.replicas) {
+    failures_.push_back(replica.failures);
+    for (std::uint32_t i = 0; i < failures_.back().size(); ++i) {
+      SIM_CHECK(replica.role != ReplicaRole::prefill, "replicas that fail decode");
+      state_.queue.push(failures_.back()[i].at, Phase::completion, EventKind::failure,
+                        next_replica().index(), i);
+    }
     replicas_.push_back(
         std::make_unique<Replica>(next_replica(), std::move(replica), state_, setup_.compression));
   }
@@ -161,20 +169,24 @@ bool Simulation::step() {
 void Simulation::discard_stale() {
   while (!state_.queue.empty()) {
     const Event& top = state_.queue.top();
-    const auto stands = [&] {
-      switch (top.kind) {
-        case EventKind::iteration_end:
-          return replicas_[top.subject]->is_current(top.detail);
-        case EventKind::network:
-          return pools_->is_current(top.detail);
-        case EventKind::dynamics:
-          return dynamics_->is_current(top.detail);
-        default:
-          return true;
-      }
-    };
-    if (stands()) return;
+    if (stands(top)) return;
     state_.queue.drop();
+  }
+}
+
+bool Simulation::stands(const Event& event) const {
+  switch (event.kind) {
+    case EventKind::iteration_end:
+      return replicas_[event.subject]->is_current(event.detail);
+    case EventKind::network:
+      return pools_->is_current(event.detail);
+    case EventKind::dynamics:
+      return dynamics_->is_current(event.detail);
+    case EventKind::failure:
+      // A failure after the last request is no part of the run.
+      return state_.requests.live() > 0 || state_.source->next_arrival() < Instant::never();
+    default:
+      return true;
   }
 }
 
@@ -194,6 +206,10 @@ void Simulation::handle(const Event& event) {
       return;
     case EventKind::dynamics:
       dynamics_->on_event();
+      return;
+    case EventKind::failure:
+      check_context().policy = "failure";
+      replicas_[event.subject]->on_failure(failures_[event.subject][event.detail]);
       return;
   }
 }

@@ -7,8 +7,8 @@
 namespace headroom {
 
 Transfers::Transfers(std::optional<ReplicaWiring> wiring, const Replicas& replicas,
-                     SimulationState& state)
-    : replicas_(replicas), state_(state), wiring_(std::move(wiring)) {
+                     SimulationState& state, std::int64_t layers)
+    : replicas_(replicas), state_(state), wiring_(std::move(wiring)), layers_(layers) {
   if (!wiring_) return;
   SIM_CHECK(wiring_->endpoints.size() == replicas.size(), "each replica stands somewhere");
   network_.emplace(wiring_->topology);
@@ -22,6 +22,7 @@ const Transfers::Path& Transfers::path(ReplicaId from, ReplicaId to) {
       wiring_->topology.route(wiring_->endpoints[from.index()], wiring_->endpoints[to.index()]);
   SIM_CHECK(route.has_value(), "replicas of two pools reach each other");
   path.latency = wiring_->topology.latency(*route);
+  path.bandwidth = wiring_->topology.bandwidth(*route);
   path.links = std::move(*route);
   path.known = true;
   return path;
@@ -45,9 +46,21 @@ void Transfers::start(RequestSlot slot, ReplicaId to, Blocks room) {
   totals.waited.add((move.start - history.handed_over).value());
   if (!network_ || move.bytes == Bytes(0)) return land(move);
   const Path& along = path(move.from, to);
-  move.flow = network_->start_flow(along.links, move.bytes, along.latency, state_.now());
+  const Bytes late = move.bytes - sent_early(slot, move.bytes, along);
+  move.flow = network_->start_flow(along.links, late, along.latency, state_.now());
   moves_.push_back(move);
   foresee();
+}
+
+Bytes Transfers::sent_early(RequestSlot slot, Bytes bytes, const Path& along) const {
+  const RequestHistory& history = state_.requests.history(slot);
+  // A target without room by now had none earlier.
+  if (layers_ < 2 || history.handed_over != state_.now()) return Bytes(0);
+  const double all_but_last =
+      bytes.as_double() * static_cast<double>(layers_ - 1) / static_cast<double>(layers_);
+  const double window = seconds(history.handed_over - history.first_scheduled);
+  return Bytes(
+      static_cast<std::int64_t>(std::min(all_but_last, along.bandwidth.value() * window) + 0.5));
 }
 
 void Transfers::land(const Move& move) {

@@ -3,6 +3,9 @@
 // Each replica is one endpoint of a topology; a move is one flow along the route between the two,
 // sharing links max-min fairly with all other moves (sim/network.h). Without a topology, or where a
 // cost model knows no KV, a move takes no time.
+// Moved layer by layer, a prompt whose target has room when it ends has sent layers while later
+// ones were computed: what its path carries from its first scheduling to its end, at most all but
+// the last layer; the rest is the flow. Others' flows do not slow down that early part.
 // Laws: a request's KV is held on the source until its last byte has landed, and room for it is
 // held on the target from the first; moves started == landed + under way; every byte is counted
 // once.
@@ -33,7 +36,9 @@ struct ReplicaWiring {
 class Transfers {
  public:
   /// `replicas` and `state` outlive this.
-  Transfers(std::optional<ReplicaWiring> wiring, const Replicas& replicas, SimulationState& state);
+  /// `layers` above 0: KV moves layer by layer, of so many.
+  Transfers(std::optional<ReplicaWiring> wiring, const Replicas& replicas, SimulationState& state,
+            std::int64_t layers = 0);
 
   /// Moves the KV of an offered request; `room` blocks are taken for it on `to`. Where the move
   /// takes no time the request has joined `to` on return.
@@ -57,16 +62,20 @@ class Transfers {
     bool known = false;
     Route links;
     Duration latency{0};
+    BytesPerSecond bandwidth{0};  ///< of its slowest link
   };
 
   [[nodiscard]] const Path& path(ReplicaId from, ReplicaId to);
   void land(const Move& move);
+  /// Of `bytes`, what has been sent before the prompt was done.
+  [[nodiscard]] Bytes sent_early(RequestSlot slot, Bytes bytes, const Path& along) const;
   void foresee();
 
   const Replicas& replicas_;
   SimulationState& state_;
   std::optional<ReplicaWiring> wiring_;
   std::optional<Network> network_;
+  std::int64_t layers_;
   std::vector<Path> paths_;  ///< from * replicas + to
   std::vector<Move> moves_;  ///< by order of start
   std::vector<LandedFlow> landed_;

@@ -367,11 +367,31 @@ void set_pools(const Scenario& scenario, const Assembly& assembly, SimulationSet
   pools.routing_name = routing->name;
   // DistServe's simulator knows no KV.
   if (setup.stage_queues.empty()) pools.wiring = wire_replicas(scenario, assembly);
+  if (scenario.transfer.motion == "layer-wise") pools.layers = assembly.model.layers;
   setup.pools = std::move(pools);
   TransferRules rules;
   rules.waiting_share = scenario.transfer.waiting_share;
   if (scenario.transfer.decode_loop == "waits") rules.loop = TransferRules::Loop::waits;
   for (ReplicaSetup& replica : setup.replicas) replica.transfer = rules;
+}
+
+/// Failures of replica `index` of its group.
+std::vector<ReplicaFailure> failures_of(const AssembledGroup& group, std::int64_t index) {
+  std::vector<ReplicaFailure> failures;
+  for (const FailureSpec& spec : group.spec.failures) {
+    if (spec.replica != index) continue;
+    ReplicaFailure failure;
+    failure.at = Instant() + *spec.at;
+    failure.downtime = *spec.downtime;
+    const bool holds_kv = spec.worker == "attention" || !group.attention.there();
+    // Each attention device has a part of every request, or all of some.
+    const bool whole = group.attention.partition == AttentionPartition::requests;
+    if (!holds_kv) failure.one_in = 0;
+    if (holds_kv && whole && group.attention.there())
+      failure.one_in = static_cast<std::uint32_t>(group.attention.devices);
+    failures.push_back(failure);
+  }
+  return failures;
 }
 
 PredictorSetup make_predictor(const Scenario& scenario) {
@@ -428,6 +448,7 @@ SimulationSetup make_setup(const Scenario& scenario, const Assembly& assembly,
         setup.extra_output = Tokens(1);
       } else {
         setup.replicas.push_back(make_replica(group));
+        setup.replicas.back().failures = failures_of(group, i);
       }
     }
   }

@@ -43,6 +43,7 @@ struct PoolShape {
   std::optional<BytesPerSecond> bandwidth{};
   Duration latency{0};
   const char* decode_batch = "vllm-v1";
+  std::int64_t layers = 0;
 };
 
 struct Played {
@@ -66,7 +67,7 @@ Played play(std::vector<RequestSpec> requests, const PoolShape& shape) {
     setup.replicas.back().transfer = shape.rules;
   }
   for (ReplicaSetup& one : setup.replicas) one.block_bytes = Bytes(16'384);
-  setup.pools = PoolSetup{std::make_unique<InTurn>(), "in turn"};
+  setup.pools = PoolSetup{std::make_unique<InTurn>(), "in turn", {}, shape.layers};
   if (shape.bandwidth) {
     setup.pools->wiring = wired(static_cast<std::uint32_t>(shape.prefills + shape.decodes),
                                 *shape.bandwidth, shape.latency);
@@ -110,6 +111,33 @@ TEST_CASE("without a network a move takes no time") {
   const Played played = play({request(Duration(0), 1000, 10)}, PoolShape{});
   CHECK(played.seen.finished[0].transfer == Duration(0));
   CHECK(played.seen.finished[0].end_to_end() == ms(11));
+}
+
+TEST_CASE("moved layer by layer, only what the prompt's time could not carry is left to move") {
+  // 1,024,000 bytes, 2 ms of prompt. At 1 GB/s all but the last of 4 layers is sent in that time:
+  // 256,000 bytes are left. At 0.1 GB/s 200,000 are sent, 824,000 left.
+  PoolShape shape;
+  shape.layers = 4;
+  shape.bandwidth = BytesPerSecond(1e9);
+  CHECK(play({request(Duration(0), 1000, 10)}, shape).seen.finished[0].transfer == ms(0.256));
+  shape.bandwidth = BytesPerSecond(1e8);
+  const Played slow = play({request(Duration(0), 1000, 10)}, shape);
+  CHECK(seconds(slow.seen.finished[0].transfer) == Approx(8.24e-3));
+  CHECK(slow.metrics.transfers.bytes == Bytes(1'024'000));
+}
+
+TEST_CASE("no layer leaves early for a target without room") {
+  // 70 blocks hold one request of 63 at a time: the second moves when the first is done, whole.
+  PoolShape shape;
+  shape.layers = 4;
+  shape.decode_blocks = 70;
+  shape.rules.waiting_share = 1;
+  shape.bandwidth = BytesPerSecond(1e9);
+  const Played played =
+      play({request(Duration(0), 1000, 10), request(Duration(0), 1000, 2)}, shape);
+  REQUIRE(played.seen.finished.size() == 2);
+  const FinishedRequest& second = played.seen.finished[1];
+  CHECK(second.first_token + second.transfer == played.seen.finished[0].finish + ms(1.024));
 }
 
 TEST_CASE("a request of one token never moves") {

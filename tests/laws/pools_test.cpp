@@ -23,6 +23,7 @@ struct World {
   TransferRules rules;
   double bandwidth = 0;  ///< bytes a second; 0: moves take no time
   Duration latency{0};
+  std::int64_t layers = 0;
 };
 
 /// Gives a request the hashes of the first blocks of one of three documents, as far as it reaches.
@@ -68,6 +69,7 @@ World arbitrary_world() {
   world.rules.waiting_share = *rc::gen::element(0.001, 0.05, 0.5, 1.0);
   world.rules.loop = *rc::gen::element(TransferRules::Loop::runs_on, TransferRules::Loop::waits);
   world.bandwidth = *rc::gen::element(0.0, 1e7, 1.024e9, 1e12);
+  world.layers = *rc::gen::element<std::int64_t>(0, 0, 1, 4, 80);
   world.latency = Duration(*rc::gen::element<std::int64_t>(0, 5'000, 1'000'000));
   return world;
 }
@@ -105,6 +107,7 @@ Outcome play(const World& world, const PolicyEntry<BatchPolicy>& policy,
   add(world.prefills, world.prefill, ReplicaRole::prefill);
   setup.pools = PoolSetup{routing.make(default_parameters(routing.parameters)), routing.name};
   if (world.bandwidth > 0) setup.pools->wiring = std::move(wiring);
+  setup.pools->layers = world.layers;
   setup.compression = compression;
   setup.sample_interval = kMillisecond * 7;
   setup.sinks = {&outcome.recorder};
