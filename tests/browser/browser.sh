@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# HTML reports opened in headless Chromium (check.mjs says what must hold): a run of the Azure trace, a run of edge sites,
-# a 200-point sweep, hostile names.
+# HTML reports opened in headless Chromium (check.mjs says what must hold): a run of the Azure trace, a plan, a 200-point
+# sweep, a run of edge sites, hostile names.
 #
 # Usage: browser.sh HEADROOM WORK [PICTURES]
 # Exit code 77: node, npm, a browser or a package registry is missing.
@@ -30,13 +30,14 @@ fi
 
 cd "$work"
 # A run whose answer is no (exit code 1) is a report too.
-report() { "$headroom" "$@" --quiet >/dev/null || (($? == 1)) || { echo "headroom $* failed"; exit 1; }; }
+report() { "$headroom" "$@" >report.log 2>&1 || (($? == 1)) || { cat report.log; echo "headroom $* failed"; exit 1; }; }
 if [[ -f $trace ]]; then
   report run quickstart --trace "$trace" --set workload.rate_scale=4 --html azure.html
 else
   echo "no Azure trace at $trace: a generated load instead"
   report run quickstart --rate "40 /s" --html azure.html
 fi
+report plan quickstart --limit 1000 --html plan.html
 report run drones --html edge.html
 # 200 points: ten rates, five numbers of replicas, two policies, two limits of TTFT.
 report sweep quickstart --limit 300 --set "workload.rate=5 /s,10 /s,15 /s,20 /s,30 /s,40 /s,50 /s,60 /s,80 /s,100 /s" \
@@ -44,4 +45,4 @@ report sweep quickstart --limit 300 --set "workload.rate=5 /s,10 /s,15 /s,20 /s,
 readonly name='</script><script>alert(1)</script> "'"'"'><img src=x onerror=alert(2)> 🚀 שלום'
 report run quickstart --limit 400 --set "name=$name" --html hostile.html
 
-node check.mjs "$chromium" "$pictures" azure=azure.html sweep=sweep.html edge=edge.html hostile=hostile.html
+node check.mjs "$chromium" "$pictures" azure=azure.html plan=plan.html sweep=sweep.html edge=edge.html hostile=hostile.html
