@@ -83,6 +83,8 @@ std::vector<RequestSlot> Replica::lose_all() {
   outstanding_ = 0;
   outstanding_prompt_ = Tokens(0);
   plan_swapped_ = Bytes(0);
+  lost_.clear();  // what died with a worker is gone with the whole
+  down_until_ = state_.now();
   running_changed_ = false;
   last_start_ = last_end_ = state_.now();
   if (prefixes_) prefixes_->make_room(Blocks(0));
