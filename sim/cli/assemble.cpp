@@ -375,7 +375,6 @@ void set_pools(const Scenario& scenario, const Assembly& assembly, SimulationSet
   for (ReplicaSetup& replica : setup.replicas) replica.transfer = rules;
 }
 
-/// Failures of replica `index` of its group.
 std::vector<ReplicaFailure> failures_of(const AssembledGroup& group, std::int64_t index) {
   std::vector<ReplicaFailure> failures;
   for (const FailureSpec& spec : group.spec.failures) {
