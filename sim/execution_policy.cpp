@@ -119,10 +119,26 @@ constexpr Row kShort{6, 3, 6};
 // the last layers drain them: six layers hold whole cycles of 2, 3 and 6.
 constexpr Row kStaggered{13, 5, 11};
 
+/// Seconds of the device with the most work a layer.
+double fullest_device(const LayerView& layer) {
+  double most = 0;
+  for (std::uint8_t device = 0; device < OperatorGraph::kDevices; ++device) {
+    double work = 0;
+    for (std::size_t op = 0; op < layer.operators().size(); ++op) {
+      if (layer.operators()[op].device == device) work += layer.seconds(op);
+    }
+    if (work > 0) most = std::max(most, work / static_cast<double>(layer.copies(device)));
+  }
+  return most;
+}
+
 double settled_period(const LayerView& layer, const OperatorGraph& graph) {
   const Row& row = layer.devices() > 1 ? kStaggered : kShort;
   const std::vector<double> ends = graph.layer_ends(row.layers);
-  return (ends[row.to - 1] - ends[row.from - 1]) / static_cast<double>(row.to - row.from);
+  const double mean =
+      (ends[row.to - 1] - ends[row.from - 1]) / static_cast<double>(row.to - row.from);
+  // Cycles that the row does not hold whole may seem shorter than the work in them.
+  return layer.devices() > 1 ? std::max(mean, fullest_device(layer)) : mean;
 }
 
 OperatorGraph unchecked_graph(const LayerView& layer, const LayerPlan& plan) {
