@@ -99,6 +99,10 @@ Chart busy_chart(const Summary& s) {
                counts("replicas"));
   chart.series.push_back(over_time(s, "busy", SeriesStyle::line,
                                    [](const SeriesPoint& p) { return p.busy_replicas; }));
+  if (s.dynamics) {
+    chart.series.push_back(over_time(s, "take requests", SeriesStyle::line,
+                                     [](const SeriesPoint& p) { return p.up_replicas; }));
+  }
   chart.marks.push_back({ChartMark::Across::y, static_cast<double>(s.replicas.size()),
                          fmt::format("all {}", s.replicas.size())});
   return chart;

@@ -312,8 +312,25 @@ void write_engine(HtmlPage& page, const Summary& s) {
   page.close_fold();
 }
 
+void write_dynamics(HtmlPage& page, const Summary& s) {
+  if (!s.dynamics) return;
+  const DynamicsTotals& t = s.dynamics->totals;
+  page.paragraph("Replicas come and go: " + s.context.dynamics + ".");
+  page.table({"Replicas that came and went",
+              {"", "count"},
+              {{"GPUs paid on average", significant(s.dynamics->mean_paid)},
+               {"most replicas at a time", grouped(t.most_up)},
+               {"started", grouped(t.starts)},
+               {"drained", grouped(t.drains)},
+               {"failed", grouped(t.failures)},
+               {"reclaimed", grouped(t.reclaims)},
+               {"restarted", grouped(t.restarts)},
+               {"requests on a replica that failed", grouped(t.lost)}}});
+}
+
 void write_cost(HtmlPage& page, const Summary& s, const RunDetail& d) {
   page.section("Cost");
+  write_dynamics(page, s);
   const ReportContext& c = s.context;
   PageTable table{"Cost and energy", {"", "value", "source"}, {}, {2}};
   table.rows = {{"GPU-hours", significant(s.cost.gpu_hours), ""},
@@ -326,6 +343,18 @@ void write_cost(HtmlPage& page, const Summary& s, const RunDetail& d) {
   }
   table.rows.push_back({"energy, kWh", or_dash(s.cost.energy_kwh), c.power_source});
   table.rows.push_back({"J an output token", or_dash(s.cost.joules_per_output_token), ""});
+  if (s.cost.usd && !c.currency.empty()) {
+    table.rows.push_back({c.currency + " for this run", significant(*s.cost.usd * c.per_usd),
+                          significant(c.per_usd) + " for 1 USD"});
+  }
+  if (s.cost.facility) {
+    const FacilityUse& use = *s.cost.facility;
+    table.rows.push_back(
+        {"facility, kWh", significant(use.kwh),
+         fmt::format("PUE {}; {}", significant(c.facility->pue, 3), c.facility->source)});
+    table.rows.push_back({"electricity, USD", or_dash(use.usd), ""});
+    table.rows.push_back({"carbon, kg CO2e", or_dash(use.carbon_kg), ""});
+  }
   if (s.lower_bound) {
     table.rows.push_back(
         {"GPUs of a perfect system", grouped(s.lower_bound->gpus), c.lower_bound->reason});
