@@ -26,7 +26,7 @@ namespace headroom {
 
 /// Whether a run measured a library's kernels ("vllm", "trtllm", "sglang", or as runs name them;
 /// empty: any but the general NCCL's).
-[[nodiscard]] bool is_of_library(const ProfileRun& run, const std::string& library);
+[[nodiscard]] bool is_of_library(const ProfileRun& run, const std::string& wanted);
 
 /// Corrections of a device's rows: of all, or of one library's ("vllm", "trtllm", "sglang") and
 /// NCCL's. Dynamic fp8 GEMMs count a second time, without the time to find scales, as fp8_static.
