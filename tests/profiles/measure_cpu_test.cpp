@@ -146,7 +146,30 @@ TEST_CASE("a processor's name becomes a device's") {
   CHECK(cpu_device_name("Intel(R) Xeon(R)") == "cpu-intel-r-xeon-r-1t");
 }
 
-TEST_CASE("two measurements of this machine's processor agree, and cold takes longer than hot") {
+TEST_CASE(
+    "evicted operands come from memory: the fastest cold launch is slower than the fastest hot") {
+  if (!blas_is_here()) return;
+  KernelShape shape;  // reads 256 KiB of weights once: a core's own cache holds them
+  shape.op = "gemm";
+  shape.compute = shape.stored = "fp32";
+  shape.m = 1;
+  shape.n = shape.k = 256;
+  shape.variant = "hot";
+  const std::unique_ptr<MeasuredDevice> device = cpu_device();
+  const Preparation ready = device->prepare(shape, 1);
+  REQUIRE(ready.kernel != nullptr);
+  // Neighbours on a shared machine slow single launches of either kind, never the fastest of many.
+  double cold = 1e18, hot = 1e18;
+  for (int i = 0; i < 500; ++i) {
+    ready.kernel->evict();
+    cold = std::min(cold, ready.kernel->time(1).device_ns);
+    hot = std::min(hot, ready.kernel->time(1).device_ns);
+  }
+  INFO("cold " << cold << " ns, hot " << hot << " ns");
+  CHECK(cold > 1.1 * hot);
+}
+
+TEST_CASE("two measurements of this machine's processor agree") {
   if (!blas_is_here()) return;
   MeasurePlan plan;
   plan.name = "test";
@@ -182,8 +205,6 @@ TEST_CASE("two measurements of this machine's processor agree, and cold takes lo
       store_measurement(store, run, plan, method, outcome);
       journal.remove();
       CHECK(outcome.rows == 6);
-      // One row's weights come from memory, or from a cache.
-      CHECK(outcome.points[0].device.median_ns > 1.1 * outcome.points[1].device.median_ns);
     }
   }
   std::filesystem::remove_all(folder);
