@@ -16,6 +16,7 @@
 
 #include "tests/catch.h"
 #include "tests/paths.h"
+#include "tests/scratch.h"
 
 namespace headroom::cli_test {
 
@@ -41,28 +42,12 @@ struct Outcome {
   }
 };
 
-/// A folder that lives as long as this.
-class Folder {
+/// A folder of this test's own, in which the program runs.
+class Folder : public test::ScratchFolder {
  public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "headroom-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] const fs::path& path() const { return path_; }
-  void write(const std::string& name, const std::string& text) const {
-    write_file(path_ / name, text);
-  }
-  [[nodiscard]] std::string read(const std::string& name) const { return read_file(path_ / name); }
   [[nodiscard]] std::set<std::string> files() const {
     std::set<std::string> names;
-    for (const auto& entry : fs::directory_iterator(path_)) {
+    for (const auto& entry : fs::directory_iterator(path())) {
       names.insert(entry.path().filename().string());
     }
     return names;
@@ -73,7 +58,7 @@ class Folder {
     const Folder captured;
     const std::string out = (captured.path() / "out").string();
     const std::string err = (captured.path() / "err").string();
-    const std::string line = "cd '" + path_.string() +
+    const std::string line = "cd '" + path().string() +
                              "' && HEADROOM='" HEADROOM_PROGRAM "' && export HEADROOM && { " +
                              command + "\n} >'" + out + "' 2>'" + err + "'";
     const int status = std::system(line.c_str());
@@ -87,9 +72,6 @@ class Folder {
   [[nodiscard]] Outcome headroom(const std::string& arguments) const {
     return shell("\"$HEADROOM\" " + arguments);
   }
-
- private:
-  fs::path path_;
 };
 
 /// Each call (arguments of the program, message) must exit 2 with one line that holds its message.

@@ -2,35 +2,19 @@
 
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "models/compiled_cost.h"
 #include "models/table_cost.h"
 #include "profiles/import.h"
+#include "tests/catch.h"
 #include "tests/paths.h"
+#include "tests/scratch.h"
 
 using namespace headroom;
 using Mode = ProfileStore::Mode;
 
 namespace {
-
-/// A store of its own, removed at both ends.
-class StoreFile {
- public:
-  explicit StoreFile(const std::string& name)
-      : path_(std::filesystem::temp_directory_path() /
-              ("headroom-skew-" + std::to_string(::getpid()) + "-" + name)) {
-    std::filesystem::remove(path_);
-  }
-  ~StoreFile() { std::filesystem::remove(path_); }
-  StoreFile(const StoreFile&) = delete;
-  StoreFile& operator=(const StoreFile&) = delete;
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 bool any(const ProfileRun&) { return true; }
 
@@ -90,8 +74,8 @@ void fill(ProfileStore& store) {
 }  // namespace
 
 TEST_CASE("the law gives back the shares that a store's batches were made with") {
-  const StoreFile file("law");
-  ProfileStore store(file.path(), Mode::read_write);
+  const headroom::test::ScratchFolder file;
+  ProfileStore store(file.file("s.db"), Mode::read_write);
   fill(store);
   const SkewLaw law = read_skew_laws(store, "h100-sxm", any).nearest(8);
   CHECK(law.alone.share(2) == Approx(0.75));
@@ -108,24 +92,25 @@ TEST_CASE("the law gives back the shares that a store's batches were made with")
 }
 
 TEST_CASE("without measured batches of unequal contexts only their sum counts") {
-  const StoreFile file("none");
-  ProfileStore store(file.path(), Mode::read_write);
+  const headroom::test::ScratchFolder file;
+  ProfileStore store(file.file("s.db"), Mode::read_write);
   CHECK(read_skew_laws(store, "h100-sxm", any).empty());
   CHECK(SkewLaws().nearest(8).alone.share(4) == 0);
   CHECK(validate_skew(store, "h100-sxm", any, DecodesBeside::nothing).points == 0);
 }
 
 TEST_CASE("a cost model of a store with such batches charges the longest context's share") {
-  const StoreFile file("cost");
+  const headroom::test::ScratchFolder file;
   {
-    ProfileStore store(file.path(), Mode::read_write);
+    ProfileStore store(file.file("s.db"), Mode::read_write);
     fill(store);
   }
   const Architecture model = find_model("llama-3.1-8b", "");
   const ShardedModel sharded =
       shard_model(model, make_precision(model, "bf16", "auto", ""), {1, 1}, "");
   const Device device = find_device("h100-sxm", "");
-  const TableTimes times(ProfileStore(file.path(), Mode::read_only), device, file.path());
+  const TableTimes times(ProfileStore(file.file("s.db"), Mode::read_only), device,
+                         file.file("s.db"));
   const CompiledCost cost(sharded, EngineDescription{}, times, device.pcie_bandwidth);
   CHECK(cost.skew_share(2, DecodesBeside::nothing) == 768);   // 0.75 x 1024
   CHECK(cost.skew_share(4, DecodesBeside::prompts) == 1280);  // 1.25 x 1024
@@ -145,8 +130,8 @@ TEST_CASE("measured batches of unequal contexts are met better by the law than b
     WARN("skipped: ../shared/kernels/llmservingsim is not here");
     return;
   }
-  const StoreFile file("shared");
-  ProfileStore store(file.path(), Mode::read_write);
+  const headroom::test::ScratchFolder file;
+  ProfileStore store(file.file("s.db"), Mode::read_write);
   (void)import_profiles(store, root, {});
   for (const char* device : {"rtx-4090", "rtx-pro-6000"}) {
     CAPTURE(device);

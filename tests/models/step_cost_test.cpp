@@ -1,35 +1,18 @@
 #include "models/step_cost.h"
 
 #include <array>
-#include <filesystem>
 #include <string>
 
 #include "models/cost_factory.h"
 #include "sim/check.h"
 #include "tests/catch.h"
+#include "tests/scratch.h"
 
 using namespace headroom;
 
 namespace {
 
 constexpr double kMs = 1e6;
-
-/// A store that is gone with its test.
-class ScratchStore {
- public:
-  explicit ScratchStore(const std::string& name)
-      : path_((std::filesystem::temp_directory_path() / ("step_cost_test_" + name + ".db"))
-                  .string()) {
-    std::filesystem::remove(path_);
-  }
-  ~ScratchStore() { std::filesystem::remove(path_); }
-  ScratchStore(const ScratchStore&) = delete;
-  ScratchStore& operator=(const ScratchStore&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 Architecture model() { return find_model("llama-3.1-8b", "test"); }
 
@@ -63,10 +46,10 @@ void fill(const std::string& path) {
   put(store, id, prefill_step_shape(model(), 50, 200), 100);
 }
 
-std::unique_ptr<CostModel> made(const std::string& name, EngineDescription engine = {}) {
-  const ScratchStore scratch(name);
-  fill(scratch.path());
-  const ProfileStore store(scratch.path(), ProfileStore::Mode::read_only);
+std::unique_ptr<CostModel> made(EngineDescription engine = {}) {
+  const headroom::test::ScratchFolder scratch;
+  fill(scratch.file("s.db"));
+  const ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_only);
   return make_step_cost(store, model(), device(), engine, "test");
 }
 
@@ -89,7 +72,7 @@ double prefill_ms(const CostModel& cost, std::int32_t tokens, std::int32_t cache
 }  // namespace
 
 TEST_CASE("a measured call costs what was measured, others lie between their neighbours") {
-  const auto cost = made("between");
+  const auto cost = made();
   CHECK(decode_ms(*cost, 1, 100) == Approx(4));
   CHECK(decode_ms(*cost, 4, 300) == Approx(14));
   CHECK(decode_ms(*cost, 1, 200) == Approx(5));
@@ -108,7 +91,7 @@ TEST_CASE("a measured call costs what was measured, others lie between their nei
 }
 
 TEST_CASE("generation and every chunk of a call add up") {
-  const auto cost = made("sum");
+  const auto cost = made();
   const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{50, 200, 0}};
   BatchShape shape;
   shape.prefills = chunks;
@@ -118,9 +101,9 @@ TEST_CASE("generation and every chunk of a call add up") {
 }
 
 TEST_CASE("a call with prompts pays once for the generation behind it, where that was measured") {
-  const ScratchStore scratch("switch");
-  fill(scratch.path());
-  ProfileStore store(scratch.path(), ProfileStore::Mode::read_write);
+  const headroom::test::ScratchFolder scratch;
+  fill(scratch.file("s.db"));
+  ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
   ProfileRun run;
   run.device = "a-processor";
   run.tool = "a test";
@@ -138,18 +121,18 @@ TEST_CASE("a call with prompts pays once for the generation behind it, where tha
 }
 
 TEST_CASE("a padded row is one piece more, each piece an even share of the batch") {
-  const auto cost = made("pieces");
+  const auto cost = made();
   CHECK(decode_ms(*cost, 4, 100, 1) == Approx(2 * 6));      // 2 + 2
   CHECK(decode_ms(*cost, 4, 100, 2) == Approx(6 + 4 + 4));  // 2 + 1 + 1
   CHECK(decode_ms(*cost, 4, 100, 9) == Approx(4 * 4));      // no more pieces than rows
 }
 
 TEST_CASE("a price of decodes equals its line, and no line falls with context") {
-  const ScratchStore scratch("line");
-  fill(scratch.path());
+  const headroom::test::ScratchFolder scratch;
+  fill(scratch.file("s.db"));
   {
     // Noise: a longer context that took less, and one that took more.
-    ProfileStore store(scratch.path(), ProfileStore::Mode::read_write);
+    ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
     ProfileRun run;
     run.device = "a-processor";
     run.tool = "a test";
@@ -159,7 +142,7 @@ TEST_CASE("a price of decodes equals its line, and no line falls with context") 
     put(store, id, decode_step_shape(model(), 4, 200), 11);
     put(store, id, decode_step_shape(model(), 3, 250), 13.7);
   }
-  const ProfileStore store(scratch.path(), ProfileStore::Mode::read_only);
+  const ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_only);
   const auto cost = make_step_cost(store, model(), device(), {}, "test");
   CHECK(decode_ms(*cost, 4, 150) == Approx(12));  // the mean of 13 and 11
   CHECK(decode_ms(*cost, 4, 200) == Approx(12));
@@ -186,7 +169,7 @@ TEST_CASE("a price of decodes equals its line, and no line falls with context") 
 }
 
 TEST_CASE("the ledger of calls sums to their price, and says what was measured") {
-  const auto cost = made("ledger");
+  const auto cost = made();
   const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{30, 0, 0}};
   BatchShape shape;
   shape.prefills = chunks;
@@ -217,18 +200,18 @@ TEST_CASE("an engine's scales stretch generation and prompts apart") {
   EngineDescription engine;
   engine.kernel_scale[static_cast<std::size_t>(OperatorClass::decode_attention)] = 1.5;
   engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 0.5;
-  const auto cost = made("scales", engine);
+  const auto cost = made(engine);
   CHECK(decode_ms(*cost, 4, 100) == Approx(15));
   CHECK(prefill_ms(*cost, 50, 0) == Approx(30));
 }
 
 TEST_CASE("steps of another model or device are refused, naming what there is") {
-  const ScratchStore scratch("refused");
-  fill(scratch.path());
+  const headroom::test::ScratchFolder scratch;
+  fill(scratch.file("s.db"));
   CostRequest request;
   request.model = model();
   request.device = device();
-  request.cost = "steps:" + scratch.path();
+  request.cost = "steps:" + scratch.file("s.db");
   request.where = "test";
   CHECK(make_cost(request).source.starts_with("whole engine calls measured on a-processor"));
   request.model = find_model("llama-3.1-70b", "test");

@@ -1,12 +1,10 @@
 #include "models/version_order.h"
 
-#include <unistd.h>
-
-#include <catch2/catch.hpp>
-#include <filesystem>
 #include <map>
 
 #include "models/kernel_place.h"
+#include "tests/catch.h"
+#include "tests/scratch.h"
 
 using namespace headroom;
 
@@ -19,13 +17,12 @@ TEST_CASE("versions are ordered by their numbers, not by their letters") {
 }
 
 TEST_CASE("a grid holds a plane's newest version, and the faster of two kernels of experts") {
-  const std::filesystem::path path = std::filesystem::temp_directory_path() /
-                                     ("headroom-versions-" + std::to_string(::getpid()) + ".db");
-  std::filesystem::remove(path);
+  const test::ScratchFolder scratch;
+  const std::string path = scratch.file("versions.db");
   const Device device = find_device("h100-sxm", "");
   const RooflineTimes roofline(device);
   {
-    ProfileStore store(path.string(), ProfileStore::Mode::read_write);
+    ProfileStore store(path, ProfileStore::Mode::read_write);
     const auto add = [&](const char* version, const KernelShape& shape, double factor) {
       static std::map<std::string, std::int64_t> runs;
       ProfileRun run;
@@ -68,7 +65,7 @@ TEST_CASE("a grid holds a plane's newest version, and the faster of two kernels 
     experts.variant += "#2";
     add("0.5.14", experts, 3);
   }
-  const ProfileStore store(path.string(), ProfileStore::Mode::read_only);
+  const ProfileStore store(path, ProfileStore::Mode::read_only);
   const KernelGrid grid = read_grid(store, device, "sglang");
   const auto ratio = [&](const char* op, const KernelGroup& group, std::array<double, 3> at) {
     return grid.at({{op, "bf16", "bf16"}, group, at}).ratio;
@@ -77,5 +74,4 @@ TEST_CASE("a grid holds a plane's newest version, and the faster of two kernels 
   CHECK(ratio("gemm", {}, {1024, 4096, 32}) == Approx(2));
   CHECK(ratio("gemm", {}, {8192, 4096, 16}) == Approx(3));
   CHECK(ratio("moe", {2048, 128, 8}, {768, 1, 64}) == Approx(3));
-  std::filesystem::remove(path);
 }

@@ -1,11 +1,9 @@
 // Exact identities of drone fleets: completions and utilities that need no simulation to know.
-#include <filesystem>
-#include <fstream>
-
 #include "sim/check.h"
 #include "sim/cli/edge_assemble.h"
 #include "sim/edge_scenario_reader.h"
 #include "tests/catch.h"
+#include "tests/scratch.h"
 
 using namespace headroom;
 
@@ -174,12 +172,6 @@ TEST_CASE("split tasks without a link, and accuracies that no split has, are one
 
 namespace {
 
-std::string link_file(const char* name, const std::string& text) {
-  const std::filesystem::path path = std::filesystem::temp_directory_path() / name;
-  std::ofstream(path) << text;
-  return path.string();
-}
-
 const EdgeTypeRow& row_named(const EdgeSummary& s, const std::string& name) {
   for (const EdgeTypeRow& row : s.types) {
     if (row.name == name) return row;
@@ -193,8 +185,9 @@ TEST_CASE("where the link changes, each segment is split by the link of its time
   // Drones at 0 and 0.5 s, 20 segments each. Until 5 s 2 Gbit/s (the whole frame: 2 + 20 ms),
   // until 12 s 10 Mbit/s (the bottleneck: 10 + 80 + 15 ms), then 500 kbit/s (all on the drone: 150
   // ms).
+  const test::ScratchFolder scratch;
   const std::string trace =
-      link_file("headroom_link_trace.csv", "time_s,uplink_mbps\n0,2000\n5,10\n12,0.5\n");
+      scratch.write("link_trace.csv", "time_s,uplink_mbps\n0,2000\n5,10\n12,0.5\n");
   const std::string fleet = R"("fleet": {"drones": 2, "duration": "20 s", "phase": "even",
       "device_watts": 4, "radio_watts": 1, "link_trace": ")";
   const EdgeSummary s = run(kSplitTask + fleet + trace + "\"}");
@@ -207,7 +200,7 @@ TEST_CASE("where the link changes, each segment is split by the link of its time
   // 1 W x 2 ms; 4 W x 10 ms + 1 W x 80 ms; 4 W x 150 ms.
   CHECK(s.energy_drones_j == Approx(10 * 0.002 + 14 * 0.120 + 16 * 0.600));
   // A trace that never changes is the constant link.
-  const std::string flat = link_file("headroom_link_flat.csv", "time_s,uplink_mbps\n0,10\n7,10\n");
+  const std::string flat = scratch.write("link_flat.csv", "time_s,uplink_mbps\n0,10\n7,10\n");
   const EdgeSummary traced = run(kSplitTask + fleet + flat + "\"}");
   const EdgeSummary constant = run(std::string(kSplitTask) + R"("fleet": {"drones": 2,
       "duration": "20 s", "phase": "even", "device_watts": 4, "radio_watts": 1,
@@ -223,8 +216,8 @@ TEST_CASE("segments of a drone arrive in their order: a fast link does not overt
   const std::string tasks = R"("tasks": [{"name": "HV", "benefit": 10, "cloud_time": "1 h",
       "deadline": "200 ms", "splits": [{"name": "b", "head": "10 ms", "sent": "100 kB",
       "tail": "15 ms", "accuracy": 0.9}]}], "policy": "edge-edf", "device": {"time_factor": 1},)";
-  const std::string trace =
-      link_file("headroom_link_jam.csv", "time_s,uplink_mbps\n0,0.25\n0.5,1000\n");
+  const test::ScratchFolder scratch;
+  const std::string trace = scratch.write("link_jam.csv", "time_s,uplink_mbps\n0,0.25\n0.5,1000\n");
   const EdgeSummary s = run(tasks + R"("fleet": {"drones": 1, "duration": "10 s",
       "phase": "together", "link_trace": ")" +
                             trace + "\"}");
@@ -245,7 +238,8 @@ TEST_CASE("a task may name a network whose time on the device somebody measured"
 }
 
 TEST_CASE("a link trace without bandwidths is one line") {
-  const std::string latency = link_file("headroom_link_latency.csv", "time_s,latency_ms\n0,10\n");
+  const test::ScratchFolder scratch;
+  const std::string latency = scratch.write("link_latency.csv", "time_s,latency_ms\n0,10\n");
   CHECK_THROWS_WITH(run(std::string(kSplitTask) + R"("fleet": {"link_trace": ")" + latency + "\"}"),
                     latency +
                         ": expected a column uplink_mbps of the drones' link, got none; add "

@@ -12,29 +12,15 @@
 
 #include "sim/check.h"
 #include "tests/catch.h"
+#include "tests/scratch.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 using namespace headroom;
 
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "headroom-journal-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    folder_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] std::string file() const { return (folder_ / "journal").string(); }
-
- private:
-  fs::path folder_;
+struct Scratch : test::ScratchFolder {
+  [[nodiscard]] std::string file() const { return ScratchFolder::file("journal"); }
 };
 
 StepRecord record(std::int64_t step) {

@@ -12,6 +12,7 @@
 #include "profiles/measure_store.h"
 #include "tests/catch.h"
 #include "tests/profiles/measure_fake.h"
+#include "tests/scratch.h"
 
 namespace {
 
@@ -19,24 +20,9 @@ namespace fs = std::filesystem;
 using namespace headroom;
 using namespace headroom::measure_test;
 
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "headroom-measure-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    folder_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] std::string journal() const { return (folder_ / "journal").string(); }
-  [[nodiscard]] std::string store() const { return (folder_ / "kernels.db").string(); }
-
- private:
-  fs::path folder_;
+struct Scratch : test::ScratchFolder {
+  [[nodiscard]] std::string journal() const { return file("journal"); }
+  [[nodiscard]] std::string store() const { return file("kernels.db"); }
 };
 
 /// Measures a plan in one go.

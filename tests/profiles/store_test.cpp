@@ -5,34 +5,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 
 #include "sim/check.h"
+#include "tests/catch.h"
+#include "tests/scratch.h"
 
 using namespace headroom;
 using Mode = ProfileStore::Mode;
 
 namespace {
 
-/// A file name of its own for one test, removed at both ends.
-class StoreFile {
- public:
-  explicit StoreFile(const std::string& name)
-      : path_(std::filesystem::temp_directory_path() /
-              ("headroom-store-" + std::to_string(::getpid()) + "-" + name)) {
-    std::filesystem::remove_all(path_);
-  }
-  ~StoreFile() { std::filesystem::remove_all(path_); }
-  StoreFile(const StoreFile&) = delete;
-  StoreFile& operator=(const StoreFile&) = delete;
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
+/// A file name of its own for one test.
+struct StoreFile : headroom::test::ScratchFolder {
+  [[nodiscard]] std::string path() const { return file("store.db"); }
 };
 
 ProfileRun run_on(const std::string& device) {
@@ -89,7 +78,7 @@ std::string refusal(const std::string& path, Mode mode) {
 }  // namespace
 
 TEST_CASE("what is written to a store is read back after it was closed") {
-  const StoreFile file("round-trip");
+  const StoreFile file;
   {
     ProfileStore store(file.path(), Mode::read_write);
     ProfileStore::Transaction transaction(store);
@@ -113,7 +102,7 @@ TEST_CASE("what is written to a store is read back after it was closed") {
 }
 
 TEST_CASE("rows that violate the schema are refused and leave nothing behind") {
-  const StoreFile file("constraints");
+  const StoreFile file;
   ProfileStore store(file.path(), Mode::read_write);
   const std::int64_t run = store.insert_run(run_on("h100-sxm"));
   for (const double time : {std::nan(""), -1.0, 0.0, std::numeric_limits<double>::infinity()}) {
@@ -137,7 +126,7 @@ TEST_CASE("rows that violate the schema are refused and leave nothing behind") {
 }
 
 TEST_CASE("of a shape measured twice the later run's time answers") {
-  const StoreFile file("latest");
+  const StoreFile file;
   ProfileStore store(file.path(), Mode::read_write);
   store.insert_kernel(store.insert_run(run_on("h100-sxm")), gemm(1, 2, 3, 10));
   store.insert_kernel(store.insert_run(run_on("h100-sxm")), gemm(1, 2, 3, 20));
@@ -147,7 +136,7 @@ TEST_CASE("of a shape measured twice the later run's time answers") {
 }
 
 TEST_CASE("a transaction that is not committed leaves no trace") {
-  const StoreFile file("rollback");
+  const StoreFile file;
   ProfileStore store(file.path(), Mode::read_write);
   const std::string before = store.digest();
   {
@@ -160,7 +149,7 @@ TEST_CASE("a transaction that is not committed leaves no trace") {
 }
 
 TEST_CASE("a writer killed in its transaction leaves the last committed state") {
-  const StoreFile file("killed");
+  const StoreFile file;
   std::string committed;
   {
     ProfileStore store(file.path(), Mode::read_write);
@@ -184,7 +173,7 @@ TEST_CASE("a writer killed in its transaction leaves the last committed state") 
 }
 
 TEST_CASE("the digest depends on contents, not on the order they came in") {
-  const StoreFile one("digest-1"), two("digest-2");
+  const StoreFile one, two;
   ProfileStore a(one.path(), Mode::read_write), b(two.path(), Mode::read_write);
   const std::int64_t first = a.insert_run(run_on("h100-sxm"));
   a.insert_kernel(first, gemm(1, 2, 3, 10));
@@ -199,7 +188,7 @@ TEST_CASE("the digest depends on contents, not on the order they came in") {
 }
 
 TEST_CASE("a series stores what its kernels store one by one, in any order, or nothing twice") {
-  const StoreFile one("series-1"), two("series-2");
+  const StoreFile one, two;
   ProfileStore a(one.path(), Mode::read_write), b(two.path(), Mode::read_write);
   const std::int64_t first = a.insert_run(run_on("h100-sxm"));
   const std::int64_t second = b.insert_run(run_on("h100-sxm"));
@@ -219,7 +208,7 @@ TEST_CASE("a series stores what its kernels store one by one, in any order, or n
 }
 
 TEST_CASE("a store of the first schema is read as it is and brought up to date by a writer") {
-  const StoreFile file("schema-1"), same("schema-1-same");
+  const StoreFile file, same;
   { const ProfileStore store(file.path(), Mode::read_write); }
   // The first schema held all of a kernel in one row.
   execute(file.path(), R"sql(DROP VIEW kernels; DROP TABLE series; DROP TABLE times;
@@ -266,7 +255,7 @@ TEST_CASE("a store of the first schema is read as it is and brought up to date b
 }
 
 TEST_CASE("a file that is no store of this version is refused in one line with its path") {
-  const StoreFile file("refused");
+  const StoreFile file;
   CHECK_THAT(refusal(file.path(), Mode::read_only), Catch::Contains("no such file"));
 
   std::filesystem::create_directory(file.path());
@@ -293,7 +282,7 @@ TEST_CASE("a file that is no store of this version is refused in one line with i
 }
 
 TEST_CASE("a store cut short at any length is refused or still consistent, never a crash") {
-  const StoreFile whole("whole"), cut("cut");
+  const StoreFile whole, cut;
   {
     ProfileStore store(whole.path(), Mode::read_write);
     ProfileStore::Transaction transaction(store);
@@ -312,7 +301,7 @@ TEST_CASE("a store cut short at any length is refused or still consistent, never
 }
 
 TEST_CASE("a store with any byte changed answers or refuses, never crashes") {
-  const StoreFile whole("bytes"), bent("bent");
+  const StoreFile whole, bent;
   {
     ProfileStore store(whole.path(), Mode::read_write);
     store.insert_kernel(store.insert_run(run_on("h100-sxm")), gemm(1, 2, 3, 10));

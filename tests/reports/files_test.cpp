@@ -18,6 +18,7 @@
 #include "reports/run_database.h"
 #include "sim/check.h"
 #include "tests/reports/metrics_fixture.h"
+#include "tests/scratch.h"
 
 namespace headroom {
 namespace {
@@ -25,27 +26,12 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A folder of this test's own, gone with it.
-class Folder {
+class Folder : public test::ScratchFolder {
  public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "headroom-reports-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
   [[nodiscard]] std::size_t entries() const {
     return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator(path_), fs::directory_iterator()));
+        std::distance(fs::directory_iterator(path()), fs::directory_iterator()));
   }
-
- private:
-  fs::path path_;
 };
 
 std::string content_of(const std::string& path) {

@@ -1,9 +1,7 @@
 #include "reports/run_record.h"
 
 #include <sqlite3.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <random>
 
 #include "reports/json_report.h"
@@ -12,6 +10,7 @@
 #include "sim/check.h"
 #include "tests/catch.h"
 #include "tests/reports/metrics_fixture.h"
+#include "tests/scratch.h"
 
 using namespace headroom;
 
@@ -55,11 +54,8 @@ void check_record(const RecordSet& set, const Summary& summary) {
 }
 
 struct DatabaseFile {
-  std::string path = "/tmp/headroom-record-test-" + std::to_string(::getpid()) + ".db";
-  DatabaseFile() { std::remove(path.c_str()); }
-  ~DatabaseFile() { std::remove(path.c_str()); }
-  DatabaseFile(const DatabaseFile&) = delete;
-  DatabaseFile& operator=(const DatabaseFile&) = delete;
+  test::ScratchFolder folder;
+  std::string path = folder.file("runs.db");
   void execute(const char* sql) const {
     sqlite3* db = nullptr;
     REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
@@ -138,7 +134,7 @@ TEST_CASE("any change of a report gives a record or one InputError") {
 }
 
 TEST_CASE("a database of runs reads back as it was written, with labels") {
-  const DatabaseFile file;
+  const DatabaseFile file{};
   const Summary summary = asked();
   record_run(file.path, summary, "2026-11-27");
   record_run(file.path, summary);
@@ -152,7 +148,7 @@ TEST_CASE("a database of runs reads back as it was written, with labels") {
 }
 
 TEST_CASE("a database of version 1 is read, and brought up by the next run") {
-  const DatabaseFile file;
+  const DatabaseFile file{};
   const Summary summary = asked();
   record_run(file.path, summary);
   file.execute(
