@@ -7,14 +7,14 @@ namespace {
 
 constexpr double kJoulesPerKwh = 3.6e6;
 
-double intensity_at(const Facility& facility, Instant when) {
+double intensity_at(const FacilitySpec& facility, Instant when) {
   if (facility.carbon.size() == 1) return facility.carbon.front();
   const double hour = facility.start_hour + seconds(when - Instant()) / 3600;
   return facility.carbon[static_cast<std::size_t>(std::fmod(hour, 24.0))];
 }
 
 /// The intensity that the energy of this run met on average, g a kWh.
-double mean_intensity(const Facility& facility, double idle_share, const Metrics& metrics) {
+double mean_intensity(const FacilitySpec& facility, double idle_share, const Metrics& metrics) {
   double up = 0;
   double busy = 0;
   for (const ClusterSample& sample : metrics.samples) {
@@ -34,7 +34,7 @@ double mean_intensity(const Facility& facility, double idle_share, const Metrics
 
 }  // namespace
 
-FacilityUse facility_use(const Facility& facility, Joules energy, Joules idle,
+FacilityUse facility_use(const FacilitySpec& facility, Joules energy, Joules idle,
                          const Metrics& metrics) {
   FacilityUse use;
   use.kwh = energy.value() / kJoulesPerKwh * facility.pue;

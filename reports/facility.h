@@ -7,21 +7,12 @@
 #pragma once
 
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "sim/metrics.h"
+#include "sim/scenario.h"
 #include "sim/units.h"
 
 namespace headroom {
-
-struct Facility {
-  double pue = 1;  ///< facility energy over device energy
-  std::optional<double> usd_per_kwh{};
-  std::vector<double> carbon{};  ///< g CO2e a kWh: one, or 24 by hour of the day; empty: unknown
-  double start_hour = 0;         ///< hour of the day at the run's start
-  std::string source;
-};
 
 struct FacilityUse {
   double kwh = 0;               ///< devices times PUE
@@ -30,7 +21,7 @@ struct FacilityUse {
 };
 
 /// `energy` of all devices, `idle` of it drawn without work.
-[[nodiscard]] FacilityUse facility_use(const Facility& facility, Joules energy, Joules idle,
+[[nodiscard]] FacilityUse facility_use(const FacilitySpec& facility, Joules energy, Joules idle,
                                        const Metrics& metrics);
 
 }  // namespace headroom

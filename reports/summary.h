@@ -104,7 +104,7 @@ struct ReportContext {
   std::string power_source;
   std::string currency;  ///< costs are also told in; empty: USD only
   double per_usd = 1;
-  std::optional<Facility> facility{};
+  std::optional<FacilitySpec> facility{};
   SloLimits slo{};
   std::optional<PerfectSystem> lower_bound{};
   std::vector<std::string> notes{};  ///< announced defaults and the like

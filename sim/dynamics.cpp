@@ -25,8 +25,7 @@ Dynamics::Dynamics(DynamicsSetup setup, const Replicas& replicas, SimulationStat
     SIM_CHECK(replicas[i]->role() == ReplicaRole::joint, "replicas that come and go are joint");
     members_.emplace_back(RandomStream(seed, "dynamics", i));
   }
-  const auto size = static_cast<std::int64_t>(members_.size());
-  wanted_ = std::clamp<std::int64_t>(setup_.floor.front().replicas, 1, size);
+  wanted_ = floor_now();
   for (std::int64_t i = 0; i < wanted_; ++i) serve(static_cast<std::uint32_t>(i));
   for (const Outage& outage : setup_.outages) {
     plan_at(outage.at, Change::outage, outage.replica.index(), outage.down);
@@ -53,9 +52,7 @@ bool Dynamics::is_current(std::uint32_t detail) const { return detail == armed_ 
 
 void Dynamics::on_event() {
   while (!due_.empty() && due_.front().at <= state_.now()) {
-    std::pop_heap(due_.begin(), due_.end(), [](const Due& a, const Due& b) {
-      return a.at != b.at ? a.at > b.at : a.order > b.order;
-    });
+    std::pop_heap(due_.begin(), due_.end(), later);
     const Due due = due_.back();
     due_.pop_back();
     make(due);
@@ -71,9 +68,7 @@ void Dynamics::plan(Duration delay, Change change, std::uint32_t replica, Durati
 
 void Dynamics::plan_at(Instant at, Change change, std::uint32_t replica, Duration down) {
   due_.push_back({at, planned_++, change, replica, members_[replica].life, down});
-  std::push_heap(due_.begin(), due_.end(), [](const Due& a, const Due& b) {
-    return a.at != b.at ? a.at > b.at : a.order > b.order;
-  });
+  std::push_heap(due_.begin(), due_.end(), later);
 }
 
 void Dynamics::arm() {
@@ -135,15 +130,18 @@ void Dynamics::serve(std::uint32_t replica) {
   member.state = State::up;
   member.doomed = false;
   member.busy_before = replicas_[replica]->totals().busy;
-  const auto drawn = [&](Duration mean) {
-    return duration_from_seconds(std::min(member.luck.exponential(seconds(mean)), 1e9));
-  };
-  if (setup_.mean_up) plan(drawn(*setup_.mean_up), Change::fail, replica);
-  if (setup_.mean_reclaim) plan(drawn(*setup_.mean_reclaim), Change::notice, replica);
+  if (setup_.mean_up) plan(drawn(member, *setup_.mean_up), Change::fail, replica);
+  if (setup_.mean_reclaim) plan(drawn(member, *setup_.mean_reclaim), Change::notice, replica);
   if (restarting_ == replica) {
     restarting_.reset();
     restart_next();
   }
+}
+
+Duration Dynamics::drawn(Member& member, Duration mean) {
+  if (mean == Duration(0)) return mean;
+  return std::min(duration_from_seconds(std::min(member.luck.exponential(seconds(mean)), 1e9)),
+                  kFar);
 }
 
 void Dynamics::drain(std::uint32_t replica) {
@@ -179,22 +177,18 @@ void Dynamics::fail(std::uint32_t replica, std::optional<Duration> down) {
   ++totals_.failures;
   lose(replica);
   ++member.life;
-  member.state = State::down;
   member.doomed = false;
+  // An outage ends when the replica serves again; after a repair it starts up first.
+  member.state = down ? State::starting : State::down;
+  if (down) {
+    plan(*down, Change::ready, replica);
+  } else {
+    plan(drawn(member, setup_.mean_repair), Change::repaired, replica);
+  }
   if (restarting_ == replica) {
     restarting_.reset();  // it starts anew anyway
     restart_next();
   }
-  if (down) {
-    // The outage ends when it serves again.
-    member.state = State::starting;
-    plan(*down, Change::ready, replica);
-    return;
-  }
-  const double repair = member.luck.exponential(seconds(setup_.mean_repair));
-  plan(
-      setup_.mean_repair > Duration(0) ? duration_from_seconds(std::min(repair, 1e9)) : Duration(0),
-      Change::repaired, replica);
 }
 
 void Dynamics::reclaim(std::uint32_t replica) {
@@ -321,7 +315,7 @@ std::int64_t Dynamics::count(State state) const {
 
 void Dynamics::close() {
   const Metrics& metrics = state_.metrics;
-  const Instant end = metrics.finished == metrics.arrived ? metrics.last_finish : state_.now();
+  const Instant end = state_.requests.live() > 0 ? state_.now() : metrics.last_finish;
   for (Member& member : members_) {
     if (member.state != State::off) pay(member, end);
   }

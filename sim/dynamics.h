@@ -99,6 +99,9 @@ class Dynamics {
     std::uint32_t life = 0;  ///< of the replica it was planned for
     Duration down{0};        ///< of an outage
   };
+  static bool later(const Due& a, const Due& b) {
+    return a.at != b.at ? a.at > b.at : a.order > b.order;
+  }
   struct Member {
     explicit Member(RandomStream stream) : luck(stream) {}
     State state = State::off;
@@ -110,6 +113,8 @@ class Dynamics {
     RandomStream luck;
   };
 
+  /// Exponential with that mean, from the replica's own luck.
+  [[nodiscard]] static Duration drawn(Member& member, Duration mean);
   void plan(Duration delay, Change change, std::uint32_t replica = 0, Duration down = Duration(0));
   void plan_at(Instant at, Change change, std::uint32_t replica, Duration down);
   void arm();

@@ -106,6 +106,10 @@ class JsonCursor {
   [[nodiscard]] bool describing() const { return schema_ != nullptr; }
   /// Whether the member was written down by anyone.
   [[nodiscard]] bool has(std::string_view name) const;
+  /// Whether to read a member that entered the format later: written by someone, or described. One
+  /// that is not written stays out of the effective values, so that digests of older documents
+  /// stand.
+  [[nodiscard]] bool written(std::string_view name) const { return describing() || has(name); }
   /// Place of a member for errors: "s.json: /deployment/0/batch" or "--batch: /deployment/0/batch".
   [[nodiscard]] std::string place(std::string_view name) const;
   [[nodiscard]] std::string place() const;

@@ -71,6 +71,7 @@ class Replica final : public ReplicaEngine {
   void join(RequestSlot slot) override;
   void release(const Departed& departed) override;
   [[nodiscard]] std::vector<RequestSlot> lose_all() override;
+  void book_so_far() override;
 
   [[nodiscard]] std::int64_t outstanding() const override { return outstanding_; }
   [[nodiscard]] Tokens outstanding_prompt() const override { return outstanding_prompt_; }
@@ -156,9 +157,6 @@ class Replica final : public ReplicaEngine {
   void price_batch(Batch& batch);
   [[nodiscard]] std::int64_t steady_iterations(const Batch& batch, const DecodeLine& line) const;
   void check_progress();
-  // Failing.
-  /// Nothing is in flight: preempts whoever lost its KV since the last time.
-  void lose_kv();
   // Ending.
   void cut_run();
   /// Ends the run `more` iterations after the next boundary, whatever its batch said of arrivals.
@@ -180,9 +178,12 @@ class Replica final : public ReplicaEngine {
   void book(const Batch& batch);
   void push_end(Batch& batch);
   // Failing.
-  void cut_off_run();
+  /// Nothing is in flight: preempts whoever lost its KV since the last time.
+  void lose_kv();
   /// Takes what it holds and has computed from a request.
   void forget(RequestSlot slot);
+  /// A request leaves the device without being done, and comes back to one.
+  void suspend_accounts(RequestSlot slot);
   void resume_accounts(RequestSlot slot);
   [[nodiscard]] Batch& free_batch();
   /// Blocks a request holds after its KV has grown one token at a time to `tokens`.

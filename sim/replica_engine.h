@@ -89,6 +89,9 @@ class ReplicaEngine {
   /// computed and nothing held; it is as new afterwards. Requires a joint replica.
   [[nodiscard]] virtual std::vector<RequestSlot> lose_all() = 0;
 
+  /// The run ends here: books the iterations that have ended by now, where several are one event.
+  virtual void book_so_far() {}
+
   /// Requests enqueued or offered and not gone, and their prompt tokens. A prompt that was handed
   /// over is gone when its KV has left.
   [[nodiscard]] virtual std::int64_t outstanding() const = 0;

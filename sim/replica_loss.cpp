@@ -6,21 +6,14 @@
 
 namespace headroom {
 
-/// Books the iterations of a compressed run that have ended by now; the one under way is lost, as
-/// it is where every iteration is an event.
-void Replica::cut_off_run() {
+// The iteration under way is left out, as it is where every iteration is an event.
+void Replica::book_so_far() {
   Batch& batch = batches_.front();
   if (!batch.active || batch.iterations == 1) return;
+  totals_.peak_blocks = std::max(totals_.peak_blocks, used_blocks_now());
   const Duration elapsed = state_.now() - batch.start;
   const std::int64_t begun = batch.run.iterations_to_reach(elapsed, batch.iterations);
   const std::int64_t done = batch.run.sum(begun) == elapsed ? begun : begun - 1;
-  // What the iteration under way had taken.
-  std::int64_t growth = 0;
-  for (const RequestSlot slot : batch.decodes) {
-    const LiveRequest& request = state_.requests[slot];
-    growth += grown_blocks(request, request.computed + begun, batch.lookahead) - request.blocks;
-  }
-  totals_.peak_blocks = std::max(totals_.peak_blocks, kv_.used() + Blocks(growth));
   if (done == 0) return;
   batch.iterations = done;
   batch.end = batch.start + batch.run.sum(done);
@@ -31,18 +24,12 @@ void Replica::cut_off_run() {
 void Replica::forget(RequestSlot slot) {
   LiveRequest& request = state_.requests[slot];
   RequestHistory& history = state_.requests.history(slot);
-  if (request.state == RequestState::swapped) {
-    kv_.give_back_host(Blocks(request.host_blocks));
-    request.host_blocks = 0;
-  } else if (request.state != RequestState::waiting) {
-    if (history.first_scheduled != Instant::never()) history.preempted_since = state_.now();
-    if (request.state == RequestState::running &&
-        history.stall_mark != RequestHistory::kNotDecoding &&
-        history.first_token != Instant::never()) {
-      history.stalled += stall_clock_ - history.stall_mark;
-    }
-  }
-  history.stall_mark = RequestHistory::kNotDecoding;
+  // What a held one was stalled for is booked already.
+  if (request.state == RequestState::held) history.stall_mark = RequestHistory::kNotDecoding;
+  if (request.state == RequestState::running || request.state == RequestState::held)
+    suspend_accounts(slot);
+  kv_.give_back_host(Blocks(request.host_blocks));
+  request.host_blocks = 0;
   give_back_all(slot);
   request.in_flight = 0;
   request.computed = 0;
@@ -53,14 +40,14 @@ void Replica::forget(RequestSlot slot) {
     history.preempted_before_first += history.preempted_after_first;
     history.preempted_after_first = history.stalled = Duration(0);
   }
-  request.restarted = request.generated > 0 ? request.target() : 0;
+  request.restarted = request.target();
   request.state = RequestState::waiting;
   state_.record(Milestone::lost, slot);
 }
 
 std::vector<RequestSlot> Replica::lose_all() {
   SIM_CHECK(setup_.role == ReplicaRole::joint, "only joint replicas come and go");
-  cut_off_run();
+  book_so_far();
   if (in_flight_ > 0) totals_.busy += state_.now() - busy_since_;
   in_flight_ = 0;
   for (Batch& batch : batches_) batch.active = false;

@@ -98,13 +98,7 @@ void Replica::resume_accounts(RequestSlot slot) {
   }
 }
 
-void Replica::preempt(RequestSlot slot, Preemption how) {
-  LiveRequest& request = state_.requests[slot];
-  SIM_CHECK(request.state == RequestState::running && request.in_flight == 0,
-            "only running requests outside every batch are preempted");
-  const auto place = std::find(running_.rbegin(), running_.rend(), slot);
-  SIM_CHECK(place != running_.rend(), "a preempted request runs on this replica");
-  running_.erase(std::next(place).base());
+void Replica::suspend_accounts(RequestSlot slot) {
   RequestHistory& history = state_.requests.history(slot);
   // Who was never computed is still queued, not away.
   if (history.first_scheduled != Instant::never()) history.preempted_since = state_.now();
@@ -113,6 +107,16 @@ void Replica::preempt(RequestSlot slot, Preemption how) {
     history.stalled += stall_clock_ - history.stall_mark;
   }
   history.stall_mark = RequestHistory::kNotDecoding;
+}
+
+void Replica::preempt(RequestSlot slot, Preemption how) {
+  LiveRequest& request = state_.requests[slot];
+  SIM_CHECK(request.state == RequestState::running && request.in_flight == 0,
+            "only running requests outside every batch are preempted");
+  const auto place = std::find(running_.rbegin(), running_.rend(), slot);
+  SIM_CHECK(place != running_.rend(), "a preempted request runs on this replica");
+  running_.erase(std::next(place).base());
+  suspend_accounts(slot);
   ++request.preemptions;
   const std::int32_t blocks = request.blocks;
   give_back_all(slot);

@@ -182,7 +182,7 @@ struct FacilitySpec {
   std::optional<double> usd_per_kwh{};  ///< electricity, where it is paid apart
   std::vector<double> carbon{};  ///< g CO2e a kWh: one, or 24 by hour of the day; empty: unknown
   double start_hour = 0;         ///< hour of the day at the run's start
-  std::string source;
+  std::string source = "the scenario";
 };
 
 /// Replicas that come and go (sim/dynamics.h); `deployment` says how many there may be.

@@ -123,17 +123,16 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
           "name of the nodes to use; may be left out where there is one kind");
   at.text("engine", group.engine, "bundled engine description, or path of one");
   policy_field<BatchPolicy>(at, "batch", group.batch, "who runs in the next iteration");
-  // Not among the values of a scenario that does not say it, so that older digests stand.
-  if (at.describing() || at.has("execution"))
+  if (at.written("execution"))
     policy_field<ExecutionPolicy>(at, "execution", group.execution,
                                   "how the operators of an iteration share the devices");
-  if (at.describing() || at.has("attention")) {
+  if (at.written("attention")) {
     AttentionSpec attention;
     at.object("attention", "devices", "devices of their own for attention and KV",
               [&](JsonCursor& inner) { attention_fields(inner, attention); });
     group.attention = attention;
   }
-  if (at.describing() || at.has("failures"))
+  if (at.written("failures"))
     at.list("failures", 1, 1000, "workers that die and are replaced",
             [&](JsonCursor& failure, std::size_t) {
               failure_fields(failure, group.failures.emplace_back());
@@ -164,8 +163,7 @@ void transfer_fields(JsonCursor& at, TransferSpec& transfer) {
             "its KV blocks");
   at.choice("decode_loop", transfer.decode_loop, {"runs-on", "waits"},
             "whether decode iterations go on while KV arrives");
-  // Not among the values of a scenario that does not say it, so that older digests stand.
-  if (at.describing() || at.has("motion"))
+  if (at.written("motion"))
     at.choice("motion", transfer.motion, {"whole", "layer-wise"},
               "layer-wise: layers are sent while later ones of the prompt are computed");
 }
@@ -240,8 +238,7 @@ void slo_fields(JsonCursor& at, SloSpec& slo) {
   at.duration("tpot", slo.tpot, kSomeTime, "mean time per output token after the first");
   at.duration("end_to_end", slo.end_to_end, kSomeTime, "time from arrival to the last token");
   at.number("attainment", slo.attainment, 0, 1, "share of requests that must meet all of them");
-  // Not among the values of a scenario that does not say it, so that older digests stand.
-  if (!at.describing() && !at.has("percentiles")) return;
+  if (!at.written("percentiles")) return;
   at.list("percentiles", 0, 100, "limits that a share of the requests must hold, each on its own",
           [&](JsonCursor& inner, std::size_t) {
             percentile_fields(inner, slo.percentiles.emplace_back());
@@ -313,12 +310,9 @@ void system_fields(JsonCursor& at, Scenario& scenario) {
             [&](JsonCursor& inner) { transfer_fields(inner, scenario.transfer); });
   policy_field<AdmissionPolicy>(at, "admission", scenario.admission,
                                 "whether a request enters at all");
-  if (at.describing() || at.has("dynamics")) {
+  if (at.written("dynamics")) {
     at.object("dynamics", "", "replicas that come and go; without it all serve, always",
-              [&](JsonCursor& inner) {
-                if (!scenario.dynamics) scenario.dynamics.emplace();
-                dynamics_fields(inner, *scenario.dynamics);
-              });
+              [&](JsonCursor& inner) { dynamics_fields(inner, scenario.dynamics.emplace()); });
   }
   at.choice("predictor", scenario.predictor, {"oracle", "mean", "noisy"},
             "what schedulers believe of output lengths");
@@ -341,23 +335,17 @@ void scenario_fields(JsonCursor& at, Scenario& scenario) {
                 "one device; the catalogue's price when left out");
     inner.text("source", scenario.price.source, "where that price comes from");
   });
-  if (at.describing() || at.has("purchase")) {
+  if (at.written("purchase")) {
     at.object("purchase", "terms", "how devices are bought; on demand in USD when left out",
-              [&](JsonCursor& inner) {
-                if (!scenario.purchase) scenario.purchase.emplace();
-                purchase_fields(inner, *scenario.purchase);
-              });
+              [&](JsonCursor& inner) { purchase_fields(inner, scenario.purchase.emplace()); });
   }
-  if (at.describing() || at.has("facility")) {
+  if (at.written("facility")) {
     at.object("facility", "", "what is around the devices: cooling, electricity, carbon",
-              [&](JsonCursor& inner) {
-                if (!scenario.facility) scenario.facility.emplace();
-                facility_fields(inner, *scenario.facility);
-              });
+              [&](JsonCursor& inner) { facility_fields(inner, scenario.facility.emplace()); });
   }
   at.duration("time_limit", scenario.time_limit, kSomeTime,
               "stop the simulation at this simulated time");
-  if (at.describing() || at.has("gates"))
+  if (at.written("gates"))
     at.texts("gates", scenario.gates,
              "when `headroom compare` fails, e.g. \"ttft.p99 > +5%\", \"attainment < 0.95\"");
 }

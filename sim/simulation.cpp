@@ -53,9 +53,6 @@ class Simulation final : public ClusterView {
   void admit(RequestSlot slot);
   void route(RequestSlot slot);
   void observe();
-  [[nodiscard]] bool within_limit(Instant t) const {
-    return !setup_.time_limit || t <= *setup_.time_limit;
-  }
   [[nodiscard]] Metrics close();
 
   SimulationSetup setup_;
@@ -134,12 +131,18 @@ bool Simulation::step() {
     return true;
   }
   const Instant next = std::min(arrival, queued);
-  if (next == Instant::never() || !within_limit(next)) return false;
-  if (next > next_sample_) {
-    // Observations sit between events: nothing changes from here to `next`.
+  if (next == Instant::never()) return false;
+  const bool cut = setup_.time_limit && next > *setup_.time_limit;
+  const Instant until = cut ? *setup_.time_limit : next;
+  if (until > next_sample_) {
+    // Observations sit between events: nothing changes from here to then.
     state_.queue.advance(next_sample_);
     observe();
     return true;
+  }
+  if (cut) {
+    state_.queue.advance(until);
+    return false;
   }
   ++state_.metrics.events;
   CheckContext& context = check_context();
@@ -347,6 +350,8 @@ void Simulation::observe() {
 }
 
 Metrics Simulation::close() {
+  state_.phase = Phase::observation;
+  for (const std::unique_ptr<ReplicaEngine>& replica : replicas_) replica->book_so_far();
   if (dynamics_) dynamics_->close();
   Metrics metrics = std::move(state_.metrics);
   metrics.end = now();

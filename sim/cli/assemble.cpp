@@ -8,6 +8,7 @@
 #include "sim/check.h"
 #include "sim/cli/dynamics_wiring.h"
 #include "sim/cli/ingest_source.h"
+#include "sim/cli/policy_choice.h"
 #include "sim/cli/pool_alone.h"
 #include "sim/cli/pool_wiring.h"
 #include "sim/cli/report_context.h"
@@ -27,23 +28,6 @@ std::string place(const Scenario& scenario, const std::string& pointer) {
 
 std::string group_place(const Scenario& scenario, std::size_t group, const char* key) {
   return place(scenario, fmt::format("/deployment/{}/{}", group, key));
-}
-
-/// The values of a policy's parameters: defaults, and what the scenario says.
-template <class Policy>
-std::pair<const PolicyEntry<Policy>*, Parameters> resolve(const PolicyChoice& choice) {
-  const PolicyEntry<Policy>* entry = PolicyRegistry<Policy>::instance().find(choice.name);
-  if (entry == nullptr) {
-    throw InputError(choice.where, "expected a known policy, got \"" + choice.name +
-                                       "\"; see `headroom list policies`");
-  }
-  Parameters values;
-  for (const ParameterSpec& spec : entry->parameters) {
-    const auto given = choice.parameters.find(spec.name);
-    const std::string& text = given == choice.parameters.end() ? spec.default_text : given->second;
-    values.set(spec.name, parse_parameter(spec, text, choice.where));
-  }
-  return {entry, std::move(values)};
 }
 
 /// The first of the named whole parameters that the policy has.
@@ -317,9 +301,8 @@ ReplicaRole role_of(const AssembledGroup& group) {
 ReplicaSetup make_replica(const AssembledGroup& group) {
   const auto resolved = resolve<BatchPolicy>(group.spec.batch);
   const PolicyEntry<BatchPolicy>* entry = resolved.first;
-  const Parameters& parameters = resolved.second;
   ReplicaSetup replica;
-  replica.new_batch = [entry, parameters] { return entry->make(parameters); };
+  replica.new_batch = [resolved] { return resolved.first->make(resolved.second); };
   replica.batch = replica.new_batch();
   replica.role = role_of(group);
   if (replica.role == ReplicaRole::decode &&

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "sim/check.h"
+#include "sim/cli/policy_choice.h"
 #include "sim/quantity_text.h"
-#include "sim/registry.h"
 #include "traces/line_reader.h"
 #include "traces/outage_trace.h"
 
@@ -33,16 +33,8 @@ std::optional<DynamicsSetup> wire_dynamics(const Scenario& scenario, const Assem
     setup.start_up.insert(setup.start_up.end(), static_cast<std::size_t>(group.spec.replicas),
                           start_up(spec, group));
   }
-  const auto* entry = PolicyRegistry<ScalingPolicy>::instance().find(spec.scaling.name);
-  SIM_CHECK(entry != nullptr, "the scenario's reader knows its policies");
-  Parameters values;
-  for (const ParameterSpec& parameter : entry->parameters) {
-    const auto given = spec.scaling.parameters.find(parameter.name);
-    const std::string& text =
-        given == spec.scaling.parameters.end() ? parameter.default_text : given->second;
-    values.set(parameter.name, parse_parameter(parameter, text, spec.scaling.where));
-  }
-  setup.scaling = entry->make(values);
+  const auto [entry, parameters] = resolve<ScalingPolicy>(spec.scaling);
+  setup.scaling = entry->make(parameters);
   setup.scaling_name = entry->name;
   setup.interval = spec.interval;
   setup.floor.push_back({Instant(), spec.least > 0 ? spec.least : assembly.replicas});

@@ -7,6 +7,7 @@
 #include "sim/check.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/edge_splits.h"
+#include "sim/cli/policy_choice.h"
 #include "sim/edge_policy.h"
 #include "sim/edge_presets.h"
 #include "sim/quantity_text.h"
@@ -23,21 +24,9 @@ LineReader open_lines(const std::string& path) {
 }
 
 void set_policy(const EdgeScenario& scenario, EdgeSetup& setup) {
-  const auto* entry = PolicyRegistry<DispatchPolicy>::instance().find(scenario.policy.name);
-  if (entry == nullptr) {
-    throw InputError(scenario.policy.where, "expected a known policy, got \"" +
-                                                scenario.policy.name +
-                                                "\"; see `headroom list policies`");
-  }
-  Parameters values;
-  for (const ParameterSpec& spec : entry->parameters) {
-    const auto given = scenario.policy.parameters.find(spec.name);
-    const std::string& text =
-        given == scenario.policy.parameters.end() ? spec.default_text : given->second;
-    values.set(spec.name, parse_parameter(spec, text, scenario.policy.where));
-  }
-  setup.make_policy = [entry, values] { return entry->make(values); };
-  setup.policy_name = entry->name;
+  const auto resolved = resolve<DispatchPolicy>(scenario.policy);
+  setup.make_policy = [resolved] { return resolved.first->make(resolved.second); };
+  setup.policy_name = resolved.first->name;
 }
 
 /// Measured latencies of single types: their expected times and laws.

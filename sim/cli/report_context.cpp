@@ -84,13 +84,6 @@ void add_purchase(ReportContext& context, const Scenario& scenario) {
                                            : std::string("planning assumption, 2025-01"));
 }
 
-void add_facility(ReportContext& context, const Scenario& scenario) {
-  if (!scenario.facility) return;
-  const FacilitySpec& spec = *scenario.facility;
-  context.facility = Facility{spec.pue, spec.usd_per_kwh, spec.carbon, spec.start_hour,
-                              spec.source.empty() ? "the scenario" : spec.source};
-}
-
 /// How long a replica is paid: over the span, or what its coming and going left.
 Duration paid_time(const Metrics& metrics, std::size_t replica) {
   return metrics.dynamic ? metrics.replicas[replica].paid : span_of(metrics);
@@ -299,7 +292,7 @@ ReportContext make_report_context(const Scenario& scenario, const Assembly& asse
   context.kv_block_tokens = assembly.groups.front().engine.block_tokens;
   add_price(context, scenario, assembly);
   add_purchase(context, scenario);
-  add_facility(context, scenario);
+  context.facility = scenario.facility;
   add_paid_hours(context, scenario, assembly, metrics);
   add_energy(context, assembly, metrics, account);
   context.slo = {scenario.slo.ttft, scenario.slo.tpot, scenario.slo.end_to_end,

@@ -25,7 +25,7 @@ Metrics hourly(std::initializer_list<std::pair<int, int>> samples) {
 }  // namespace
 
 TEST_CASE("one intensity for all hours: energy times PUE times intensity") {
-  const Facility facility{1.5, 0.2, {400}, 0, "here"};
+  const FacilitySpec facility{1.5, 0.2, {400}, 0, "here"};
   const FacilityUse use =
       facility_use(facility, Joules(3.6e6 * 10), Joules(3.6e6), hourly({{2, 1}, {2, 2}}));
   CHECK(use.kwh == Approx(15));
@@ -36,7 +36,7 @@ TEST_CASE("one intensity for all hours: energy times PUE times intensity") {
 TEST_CASE("work meets the carbon of its hour, idling that of all hours") {
   // From 23:00: 100 g, then 500 g from 0:00 on. All work is in the second hour; 2 of 10 kWh are
   // idle, spread evenly: 1 at 100 g, 9 at 500 g.
-  Facility facility{1, {}, std::vector<double>(24, 500), 23, "here"};
+  FacilitySpec facility{1, {}, std::vector<double>(24, 500), 23, "here"};
   facility.carbon[23] = 100;
   const FacilityUse use =
       facility_use(facility, Joules(3.6e6 * 10), Joules(3.6e6 * 2), hourly({{2, 0}, {2, 2}}));
@@ -45,7 +45,7 @@ TEST_CASE("work meets the carbon of its hour, idling that of all hours") {
 }
 
 TEST_CASE("replicas that are off draw nothing in their hours") {
-  Facility facility{1, {}, std::vector<double>(24, 500), 0, "here"};
+  FacilitySpec facility{1, {}, std::vector<double>(24, 500), 0, "here"};
   facility.carbon[1] = 100;
   // Idle energy only: three replica-hours at 500 g, one at 100 g.
   const FacilityUse use =
