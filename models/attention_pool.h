@@ -73,6 +73,9 @@ class PooledTimes final : public OperatorTimes {
   PooledTimes(const OperatorTimes& model, const OperatorTimes& attention,
               const ShardedModel& sharded, const AttentionPool& pool);
   [[nodiscard]] OperatorTime time(const Operator& op) const override;
+  [[nodiscard]] SkewLaw skew(std::int64_t /*kv_heads*/) const override {
+    return attention_.skew(pool_shard_.kv_heads_per_gpu());
+  }
 
  private:
   const OperatorTimes& model_;

@@ -238,11 +238,10 @@ std::int64_t CompiledCost::work_tokens(const BatchShape& shape) const {
 }
 
 std::int64_t CompiledCost::token_time(const BatchShape& shape) const {
-  const std::int64_t tokens = all_tokens(shape);
-  if (groups_ == 1 || shape.prefills.empty()) return tokens_.total(tokens);
   const std::int64_t work = work_tokens(shape);
   const std::int64_t all = tokens_.total(work);
-  if (work == tokens) return all;
+  if (groups_ == 1) return all;
+  const std::int64_t tokens = all_tokens(shape);
   return std::max(tokens_.total(tokens), all - together_.total(work) + together_.total(tokens));
 }
 
@@ -348,15 +347,11 @@ void CompiledCost::charge_host(const BatchShape& shape, Int128 device, CostLedge
 
 void CompiledCost::charge_tokens(const BatchShape& shape, CostLedger& ledger) const {
   const std::int64_t tokens = all_tokens(shape);
-  if (groups_ == 1 || shape.prefills.empty()) {
+  if (groups_ == 1 || token_time(shape) == tokens_.total(tokens)) {
     tokens_.charge(tokens, 1, ledger);
     return;
   }
   const std::int64_t work = work_tokens(shape);
-  if (work == tokens || token_time(shape) == tokens_.total(tokens)) {
-    tokens_.charge(tokens, 1, ledger);
-    return;
-  }
   tokens_.charge(work, 1, ledger);
   together_.charge(work, -1, ledger);
   together_.charge(tokens, 1, ledger);

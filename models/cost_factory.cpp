@@ -29,19 +29,21 @@ constexpr std::string_view kCalibrated = "calibrated:";
 /// correction.
 class ScaledTimes final : public OperatorTimes {
  public:
-  ScaledTimes(const OperatorTimes& times, const EngineDescription& engine,
+  ScaledTimes(std::unique_ptr<const OperatorTimes> times, const EngineDescription& engine,
               const ShardedModel& sharded)
-      : times_(times), engine_(engine), sharded_(sharded) {}
+      : times_(std::move(times)), engine_(engine), sharded_(sharded) {}
   [[nodiscard]] OperatorTime time(const Operator& op) const override {
     const bool block = op.kind == OperatorKind::moe_experts && op.stored == DataType::fp8_block;
-    OperatorTime time = times_.time(block && engine_.reads_all_experts ? of_all(op) : op);
+    OperatorTime time = times_->time(block && engine_.reads_all_experts ? of_all(op) : op);
     const double scale =
         engine_.kernel_scale[static_cast<std::size_t>(class_of(op.kind))] * experts_scale(op);
     time.seconds *= scale;
     time.launch *= scale;
     return time;
   }
-  [[nodiscard]] SkewLaw skew(std::int64_t kv_heads) const override { return times_.skew(kv_heads); }
+  [[nodiscard]] SkewLaw skew(std::int64_t kv_heads) const override {
+    return times_->skew(kv_heads);
+  }
 
  private:
   [[nodiscard]] double experts_scale(const Operator& op) const {
@@ -55,7 +57,7 @@ class ScaledTimes final : public OperatorTimes {
     return fused_experts(sharded_,
                          std::max(op.m, 4 * op.experts / std::max<std::int64_t>(op.topk, 1)));
   }
-  const OperatorTimes& times_;
+  std::unique_ptr<const OperatorTimes> times_;
   const EngineDescription& engine_;
   const ShardedModel& sharded_;
 };
@@ -103,34 +105,19 @@ MadeCost compile_pooled(const CostRequest& request, const ShardedModel& sharded,
   return made;
 }
 
-/// Times that own those they correct.
-template <class Times>
-class OwnedScaledTimes final : public OperatorTimes {
- public:
-  OwnedScaledTimes(Times times, const EngineDescription& engine, const ShardedModel& sharded)
-      : times_(std::move(times)), scaled_(times_, engine, sharded) {}
-  OwnedScaledTimes(const OwnedScaledTimes&) = delete;
-  OwnedScaledTimes& operator=(const OwnedScaledTimes&) = delete;
-  [[nodiscard]] OperatorTime time(const Operator& op) const override { return scaled_.time(op); }
-
- private:
-  Times times_;
-  ScaledTimes scaled_;
-};
-
 MadeCost roofline_cost(const CostRequest& request, const ShardedModel& sharded) {
   return compile_pooled(request, sharded, [&](const Device& device) {
     Clock clock;
     if (const Pack* near = near_pack(device); near != nullptr) {
-      clock.times = std::make_unique<OwnedScaledTimes<PackTimes>>(
-          PackTimes(device, library_of(request.engine)), request.engine, sharded);
+      clock.times = std::make_unique<ScaledTimes>(
+          std::make_unique<PackTimes>(device, library_of(request.engine)), request.engine, sharded);
       clock.source = "roofline, corrected by the cost pack of " + near->device;
       if (near->device != device.name) clock.source += ", nearest kin of " + device.name;
       return clock;
     }
     const FoundCurves found = find_curves(device);
-    clock.times = std::make_unique<OwnedScaledTimes<RooflineTimes>>(RooflineTimes(device),
-                                                                    request.engine, sharded);
+    clock.times = std::make_unique<ScaledTimes>(std::make_unique<RooflineTimes>(device),
+                                                request.engine, sharded);
     clock.source = std::string("roofline, utilisation fitted on ") + found.curves->title;
     if (found.evidence != Evidence::interpolated) clock.source += ", nearest kin of " + device.name;
     return clock;
@@ -159,8 +146,8 @@ MadeCost pack_cost(const CostRequest& request, const ShardedModel& sharded,
     throw InputError(request.where,
                      "expected a cost that knows the attention devices too, got a pack of one "
                      "device; use roofline, or table:PATH of a store with both");
-  const PackTimes times(pack, request.device, library_of(request.engine));
-  return compile(request, sharded, ScaledTimes(times, request.engine, sharded),
+  auto times = std::make_unique<PackTimes>(pack, request.device, library_of(request.engine));
+  return compile(request, sharded, ScaledTimes(std::move(times), request.engine, sharded),
                  "roofline, corrected by the cost pack " + path);
 }
 

@@ -35,6 +35,18 @@ const std::vector<EngineCalibration>& engine_calibrations() {
   return rows;
 }
 
+namespace {
+
+/// Experts' kernels that one range of versions runs on a device, against those that packs hold.
+struct ExpertCalibration {
+  const char* engine;
+  const char* versions;  ///< they start so; "": all that no longer row fits
+  const char* device;
+  double block_fp8, mxfp4;  ///< times are multiplied by this
+  bool reads_all;           ///< block-fp8 weights of all experts, however few tokens
+  int fitted_on;            ///< points of the fit half
+};
+
 // Medians over the fit half of what experts' times have to be multiplied by for TPOT to agree; the
 // held-out half asks for the same within a tenth where not said otherwise. vLLM before 0.18 runs
 // block-fp8 experts through DeepGEMM, slower than the kernels that followed (its pull request
@@ -53,8 +65,6 @@ const std::vector<ExpertCalibration>& expert_calibrations() {
   };
   return rows;
 }
-
-namespace {
 
 const ExpertCalibration* find_experts(const std::string& engine, const std::string& version,
                                       const std::string& device) {

@@ -27,17 +27,6 @@ struct EngineCalibration {
   double tpot, ttft;  ///< median absolute error left on them, percent
 };
 
-/// Experts' kernels that one range of versions runs on a device, against those that packs hold.
-struct ExpertCalibration {
-  const char* engine;
-  const char* versions;  ///< they start so; "": all that no longer row fits
-  const char* device;
-  double block_fp8, mxfp4;  ///< times are multiplied by this
-  bool reads_all;           ///< block-fp8 weights of all experts, however few tokens
-  int fitted_on;            ///< points of the fit half
-};
-[[nodiscard]] const std::vector<ExpertCalibration>& expert_calibrations();
-
 [[nodiscard]] const std::vector<EngineCalibration>& engine_calibrations();
 /// The row for an engine on a device; where there is none, that of a device of the same generation,
 /// else of any. nullptr: the engine has none.

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "models/kernel_layers.h"
+#include "models/quantile.h"
 #include "models/version_order.h"
 
 namespace headroom {
@@ -133,14 +134,6 @@ std::optional<OperatorKind> elementwise_of(const KernelShape& shape) {
 
 /// Prompts' chunks behind cached tokens have places of their own, by how many those are.
 constexpr const char* kChunk = "cached_";
-
-double median(std::vector<double>& values, double share) {
-  if (values.empty()) return 0;
-  const auto at =
-      static_cast<std::ptrdiff_t>(share * real(static_cast<std::int64_t>(values.size() - 1)));
-  std::nth_element(values.begin(), values.begin() + at, values.end());
-  return values[static_cast<std::size_t>(at)];
-}
 
 }  // namespace
 
@@ -478,13 +471,13 @@ std::vector<CrossValidation> cross_validate(const KernelGrid& grid) {
     CrossValidation one;
     one.family = family;
     one.points = static_cast<std::int64_t>(errors.points.size());
-    one.point_median = median(errors.points, 0.5);
-    one.point_p90 = median(errors.points, 0.9);
+    one.point_median = quantile(errors.points, 0.5);
+    one.point_p90 = quantile(errors.points, 0.9);
     one.site_points = static_cast<std::int64_t>(errors.sites.size());
     one.near_pairs = static_cast<std::int64_t>(errors.near.size());
-    one.near_median = median(errors.near, 0.5);
-    one.site_median = median(errors.sites, 0.5);
-    one.site_p90 = median(errors.sites, 0.9);
+    one.near_median = quantile(errors.near, 0.5);
+    one.site_median = quantile(errors.sites, 0.5);
+    one.site_p90 = quantile(errors.sites, 0.9);
     list.push_back(one);
   }
   return list;

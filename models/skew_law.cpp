@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <optional>
 #include <string_view>
 #include <utility>
+
+#include "models/quantile.h"
 
 namespace headroom {
 namespace {
@@ -24,8 +25,8 @@ std::vector<Shot> read_shots(const ProfileStore& store, const std::string& devic
                              const WantedRun& wanted, DecodesBeside beside) {
   const char* op = beside == DecodesBeside::nothing ? "decode_attention" : "mixed_attention";
   std::map<KernelShape, Shot> shots;
-  for (const KernelRow& row : store.kernels(device, op, wanted)) {
-    if (row.shape.big_batch == 0 || row.shape.big_context <= row.shape.context) continue;
+  for (const KernelRow& row : store.skewed_kernels(device, op, wanted)) {
+    if (row.shape.big_context <= row.shape.context) continue;
     KernelShape batch = row.shape;
     double Shot::*time = &Shot::skewed;
     if (batch.variant.ends_with(kMean)) {
@@ -76,13 +77,6 @@ std::map<std::int64_t, std::vector<Shot>> by_heads(const std::vector<Shot>& shot
   std::map<std::int64_t, std::vector<Shot>> groups;
   for (const Shot& shot : shots) groups[shot.kv_heads].push_back(shot);
   return groups;
-}
-
-double quantile(std::vector<double>& values, double share) {
-  if (values.empty()) return 0;
-  const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + at, values.end());
-  return values[static_cast<std::size_t>(at)];
 }
 
 }  // namespace

@@ -13,14 +13,14 @@
 
 namespace headroom {
 
-/// Splits of at most `devices` devices, with at most `widest` in a tensor-parallel group.
+/// Splits of at most `devices` devices, with at most `widest` in a tensor-parallel group, into
+/// which one of `segments` equal parts of the layers can be split.
 inline std::vector<Split> splits(const PlacementWorld& world, std::int64_t devices,
-                                 std::int64_t widest) {
+                                 std::int64_t widest, std::int64_t segments = 1) {
   std::vector<Split> all;
   for (std::int64_t tensor = 1; tensor <= std::min(devices, widest); ++tensor) {
     for (std::int64_t pipeline = 1; tensor * pipeline <= devices; ++pipeline) {
-      const Split split{tensor, pipeline};
-      if (world.divides(split)) all.push_back(split);
+      if (world.divides({tensor, pipeline * segments})) all.push_back({tensor, pipeline});
     }
   }
   return all;
@@ -44,13 +44,7 @@ inline std::vector<PlacementUnit> low_affinity_units(const PlacementWorld& world
   std::vector<PlacementUnit> units;
   const std::int64_t node = world.devices_per_node();
   for (std::int64_t segments = 1; segments <= world.nodes(); ++segments) {
-    std::vector<Split> each;
-    for (std::int64_t tensor = 1; tensor <= node; ++tensor) {
-      for (std::int64_t pipeline = 1; tensor * pipeline <= node; ++pipeline) {
-        if (world.divides({tensor, pipeline * segments})) each.push_back({tensor, pipeline});
-      }
-    }
-    add_pairs(each, node, segments, units);
+    add_pairs(splits(world, node, node, segments), node, segments, units);
   }
   return units;
 }

@@ -126,6 +126,12 @@ struct ProfileStore::Database {
     statement.reset();
   }
 
+  void each_kernel(std::int64_t run, const std::string& op, OfOp which,
+                   const std::function<void(const KernelRow&)>& visit);
+  [[nodiscard]] std::vector<KernelRow> kernels(
+      const std::string& device, const std::string& op, OfOp which,
+      const std::function<bool(const ProfileRun&)>& wanted);
+
   std::string path;
   sqlite3* handle = nullptr;
   std::int64_t schema = 0;
@@ -257,11 +263,8 @@ std::int64_t ProfileStore::insert_run(const ProfileRun& run) {
 
 std::int64_t ProfileStore::series_id(std::int64_t run, const KernelShape& series) {
   Statement& find = database_->kept(database_->series_find, [] {
-    return std::string(
-        "SELECT id FROM series WHERE run = ? AND op = ? AND compute = ? AND stored = ? AND n = ? "
-        "AND k = ? AND heads = ? AND kv_heads = ? AND head_dim = ? AND \"window\" = ? AND experts "
-        "= "
-        "? AND topk = ? AND ranks = ? AND variant = ?");
+    return std::string("SELECT id FROM series WHERE run = ? AND (") + kSeriesColumns +
+           ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
   });
   bind_series(find.integer(run), series);
   const std::int64_t known = find.step() ? find.next_integer() : 0;
@@ -352,11 +355,7 @@ bool ProfileStore::has_file(const ProfileRun& run) const {
 
 void ProfileStore::each_kernel(std::int64_t run, const std::string& op,
                                const std::function<void(const KernelRow&)>& visit) const {
-  Statement query(database_->handle, database_->path,
-                  kernel_query(database_->schema, op.empty() ? OfOp::all : OfOp::one));
-  query.integer(run);
-  if (!op.empty()) query.text(op);
-  while (query.step()) visit(read_kernel(query));
+  database_->each_kernel(run, op, op.empty() ? OfOp::all : OfOp::one, visit);
 }
 
 std::vector<KernelRow> ProfileStore::kernels(const std::string& device,
@@ -367,15 +366,37 @@ std::vector<KernelRow> ProfileStore::kernels(const std::string& device,
 std::vector<KernelRow> ProfileStore::kernels(
     const std::string& device, const std::string& op,
     const std::function<bool(const ProfileRun&)>& wanted) const {
+  return database_->kernels(device, op, op.empty() ? OfOp::all : OfOp::one, wanted);
+}
+
+std::vector<KernelRow> ProfileStore::skewed_kernels(
+    const std::string& device, const std::string& op,
+    const std::function<bool(const ProfileRun&)>& wanted) const {
+  if (database_->schema == 1) return {};
+  return database_->kernels(device, op, OfOp::one_skewed, wanted);
+}
+
+void ProfileStore::Database::each_kernel(std::int64_t run, const std::string& op, OfOp which,
+                                         const std::function<void(const KernelRow&)>& visit) {
+  Statement query(handle, path, kernel_query(schema, which));
+  query.integer(run);
+  if (which != OfOp::all) query.text(op);
+  while (query.step()) visit(read_kernel(query));
+}
+
+std::vector<KernelRow> ProfileStore::Database::kernels(
+    const std::string& device, const std::string& op, OfOp which,
+    const std::function<bool(const ProfileRun&)>& wanted) {
   std::vector<KernelRow> list;
   Statement query(
-      database_->handle, database_->path,
+      handle, path,
       std::string("SELECT ") + kRunColumns + ", id FROM runs WHERE device = ? ORDER BY id");
   query.text(device);
   while (query.step()) {
     const ProfileRun run = read_run(query);
     if (!wanted(run)) continue;
-    each_kernel(query.next_integer(), op, [&](const KernelRow& row) { list.push_back(row); });
+    each_kernel(query.next_integer(), op, which,
+                [&](const KernelRow& row) { list.push_back(row); });
   }
   // Later runs first, so that of equal shapes the latest stays.
   std::reverse(list.begin(), list.end());

@@ -154,6 +154,10 @@ class ProfileStore {
   [[nodiscard]] std::vector<KernelRow> kernels(
       const std::string& device, const std::string& op,
       const std::function<bool(const ProfileRun&)>& wanted) const;
+  /// Of these the batches of unequal contexts alone.
+  [[nodiscard]] std::vector<KernelRow> skewed_kernels(
+      const std::string& device, const std::string& op,
+      const std::function<bool(const ProfileRun&)>& wanted) const;
   /// All runs, oldest first. Counts each run's kernels: one scan of the key.
   [[nodiscard]] std::vector<StoredRun> stored_runs() const;
   /// Whether the run's file was imported for its device, library and version.

@@ -93,8 +93,9 @@ std::string kernel_query(std::int64_t schema, OfOp which) {
   // The first schema knew of no batches of unequal contexts.
   const std::string sizes = schema == 1 ? "m, batch, chunk, cached, context, bytes" : kSizeColumns;
   return "SELECT " + series + ", " + sizes + (schema == 1 ? ", 0, 0, " : ", ") + kTimeColumns +
-         " FROM kernels WHERE run = ?" + (which == OfOp::one ? " AND op = ?" : "") +
-         " ORDER BY run, " + series + ", " + sizes;
+         " FROM kernels WHERE run = ?" + (which == OfOp::all ? "" : " AND op = ?") +
+         (which == OfOp::one_skewed ? " AND big_batch > 0" : "") + " ORDER BY run, " + series +
+         ", " + sizes;
 }
 
 void bind_series(Statement& to, const KernelShape& shape) {

@@ -27,8 +27,9 @@ extern const char* const kTimeColumns;
 
 /// Moves the rows of schema 1's kernels, renamed kernels_1, to the tables of today.
 [[nodiscard]] std::string upgrade_from_1();
-/// All kernels of a store of `schema`, of a run and perhaps an op, in the order of shapes.
-enum class OfOp : std::uint8_t { all, one };
+/// Kernels of a store of `schema`, of a run, in the order of shapes: all, those of one op, or of
+/// these the batches of unequal contexts (not of schema 1, which knows none).
+enum class OfOp : std::uint8_t { all, one, one_skewed };
 [[nodiscard]] std::string kernel_query(std::int64_t schema, OfOp which);
 
 /// One prepared statement. Errors throw InputError with the store's path.

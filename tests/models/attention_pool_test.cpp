@@ -135,6 +135,28 @@ TEST_CASE("a pool of the model's own devices attends as they do, others as their
   CHECK(PooledTimes(own, other, model, pool(4)).time(product).seconds == own.time(product).seconds);
 }
 
+TEST_CASE("a pool pays for unequal contexts as its own device does with the heads it holds") {
+  /// Its share is the number of KV heads it is asked about.
+  class Skewed final : public OperatorTimes {
+   public:
+    [[nodiscard]] OperatorTime time(const Operator& op) const override { return own_.time(op); }
+    [[nodiscard]] SkewLaw skew(std::int64_t kv_heads) const override {
+      return {SkewCurve({{1, static_cast<double>(kv_heads)}})};
+    }
+
+   private:
+    RooflineTimes own_{find_device("h20", "")};
+  };
+  const ShardedModel model = sharded("llama-3-70b", 2);  // of 8 KV heads
+  const RooflineTimes h100(find_device("h100", ""));
+  const Skewed h20;
+  const auto share = [&](const AttentionPool& over) {
+    return PooledTimes(h100, h20, model, over).skew(model.kv_heads_per_gpu()).alone.share(1);
+  };
+  CHECK(share(pool(4)) == 2);
+  CHECK(share(pool(4, AttentionPartition::requests)) == 8);
+}
+
 TEST_CASE("requests dealt out whole load devices unevenly, the more so the fewer they are") {
   const ShardedModel model = sharded("llama-3-70b", 2);
   const RooflineTimes h100(find_device("h100", "")), h20(find_device("h20", ""));
