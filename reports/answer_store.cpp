@@ -19,18 +19,19 @@ CREATE TABLE answers (key TEXT PRIMARY KEY, scenario TEXT NOT NULL, question TEX
 AnswerStore::AnswerStore(const std::string& path)
     : file_(path, SqliteFile::Mode::write,
             {path, "a cache of plans that can be written", "name another file with --cache"}) {
-  const std::int64_t application = file_.integer("PRAGMA application_id");
-  const std::int64_t version = file_.integer("PRAGMA user_version");
-  const std::int64_t objects = file_.integer("SELECT count(*) FROM sqlite_master");
-  if (application == 0 && version == 0 && objects == 0) {
-    file_.execute(std::string("BEGIN IMMEDIATE;") + kSchema +
-                  fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT",
+  // Of two programs that find the file blank, one makes the table. What throws rolls back.
+  file_.execute("BEGIN IMMEDIATE");
+  if (file_.blank()) {
+    file_.execute(std::string(kSchema) +
+                  fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
                               kApplicationId, kVersion));
-  } else if (application != kApplicationId || version != kVersion) {
+  } else if (file_.integer("PRAGMA application_id") != kApplicationId ||
+             file_.integer("PRAGMA user_version") != kVersion) {
     throw InputError(path, fmt::format("expected a cache of plans, version {}, got another "
                                        "database; name another file with --cache",
                                        kVersion));
   }
+  file_.execute("COMMIT");
   // A crash of the machine may cost the newest answers, never the file.
   file_.execute("PRAGMA synchronous = NORMAL");
 }

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <utility>
 
 #include "reports/number_text.h"
@@ -28,6 +27,7 @@ struct JudgedMetric {
   MetricChange change;
   const Gate* gate = nullptr;
   bool equal = true;  ///< in every pair
+  bool real = false;  ///< no chance of the seeds
 };
 
 /// What was asked: these values must agree. `key` is dotted.
@@ -106,7 +106,8 @@ void find_obstacles(const RecordSet& base, const RecordSet& candidate, SetCompar
     for (const RunRecord& run : set.runs) all.push_back(run.seed);
     return all;
   };
-  if (seeds(base) != seeds(candidate)) {
+  const bool same_seeds = seeds(base) == seeds(candidate);
+  if (!same_seeds) {
     out.obstacles.push_back(fmt::format("seeds differ: {} against {}", seed_list(base.runs),
                                         seed_list(candidate.runs)));
   }
@@ -120,7 +121,6 @@ void find_obstacles(const RecordSet& base, const RecordSet& candidate, SetCompar
     out.obstacles.push_back(fmt::format("{} differs: {} against {}", change.key, shown(change.base),
                                         shown(change.candidate)));
   }
-  const bool same_seeds = seeds(base) == seeds(candidate);
   if (same_seeds && out.requests == Sameness::differs && !workload_named) {
     out.obstacles.emplace_back(
         "the requests differ, though the workload is named the same: "
@@ -216,26 +216,21 @@ double worsening(const MetricChange& change) {
   return change.better == Better::lower ? change.share : -change.share;
 }
 
-/// Holm: which of several changes are real, all of them together at `kLevel`.
-std::vector<char> real_together(const std::vector<const JudgedMetric*>& family) {
-  std::vector<std::size_t> order(family.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return family[a]->change.difference.chance < family[b]->change.difference.chance;
+/// Holm: marks which of several changes are real, all of them together at `kLevel`.
+void judge_together(std::vector<JudgedMetric*>& family) {
+  std::stable_sort(family.begin(), family.end(), [](const auto* a, const auto* b) {
+    return a->change.difference.chance < b->change.difference.chance;
   });
-  std::vector<char> real(family.size(), 0);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const double chance = family[order[i]]->change.difference.chance;
+  for (std::size_t i = 0; i < family.size(); ++i) {
+    const double chance = family[i]->change.difference.chance;
     if (!(chance * static_cast<double>(family.size() - i) <= kLevel)) break;
-    real[order[i]] = 1;
+    family[i]->real = true;
   }
-  return real;
 }
 
-void judge_gated(JudgedMetric& metric, bool real) {
+void judge_gated(JudgedMetric& metric) {
   MetricChange& change = metric.change;
   const Gate& gate = *metric.gate;
-  change.gate = gate.text;
   if (gate.of == Gate::Of::value) {
     const bool fails = gate.fails(change.candidate);
     if (fails) {
@@ -251,31 +246,25 @@ void judge_gated(JudgedMetric& metric, bool real) {
   if (metric.equal) {
     change.word = gate.fails(0) ? ChangeWord::worse : ChangeWord::same;
   } else if (gate.fails(amount)) {
-    change.word = real ? ChangeWord::worse : ChangeWord::unclear;
+    change.word = metric.real ? ChangeWord::worse : ChangeWord::unclear;
   } else if (gate.fails(gate.above ? amount + half : amount - half)) {
     change.word = ChangeWord::unclear;
   } else {
-    change.word = worsening(change) < 0 && real ? ChangeWord::better : ChangeWord::drift;
+    change.word = worsening(change) < 0 && metric.real ? ChangeWord::better : ChangeWord::drift;
   }
 }
 
-void judge_free(JudgedMetric& metric, bool real) {
+void judge_free(JudgedMetric& metric) {
   MetricChange& change = metric.change;
   const double worse = worsening(change);
   change.word = ChangeWord::drift;
   if (metric.equal) {
     change.word = ChangeWord::same;
-  } else if (real && worse > kNotable) {
+  } else if (metric.real && worse > kNotable) {
     change.word = ChangeWord::noted;
-  } else if (real && worse < 0) {
+  } else if (metric.real && worse < 0) {
     change.word = ChangeWord::better;
   }
-}
-
-/// One seed is exact; of more, the interval decides.
-bool real_alone(const JudgedMetric& metric) {
-  const StudentInterval& d = metric.change.difference;
-  return d.count < 2 || d.chance <= kLevel;
 }
 
 struct Judges {
@@ -284,40 +273,25 @@ struct Judges {
 };
 
 void judge(std::vector<JudgedMetric>& metrics, const Judges& judges) {
-  std::vector<const JudgedMetric*> gated, free;
-  for (const JudgedMetric& metric : metrics) {
-    if (metric.change.word == ChangeWord::missing || metric.equal) continue;
+  std::vector<JudgedMetric*> gated, free;
+  for (JudgedMetric& metric : metrics) {
+    const StudentInterval& d = metric.change.difference;
+    // One seed is exact; of more, a gate that somebody named is judged for itself.
+    const bool named = metric.gate != nullptr && !judges.usual;
+    metric.real = d.count < 2 || (named && d.chance <= kLevel);
+    if (metric.change.word == ChangeWord::missing || metric.equal || named) continue;
     if (metric.gate != nullptr) gated.push_back(&metric);
     if (metric.gate == nullptr && metric.change.better != Better::neither) free.push_back(&metric);
   }
-  const std::vector<char> real_gated = real_together(gated);
-  const std::vector<char> real_free = real_together(free);
-  const auto together = [](const auto& family, const auto& real, const JudgedMetric& metric) {
-    const auto it = std::find(family.begin(), family.end(), &metric);
-    return it != family.end() && real[static_cast<std::size_t>(it - family.begin())] != 0;
-  };
+  judge_together(gated);
+  judge_together(free);
   for (JudgedMetric& metric : metrics) {
     if (metric.change.word == ChangeWord::missing) continue;
-    const bool exact = metric.change.difference.count < 2;
-    if (metric.gate == nullptr) {
-      judge_free(metric, exact || together(free, real_free, metric));
+    if (metric.gate != nullptr) {
+      judge_gated(metric);
     } else {
-      // A gate that somebody named is judged for itself.
-      judge_gated(metric,
-                  judges.usual ? exact || together(gated, real_gated, metric) : real_alone(metric));
+      judge_free(metric);
     }
-  }
-}
-
-void check_gate(const Gate& gate, const std::vector<JudgedMetric>& metrics) {
-  std::vector<std::string> names;
-  for (const JudgedMetric& metric : metrics) {
-    names.push_back(metric.change.name);
-    if (metric.change.name != gate.metric) continue;
-    if (gate.unit.empty() || gate.unit == metric.change.unit) return;
-    throw InputError("gate \"" + gate.text + "\"",
-                     fmt::format("expected a number in {}, got one in {}; write the unit of {}",
-                                 metric.change.unit, gate.unit, gate.metric));
   }
 }
 
@@ -347,11 +321,14 @@ std::vector<JudgedMetric> changes_of(const std::vector<Pair>& pairs, const Judge
       absent.change.name = gate.metric;
       absent.change.word = ChangeWord::missing;
       absent.gate = &gate;
-      absent.change.gate = gate.text;
       metrics.push_back(std::move(absent));
       continue;
     }
-    check_gate(gate, metrics);
+    if (!gate.unit.empty() && gate.unit != it->change.unit) {
+      throw InputError("gate \"" + gate.text + "\"",
+                       fmt::format("expected a number in {}, got one in {}; write the unit of {}",
+                                   it->change.unit, gate.unit, gate.metric));
+    }
     if (it->gate == nullptr) {
       it->gate = &gate;
       continue;
@@ -377,7 +354,11 @@ void sort_worst_first(std::vector<MetricChange>& metrics) {
 std::vector<MetricChange> moved_parts(const std::vector<MetricChange>& metrics) {
   std::vector<MetricChange> parts;
   for (const MetricChange& change : metrics) {
-    if (change.name.rfind("part.", 0) == 0 && change.difference.mean != 0) parts.push_back(change);
+    // A metric stands once for each of its gates.
+    const bool known = std::any_of(parts.begin(), parts.end(),
+                                   [&](const auto& part) { return part.name == change.name; });
+    if (known || change.name.rfind("part.", 0) != 0 || change.difference.mean == 0) continue;
+    parts.push_back(change);
   }
   std::stable_sort(parts.begin(), parts.end(), [](const MetricChange& a, const MetricChange& b) {
     return std::abs(a.difference.mean) > std::abs(b.difference.mean);
@@ -401,13 +382,7 @@ SetComparison compare_sets(const RecordSet& base, const RecordSet& candidate, co
   find_obstacles(base, candidate, out);
   if (!out.obstacles.empty() && options.force == ComparisonOptions::Force::no) return out;
   find_flips(pairs, out);
-  if (out.decisions == Sameness::differs) {
-    for (const Pair& pair : pairs) {
-      if (pair.base->decision_digest != pair.candidate->decision_digest) {
-        out.windows.push_back(window_of(pair));
-      }
-    }
-  }
+  out.windows = decision_windows(base, candidate);
   std::vector<JudgedMetric> metrics = changes_of(pairs, judges);
   judge(metrics, judges);
   for (JudgedMetric& metric : metrics) out.metrics.push_back(std::move(metric.change));
@@ -452,6 +427,17 @@ Judges judges_of(const RecordFile& base, const RecordFile& candidate,
 }
 
 }  // namespace
+
+std::vector<DecisionWindow> decision_windows(const RecordSet& base, const RecordSet& candidate) {
+  std::vector<DecisionWindow> windows;
+  const std::vector<Pair> pairs = pairs_of(base, candidate);
+  if (same_text(pairs, &RunRecord::decision_digest) != Sameness::differs) return windows;
+  for (const Pair& pair : pairs) {
+    if (pair.base->decision_digest == pair.candidate->decision_digest) continue;
+    windows.push_back(window_of(pair));
+  }
+  return windows;
+}
 
 Comparison compare_records(const RecordFile& base, const RecordFile& candidate,
                            const ComparisonOptions& options) {

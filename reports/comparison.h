@@ -8,7 +8,7 @@
 // differences (Student's t) leaves out zero; with the usual gates and without a gate, the intervals
 // of all such metrics together (Holm). From one seed a change is exact for that load and has no
 // interval.
-// Cost: linear in metrics times seeds.
+// Cost: metrics squared times seeds, and seeds squared.
 // Not here: reading files (reports/run_record.h), output (reports/comparison_text.h, ...).
 #pragma once
 
@@ -31,7 +31,6 @@ enum class ChangeWord : std::uint8_t {
   drift,  ///< changed, within its gate or without a direction
   same,
 };
-constexpr int kChangeWords = 7;
 /// "WORSE", "missing", "unclear", "worse", "better", "drift", "same".
 [[nodiscard]] const char* to_string(ChangeWord word);
 
@@ -114,8 +113,15 @@ struct ComparisonOptions {
 [[nodiscard]] Comparison compare_records(const RecordFile& base, const RecordFile& candidate,
                                          const ComparisonOptions& options);
 
-/// "compare: 2 worse, 1 better, 41 same, 0 missing (gate: ttft.p99 > +5%)".
+/// Where the decisions of paired runs part, a window for each pair that differs; empty where they
+/// are the same, or a run does not say what it decided.
+[[nodiscard]] std::vector<DecisionWindow> decision_windows(const RecordSet& base,
+                                                           const RecordSet& candidate);
+
+/// "compare: 2 worse, 1 better, 41 same, 0 missing".
 [[nodiscard]] std::string comparison_line(const Comparison& comparison);
+/// "(gate: ttft.p99 > +5%)"; empty where both sides are identical, for then no gate was asked.
+[[nodiscard]] std::string gates_text(const Comparison& comparison);
 
 /// "-33.8 %" and "[-36.1, -31.4]"; the latter empty from one seed.
 [[nodiscard]] std::string change_text(const MetricChange& change);

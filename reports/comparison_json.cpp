@@ -1,17 +1,14 @@
 // Comparisons as JSON and as SARIF, histories as JSON.
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "reports/comparison_text.h"
 #include "reports/history.h"
-#include "reports/number_text.h"
+#include "reports/json_number.h"
 
 namespace headroom {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json number(double value) { return std::isfinite(value) ? Json(nine_digits(value)) : Json(); }
 
 std::string dumped(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -1,64 +1,41 @@
 // A comparison as JUnit XML, in the form that Jenkins, GitLab and GitHub's actions read:
-// testsuites, testsuite with counts, testcase with failure or error.
+// testsuites, testsuite with counts, testcase with failure or error. `html_text` makes attributes
+// and text of XML as well, and what XML 1.0 cannot hold is gone.
 #include <fmt/format.h>
 
 #include "reports/comparison_text.h"
-#include "reports/text_layout.h"
+#include "reports/html/markup.h"
 
 namespace headroom {
 namespace {
-
-/// Of an attribute or of text; what XML 1.0 cannot hold is gone (`printable`).
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : printable(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 class Suite {
  public:
   explicit Suite(std::string name) : name_(std::move(name)) {}
 
   void property(const std::string& name, const std::string& value) {
-    properties_ +=
-        fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", escaped(name), escaped(value));
+    properties_ += fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", html_text(name),
+                               html_text(value));
   }
   void pass(const std::string& test) { open(test, "/>\n"); }
   void fail(const std::string& test, const std::string& why) {
     ++failures;
     open(test, fmt::format(">\n      <failure message=\"{0}\" type=\"worse\">{0}</failure>\n"
                            "    </testcase>\n",
-                           escaped(why)));
+                           html_text(why)));
   }
   void error(const std::string& test, const std::string& why) {
     ++errors;
     open(test, fmt::format(">\n      <error message=\"{0}\" type=\"no answer\">{0}</error>\n"
                            "    </testcase>\n",
-                           escaped(why)));
+                           html_text(why)));
   }
   [[nodiscard]] std::string text() const {
     return fmt::format(
         "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" "
         "skipped=\"0\" time=\"0\">\n    <properties>\n{}    </properties>\n{}"
         "  </testsuite>\n",
-        escaped(name_), tests, failures, errors, properties_, cases_);
+        html_text(name_), tests, failures, errors, properties_, cases_);
   }
 
   std::size_t tests = 0, failures = 0, errors = 0;
@@ -66,8 +43,8 @@ class Suite {
  private:
   void open(const std::string& test, const std::string& rest) {
     ++tests;
-    cases_ += fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"0\"{}", escaped(name_),
-                          escaped(test), rest);
+    cases_ += fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"0\"{}",
+                          html_text(name_), html_text(test), rest);
   }
   std::string name_, properties_, cases_;
 };

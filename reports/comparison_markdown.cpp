@@ -99,9 +99,11 @@ void write_set(std::string& page, const SetComparison& set) {
 std::string comparison_markdown(const std::vector<Comparison>& comparisons) {
   std::string page;
   for (const Comparison& comparison : comparisons) {
-    page += fmt::format("{}## Headroom: {}\n\n{} against {}. {}\n", page.empty() ? "" : "\n",
+    const std::string gates = gates_text(comparison);
+    page += fmt::format("{}## Headroom: {}\n\n{} against {}. {}{}{}\n", page.empty() ? "" : "\n",
                         verdict_of(comparison), markdown_cell(comparison.candidate),
-                        markdown_cell(comparison.base), markdown_cell(comparison_line(comparison)));
+                        markdown_cell(comparison.base), comparison_line(comparison),
+                        gates.empty() ? "" : " ", markdown_cell(gates));
     for (const SetComparison& set : comparison.sets) {
       if (page.size() > kMostBytes) break;
       write_set(page, set);

@@ -29,12 +29,8 @@ void item(std::string& text, const std::string& mark, const std::string& sentenc
   }
 }
 
-/// Without the family that its unit tells anyway.
 std::string label_of(const MetricChange& change) {
-  std::string name = change.name;
-  for (const std::string prefix : {"latency.", "throughput.", "cost."}) {
-    if (name.rfind(prefix, 0) == 0) name = name.substr(prefix.size());
-  }
+  std::string name = short_head(change.name);
   return change.unit.empty() || change.unit == "1" ? name : name + " " + change.unit;
 }
 
@@ -182,10 +178,8 @@ std::string comparison_console(const Comparison& comparison, Detail detail) {
     item(text, "+", name + " is new, with nothing to compare it with");
   }
   // The counts stay on a line of their own, for those who look for it.
-  const std::string line = comparison_line(comparison);
-  const std::size_t gates = std::min(line.find(" (gate: "), line.size() - 1);
-  text += "\n" + line.substr(0, gates) + "\n";
-  if (gates + 1 < line.size()) paragraph(text, line.substr(gates + 1));
+  text += "\n" + comparison_line(comparison) + "\n";
+  paragraph(text, gates_text(comparison));
   return text;
 }
 

@@ -76,7 +76,7 @@ std::string comparison_line(const Comparison& comparison) {
     apart += set.obstacles.empty() ? 0U : 1U;
   }
   std::string line = "compare: ";
-  if (comparison.identical()) return line + "same decisions, nothing changed\n";
+  if (comparison.identical()) return line + "same decisions, nothing changed";
   const auto part = [&](std::size_t count, const char* what) {
     line += fmt::format("{}{} {}", line.back() == ' ' ? "" : ", ", count, what);
   };
@@ -87,13 +87,18 @@ std::string comparison_line(const Comparison& comparison) {
   part(comparison.count(ChangeWord::unclear), "unclear");
   part(comparison.count(ChangeWord::same), "same");
   part(comparison.count(ChangeWord::missing), "missing");
+  return line;
+}
+
+std::string gates_text(const Comparison& comparison) {
+  if (comparison.identical()) return {};
   std::string gates;
   for (std::size_t i = 0; i < comparison.gates.size() && i < 4; ++i) {
     gates += (i == 0 ? "" : "; ") + comparison.gates[i];
   }
   if (comparison.usual_gates) gates = "1 % of the usual figures";
   if (!comparison.usual_gates && comparison.gates.size() > 4) gates += "; ...";
-  return line + " (gate: " + gates + ")\n";
+  return "(gate: " + gates + ")";
 }
 
 std::string change_text(const MetricChange& change) {

@@ -1,17 +1,14 @@
 // The JSON document of a run of edge sites.
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "reports/edge_report.h"
+#include "reports/json_number.h"
 #include "reports/json_report.h"
-#include "reports/number_text.h"
 
 namespace headroom {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json number(double value) { return std::isfinite(value) ? Json(nine_digits(value)) : Json(); }
 
 template <std::size_t n, class Enum>
 Json counts(const std::array<std::uint64_t, n>& values, Enum first) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sim/check.h"
+#include "sim/quantity_text.h"
 
 namespace headroom {
 namespace {
@@ -27,47 +28,46 @@ std::string trimmed(const std::string& text) {
   throw InputError(where, fmt::format("expected {}, got \"{}\"; {}", kForms, text, why));
 }
 
-struct Unit {
-  const char* name;
-  double milliseconds;
-};
-constexpr std::array<Unit, 4> kTimes = {{{"us", 1e-3}, {"ms", 1}, {"s", 1e3}, {"min", 6e4}}};
-
 bool in_milliseconds(const std::string& metric) {
   return metric.rfind("latency.", 0) == 0 || metric.rfind("part.", 0) == 0;
 }
 
 /// False where a share of a figure that is none was written without a sign.
-bool set_unit(Gate& gate, const std::string& unit, bool is_signed) {
+bool set_unit(Gate& gate, const std::string& unit, bool is_signed, const std::string& where) {
   const bool share = gate.metric.rfind("slo.", 0) == 0;
   if (unit == "%") {
     gate.limit /= 100;
     if (is_signed) gate.of = Gate::Of::share;
     return is_signed || share;
   }
-  gate.unit = unit;
-  if (!in_milliseconds(gate.metric)) return true;
-  for (const Unit& time : kTimes) {
-    if (unit != time.name) continue;
-    gate.limit *= time.milliseconds;
-    gate.unit.clear();
+  if (unit.empty() || !in_milliseconds(gate.metric)) {
+    gate.unit = unit;
+  } else {
+    gate.limit *= milliseconds(parse_duration("1 " + unit, where));
   }
   return true;
 }
 
+constexpr std::array<std::pair<const char*, const char*>, 8> kShort = {{
+    {"cost", "cost.usd_per_million_output_tokens"},
+    {"attainment", "slo.joint"},
+    {"goodput", "throughput.goodput"},
+    {"throughput", "throughput.output_tokens"},
+    {"rejected", "requests.rejected"},
+    {"unfinished", "requests.unfinished"},
+    {"energy", "energy.joules_per_output_token"},
+    {"gpu_hours", "cost.gpu_hours"},
+}};
+
 }  // namespace
 
+std::vector<std::string> short_metric_names() {
+  std::vector<std::string> names;
+  for (const auto& [word, full] : kShort) names.emplace_back(word);
+  return names;
+}
+
 std::string full_metric_name(const std::string& name) {
-  static const std::array<std::pair<const char*, const char*>, 8> kShort = {{
-      {"cost", "cost.usd_per_million_output_tokens"},
-      {"attainment", "slo.joint"},
-      {"goodput", "throughput.goodput"},
-      {"throughput", "throughput.output_tokens"},
-      {"rejected", "requests.rejected"},
-      {"unfinished", "requests.unfinished"},
-      {"energy", "energy.joules_per_output_token"},
-      {"gpu_hours", "cost.gpu_hours"},
-  }};
   for (const auto& [word, full] : kShort) {
     if (name == word) return full;
   }
@@ -98,7 +98,7 @@ Gate parse_gate(const std::string& text, const std::string& where) {
   }
   const bool change = is_signed || gate.limit == 0;
   gate.of = change ? Gate::Of::change : Gate::Of::value;
-  if (!set_unit(gate, trimmed(std::string(stop, end)), is_signed)) {
+  if (!set_unit(gate, trimmed(std::string(stop, end)), is_signed, where)) {
     refuse(where, text, "a change in per cent has a sign: write +5% or -5%");
   }
   return gate;

@@ -25,7 +25,7 @@ struct Gate {
   bool at_too = false;  ///< fails at the limit as well
   Of of = Of::value;
   double limit = 0;
-  std::string unit;  ///< as written after the number; empty: the metric's
+  std::string unit;  ///< as written after the number; empty: the metric's (times: always)
 
   /// Whether a figure or change of the gate's kind fails.
   [[nodiscard]] bool fails(double amount) const {
@@ -40,6 +40,9 @@ struct Gate {
 /// "ttft.p99" to "latency.ttft.p99", "cost" to "cost.usd_per_million_output_tokens", ...; other
 /// names as they are.
 [[nodiscard]] std::string full_metric_name(const std::string& name);
+
+/// The words that it knows for one figure each: "cost", "attainment", ...
+[[nodiscard]] std::vector<std::string> short_metric_names();
 
 /// What is judged where nobody says otherwise: 1 % of the figures planners look at first.
 [[nodiscard]] const std::vector<Gate>& usual_gates();

@@ -1,6 +1,5 @@
 #include "reports/json_report.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -12,7 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double value) { return std::isfinite(value) ? Json(nine_digits(value)) : Json(); }
 Json number(const std::optional<double>& value) { return value ? number(*value) : Json(); }
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 Json limit_ms(const std::optional<Duration>& limit) {

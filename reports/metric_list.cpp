@@ -118,6 +118,20 @@ const char* to_string(Better better) {
   return "neither";
 }
 
+Better better_from(std::string_view word) {
+  for (const Better better : {Better::lower, Better::higher}) {
+    if (word == to_string(better)) return better;
+  }
+  return Better::neither;
+}
+
+std::string short_head(const std::string& name) {
+  for (const std::string prefix : {"latency.", "throughput.", "cost."}) {
+    if (name.rfind(prefix, 0) == 0) return name.substr(prefix.size());
+  }
+  return name;
+}
+
 std::vector<NamedMetric> metric_list(const Summary& summary) {
   List list;
   add_latency(list, summary);

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reports/summary.h"
@@ -16,6 +17,8 @@ namespace headroom {
 
 enum class Better : std::uint8_t { lower, higher, neither };
 [[nodiscard]] const char* to_string(Better better);
+/// The one called `word`; neither where none is.
+[[nodiscard]] Better better_from(std::string_view word);
 
 struct NamedMetric {
   std::string name;
@@ -25,5 +28,8 @@ struct NamedMetric {
 };
 
 [[nodiscard]] std::vector<NamedMetric> metric_list(const Summary& summary);
+
+/// "ttft.p99" for "latency.ttft.p99": without the family that its unit tells anyway.
+[[nodiscard]] std::string short_head(const std::string& name);
 
 }  // namespace headroom

@@ -222,7 +222,6 @@ std::string from_now_text(const PlanReport& report) {
   for (const PlanChange& change : now.changes) {
     std::string line = fmt::format("  {} {}", change.sign, left_cell(change.what, widest + 2));
     if (!change.after.empty()) line += change.before + " → " + change.after;
-    if (!change.remark.empty()) line += "   " + change.remark;
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   if (!now.then) {

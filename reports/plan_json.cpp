@@ -1,8 +1,7 @@
 // A plan's answer as one JSON document.
-#include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "reports/number_text.h"
+#include "reports/json_number.h"
 #include "reports/plan_report.h"
 
 namespace headroom {
@@ -10,7 +9,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double value) { return std::isfinite(value) ? Json(nine_digits(value)) : Json(); }
 template <class Value>
 Json number(const std::optional<Value>& value) {
   return value ? Json(number(static_cast<double>(*value))) : Json();
@@ -108,8 +106,7 @@ Json from_now_json(const PlanFromNow& now) {
     changes.push_back({{"sign", std::string(1, change.sign)},
                        {"what", change.what},
                        {"before", text_or_null(change.before)},
-                       {"after", text_or_null(change.after)},
-                       {"remark", text_or_null(change.remark)}});
+                       {"after", text_or_null(change.after)}});
   }
   return {{"event", now.event},
           {"now", row_json(now.now)},

@@ -85,7 +85,6 @@ struct PlanChange {
   char sign = '~';   ///< '~' other value, '+' more money, '-' less money, ' ' consequence
   std::string what;  ///< "decode replicas"
   std::string before, after;
-  std::string remark{};
 };
 
 /// What changes for a deployment that runs already (`headroom plan --from-now`).
@@ -130,7 +129,7 @@ struct PlanReport {
 };
 constexpr double kMostLoad = 4;  ///< headroom is looked for up to this many times the load
 
-constexpr int kPlanSchemaVersion = 2;
+constexpr int kPlanSchemaVersion = 3;
 /// Sentences first, then the ranked table, then why the others lost; at most 80 columns.
 [[nodiscard]] std::string plan_console(const PlanReport& report);
 [[nodiscard]] std::string plan_json(const PlanReport& report);

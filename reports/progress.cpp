@@ -18,6 +18,15 @@ constexpr double kLogEvery = 30;          // s
 constexpr std::uint64_t kCallsPerLook = 64;
 constexpr const char* kClearLine = "\r\033[K";
 
+std::string clock_text(double s) {
+  const auto whole = static_cast<std::uint64_t>(std::clamp(s, 0.0, 3.6e8));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+}
+
+}  // namespace
+
 double steady_seconds() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return std::chrono::duration<double>(now).count();
@@ -28,14 +37,22 @@ void write_stderr(const std::string& text) {
   std::fflush(stderr);
 }
 
-std::string clock_text(double s) {
-  const auto whole = static_cast<std::uint64_t>(std::clamp(s, 0.0, 3.6e8));
-  if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+std::string progress_line(double elapsed, Instant now, std::uint64_t done, std::uint64_t expected) {
+  const double rate = elapsed > 0 ? static_cast<double>(done) / elapsed : 0;
+  std::string text =
+      fmt::format("simulated {}, {}", clock_text(static_cast<double>(now.ns()) / 1e9), done);
+  if (expected >= done && expected > 0) {
+    text += fmt::format(" of {} requests ({:.0f} %)", expected,
+                        100.0 * static_cast<double>(done) / static_cast<double>(expected));
+  } else {
+    text += " requests";
+  }
+  text += fmt::format(", {} requests/s", significant(rate, 3));
+  if (expected > done && rate > 0) {
+    text += fmt::format(", {} left", clock_text(static_cast<double>(expected - done) / rate));
+  }
+  return text;
 }
-
-}  // namespace
 
 Progress::Where Progress::detect() {
   return ::isatty(STDERR_FILENO) != 0 ? Where::terminal : Where::log;
@@ -71,7 +88,7 @@ void Progress::step(Instant now) {
 void Progress::look(Instant now) {
   const double time = options_.clock();
   if (time < next_) return;
-  const std::string text = line(time - start_, now);
+  const std::string text = progress_line(time - start_, now, done_, options_.requests.value_or(0));
   if (options_.where == Where::terminal) {
     options_.write(kClearLine + text);
     shown_ = true;
@@ -80,24 +97,6 @@ void Progress::look(Instant now) {
     options_.write(text + "\n");
     next_ = time + kLogEvery;
   }
-}
-
-std::string Progress::line(double elapsed, Instant now) const {
-  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
-  std::string text =
-      fmt::format("simulated {}, {}", clock_text(static_cast<double>(now.ns()) / 1e9), done_);
-  const std::uint64_t expected = options_.requests.value_or(0);
-  if (expected >= done_ && expected > 0) {
-    text += fmt::format(" of {} requests ({:.0f} %)", expected,
-                        100.0 * static_cast<double>(done_) / static_cast<double>(expected));
-  } else {
-    text += " requests";
-  }
-  text += fmt::format(", {} requests/s", significant(rate, 3));
-  if (expected > done_ && rate > 0) {
-    text += fmt::format(", {} left", clock_text(static_cast<double>(expected - done_) / rate));
-  }
-  return text;
 }
 
 void Progress::finish() {

@@ -2,8 +2,8 @@
 //
 // A MetricsSink that looks on. On a terminal the line appears after one second and is rewritten in
 // place; elsewhere a full line is printed every 30 s; with Progress::Where::nowhere, never.
-// Law: it writes to stderr only and changes nothing in the simulation: this is the one place that
-// looks at the wall clock.
+// Law: it writes to stderr only and changes nothing in the simulation: this is the one place of
+// reports/ that looks at the wall clock, for reports/watch.h too.
 // Cost: one clock reading per 64 finished requests.
 #pragma once
 
@@ -16,6 +16,15 @@
 #include "sim/metrics.h"
 
 namespace headroom {
+
+/// Seconds of the steady clock, since an instant of its own.
+[[nodiscard]] double steady_seconds();
+/// At once, not when the buffer is full.
+void write_stderr(const std::string& text);
+/// "simulated 12 s, 5 of 10 requests (50 %), 2.5 requests/s, 2 s left", after `elapsed` seconds;
+/// `expected` 0: unknown.
+[[nodiscard]] std::string progress_line(double elapsed, Instant now, std::uint64_t done,
+                                        std::uint64_t expected);
 
 class Progress final : public MetricsSink {
  public:
@@ -43,7 +52,6 @@ class Progress final : public MetricsSink {
  private:
   void step(Instant now);
   void look(Instant now);
-  [[nodiscard]] std::string line(double elapsed, Instant now) const;
 
   Options options_;
   double start_ = 0;

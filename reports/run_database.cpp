@@ -61,17 +61,15 @@ CREATE TABLE labels (run INTEGER PRIMARY KEY REFERENCES runs(id), label TEXT NOT
 
 /// Creates the schema in an empty database; refuses anything that is not ours or newer.
 void ensure_schema(SqliteFile& db, const std::string& path) {
-  const std::int64_t application = db.integer("PRAGMA application_id");
-  const std::int64_t version = db.integer("PRAGMA user_version");
-  const std::int64_t objects = db.integer("SELECT count(*) FROM sqlite_master");
-  if (application == 0 && version == 0 && objects == 0) {
+  if (db.blank()) {
     db.execute(kSchema);
     db.execute(kQuestionTables);
     db.execute(fmt::format("PRAGMA application_id = {}", kRunDatabaseId));
     db.execute(fmt::format("PRAGMA user_version = {}", kRunDatabaseVersion));
     return;
   }
-  if (application != kRunDatabaseId) {
+  const std::int64_t version = db.integer("PRAGMA user_version");
+  if (db.integer("PRAGMA application_id") != kRunDatabaseId) {
     throw InputError(path,
                      "expected a database of Headroom runs, got one of another program; name "
                      "another file with --db");

@@ -23,12 +23,11 @@ double ms_of(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
 double as_double(std::uint64_t v) { return static_cast<double>(v); }
 
 struct Histograms {
-  LogHistogram ttft, tpot, end_to_end, queueing;
+  LogHistogram ttft, tpot, end_to_end;
   void add(const RequestRow& row) {
     ttft.add(row.ttft_ns);
     if (row.output > 1) tpot.add(row.tpot_ns());
     end_to_end.add(row.end_to_end_ns);
-    queueing.add(row.queued_ns);
   }
 };
 
@@ -192,11 +191,16 @@ std::span<const double> curve_shares() { return kShares; }
 RunDetail run_detail(const Metrics& metrics, const Summary& summary) {
   RunDetail out;
   Histograms all;
-  for (std::size_t i = 0; i < metrics.rows.size(); ++i) all.add(metrics.rows[i]);
+  LogHistogram queueing;
+  for (std::size_t i = 0; i < metrics.rows.size(); ++i) {
+    const RequestRow& row = metrics.rows[i];
+    all.add(row);
+    queueing.add(row.queued_ns);
+  }
   out.curves = {curve_of(LatencyMetric::ttft, all.ttft), curve_of(LatencyMetric::tpot, all.tpot),
                 curve_of(LatencyMetric::itl, metrics.token_gaps),
                 curve_of(LatencyMetric::end_to_end, all.end_to_end),
-                curve_of(LatencyMetric::queueing, all.queueing)};
+                curve_of(LatencyMetric::queueing, queueing)};
   fill_margins(summary.context.slo, all, out);
   fill_load(metrics, summary.context.slo, out);
   fill_classes(metrics, summary.context.slo, out);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +23,6 @@ namespace headroom {
 struct RunRecord {
   std::uint64_t seed = 0;
   CellStatus status = CellStatus::ran;
-  std::string why;      ///< where it did not run
   std::string verdict;  ///< of the service level: met, missed, not set, no requests
   std::string scenario_digest, cost_digest, decision_digest;
   std::string workload_digest;  ///< of the requests that came; empty: not all of them were served
@@ -58,8 +58,9 @@ struct RecordFile {
 [[nodiscard]] std::vector<RecordSet> json_records(const std::string& text,
                                                   const std::string& shown);
 /// Runs of a database of runs, oldest first, one set each; all of them, or `first` to `last`.
-[[nodiscard]] std::vector<RecordSet> database_runs(const std::string& path, std::int64_t first,
-                                                   std::int64_t last);
+[[nodiscard]] std::vector<RecordSet> database_runs(
+    const std::string& path, std::int64_t first = 1,
+    std::int64_t last = std::numeric_limits<std::int64_t>::max());
 [[nodiscard]] std::vector<RecordSet> sweep_database_records(const std::string& path);
 [[nodiscard]] std::vector<RecordSet> sweep_records(const SweepResults& results);
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <utility>
 
 #include "reports/run_database.h"
 #include "reports/run_record.h"
@@ -14,11 +15,6 @@
 namespace headroom {
 namespace {
 
-Better better_of(const std::string& word) {
-  if (word == to_string(Better::lower)) return Better::lower;
-  return word == to_string(Better::higher) ? Better::higher : Better::neither;
-}
-
 std::uint64_t seed_of(const std::string& text) { return std::strtoull(text.c_str(), nullptr, 10); }
 
 SqliteFile opened(const std::string& path) {
@@ -26,22 +22,30 @@ SqliteFile opened(const std::string& path) {
                     {path, "a whole database of Headroom", "make it anew"});
 }
 
-void check_version(SqliteFile& db, const std::string& path, std::int64_t newest) {
+/// The file's version. Throws InputError where it is not from 1 to `newest`.
+std::int64_t check_version(SqliteFile& db, const std::string& path, std::int64_t newest) {
   const std::int64_t version = db.integer("PRAGMA user_version");
-  if (version >= 1 && version <= newest) return;
+  if (version >= 1 && version <= newest) return version;
   throw InputError(path, fmt::format("expected a database of version 1 to {}, got {}; use the "
                                      "Headroom that wrote it",
                                      newest, version));
+}
+
+/// Rows of (pointer, value).
+std::vector<RecordedInput> inputs_of(SqliteStatement rows) {
+  std::vector<RecordedInput> inputs;
+  while (rows.row()) {
+    std::string pointer = rows.text();
+    inputs.push_back({std::move(pointer), rows.text()});
+  }
+  return inputs;
 }
 
 void read_question(SqliteFile& db, std::int64_t id, RecordSet& set) {
   SqliteStatement inputs =
       db.prepare("SELECT pointer, value FROM inputs WHERE run = ? ORDER BY pointer");
   inputs.bind(id);
-  while (inputs.row()) {
-    std::string pointer = inputs.text();
-    set.inputs.push_back({std::move(pointer), inputs.text()});
-  }
+  set.inputs = inputs_of(std::move(inputs));
   SqliteStatement document = db.prepare("SELECT document FROM documents WHERE run = ?");
   document.bind(id);
   if (document.row()) set.document = document.text();
@@ -62,7 +66,7 @@ void read_figures(SqliteFile& db, std::int64_t id, RunRecord& run) {
     metric.name = metrics.text();
     metric.unit = metrics.text();
     metric.value = metrics.number();
-    metric.better = better_of(metrics.text());
+    metric.better = better_from(metrics.text());
     run.metrics.push_back(std::move(metric));
   }
   SqliteStatement digests = db.prepare("SELECT name, value FROM digests WHERE run = ?");
@@ -104,7 +108,6 @@ RunRecord run_of(const SweepResults& results, const SweepCell& cell) {
   RunRecord run;
   run.seed = cell.seed;
   run.status = cell.status;
-  run.why = cell.why;
   run.verdict = cell.verdict;
   run.scenario_digest = cell.scenario_digest;
   run.cost_digest = cell.cost_digest;
@@ -135,10 +138,7 @@ void read_cells(SqliteFile& db, std::int64_t version, SweepResults& results) {
     SweepCell cell;
     cell.point = static_cast<std::size_t>(rows.integer());
     cell.seed = seed_of(rows.text());
-    const std::string status = rows.text();
-    cell.status = status == to_string(CellStatus::ran)            ? CellStatus::ran
-                  : status == to_string(CellStatus::does_not_fit) ? CellStatus::does_not_fit
-                                                                  : CellStatus::invalid;
+    cell.status = status_from(rows.text());
     cell.verdict = rows.text();
     cell.why = rows.text();
     cell.scenario_digest = rows.text();
@@ -163,8 +163,7 @@ void read_cells(SqliteFile& db, std::int64_t version, SweepResults& results) {
 std::vector<RecordSet> database_runs(const std::string& path, std::int64_t first,
                                      std::int64_t last) {
   SqliteFile db = opened(path);
-  check_version(db, path, kRunDatabaseVersion);
-  const bool asks = db.integer("PRAGMA user_version") > 1;
+  const bool asks = check_version(db, path, kRunDatabaseVersion) > 1;
   std::vector<RecordSet> sets;
   SqliteStatement rows = db.prepare(
       "SELECT id, tool_version, scenario, seed, slo_verdict FROM runs WHERE id BETWEEN ? AND ? "
@@ -188,9 +187,7 @@ std::vector<RecordSet> database_runs(const std::string& path, std::int64_t first
 
 std::vector<RecordSet> sweep_database_records(const std::string& path) {
   SqliteFile db = opened(path);
-  constexpr std::int64_t kNewest = 2;
-  check_version(db, path, kNewest);
-  const std::int64_t version = db.integer("PRAGMA user_version");
+  const std::int64_t version = check_version(db, path, kSweepDatabaseVersion);
   SweepResults results;
   for (const auto& [key, text] : {std::pair{"scenario", &results.scenario},
                                   std::pair{"tool_version", &results.tool_version}}) {
@@ -199,18 +196,14 @@ std::vector<RecordSet> sweep_database_records(const std::string& path) {
   }
   if (version > 1) {
     results.gates = column(db, "SELECT gate FROM gates ORDER BY place");
-    const auto pointers = column(db, "SELECT pointer FROM inputs ORDER BY pointer");
-    const auto values = column(db, "SELECT value FROM inputs ORDER BY pointer");
-    for (std::size_t i = 0; i < std::min(pointers.size(), values.size()); ++i) {
-      results.inputs.push_back({pointers[i], values[i]});
-    }
+    results.inputs = inputs_of(db.prepare("SELECT pointer, value FROM inputs ORDER BY pointer"));
   }
   SqliteStatement metrics = db.prepare("SELECT name, unit, better FROM metrics ORDER BY metric");
   while (metrics.row()) {
     SweepMetric metric;
     metric.name = metrics.text();
     metric.unit = metrics.text();
-    metric.better = better_of(metrics.text());
+    metric.better = better_from(metrics.text());
     results.metrics.push_back(std::move(metric));
   }
   read_cells(db, version, results);

@@ -20,20 +20,6 @@ std::string text_of(const Json& at, const char* key) {
   return it == at.end() || it->is_null() ? std::string() : it->get<std::string>();
 }
 
-Better better_of(const std::string& word) {
-  for (const Better better : {Better::lower, Better::higher}) {
-    if (word == to_string(better)) return better;
-  }
-  return Better::neither;
-}
-
-CellStatus status_of(const std::string& word) {
-  for (const CellStatus status : {CellStatus::ran, CellStatus::does_not_fit}) {
-    if (word == to_string(status)) return status;
-  }
-  return CellStatus::invalid;
-}
-
 std::vector<RecordedInput> inputs_of(const Json& root) {
   std::vector<RecordedInput> inputs;
   const auto it = root.find("inputs");
@@ -44,7 +30,9 @@ std::vector<RecordedInput> inputs_of(const Json& root) {
   return inputs;
 }
 
-void read_digests(const Json& digests, RunRecord& run) {
+/// Of a RunRecord or a SweepCell.
+template <class Run>
+void read_digests(const Json& digests, Run& run) {
   run.scenario_digest = text_of(digests, "scenario");
   run.cost_digest = text_of(digests, "costs");
   run.decision_digest = text_of(digests, "decisions");
@@ -67,7 +55,7 @@ std::vector<RecordSet> run_report(const Json& root) {
   for (const Json& metric : root.at("metrics")) {
     run.metrics.push_back({metric.at("name").get<std::string>(),
                            metric.at("unit").get<std::string>(), metric.at("value").get<double>(),
-                           better_of(metric.at("better").get<std::string>())});
+                           better_from(metric.at("better").get<std::string>())});
   }
   const Json& points = root.at("checkpoints");
   points.at("spacing_ns").get_to(run.checkpoints.spacing_ns);
@@ -80,15 +68,10 @@ SweepCell cell_of(const Json& json, const SweepResults& results) {
   SweepCell cell;
   json.at("point").get_to(cell.point);
   json.at("seed").get_to(cell.seed);
-  cell.status = status_of(json.at("status").get<std::string>());
+  cell.status = status_from(json.at("status").get<std::string>());
   cell.verdict = text_of(json, "verdict");
   cell.why = text_of(json, "why");
-  RunRecord digests;
-  read_digests(json.at("digests"), digests);
-  cell.scenario_digest = digests.scenario_digest;
-  cell.cost_digest = digests.cost_digest;
-  cell.decision_digest = digests.decision_digest;
-  cell.workload_digest = digests.workload_digest;
+  read_digests(json.at("digests"), cell);
   for (const SweepMetric& metric : results.metrics) {
     const auto it = json.at("metrics").find(metric.name);
     const bool there = it != json.at("metrics").end() && it->is_number();
@@ -108,7 +91,7 @@ std::vector<RecordSet> sweep_report(const Json& root) {
   for (const Json& metric : root.at("metrics")) {
     results.metrics.push_back({metric.at("name").get<std::string>(),
                                metric.at("unit").get<std::string>(),
-                               better_of(metric.at("better").get<std::string>())});
+                               better_from(metric.at("better").get<std::string>())});
   }
   for (const Json& point : root.at("points")) {
     std::vector<std::string> values;

@@ -48,8 +48,7 @@ bool ServingTimeline::detailed(Instant now) {
   }
   const bool after = window_.to && now > *window_.to;
   if (open_) {
-    spent_ = events_.bytes();
-    if (!after && spent_ - spent_before_ < share_) return true;
+    if (!after && events_.bytes() - spent_before_ < share_) return true;
     close_window(now);
     sampled_ = true;
     return false;

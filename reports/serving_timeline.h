@@ -71,8 +71,7 @@ class ServingTimeline final : public MetricsSink, public MilestoneSink {
   Instant opened_;
   bool open_ = false;
   bool sampled_ = false;
-  std::uint64_t spent_ = 0;         ///< bytes of all windows so far
-  std::uint64_t spent_before_ = 0;  ///< of windows before this one
+  std::uint64_t spent_before_ = 0;  ///< bytes of windows before this one
   std::uint64_t share_ = 0;         ///< of this window
 };
 

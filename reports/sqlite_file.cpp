@@ -94,6 +94,11 @@ std::int64_t SqliteFile::integer(const std::string& sql) {
   return statement.integer();
 }
 
+bool SqliteFile::blank() {
+  return integer("PRAGMA application_id") == 0 && integer("PRAGMA user_version") == 0 &&
+         integer("SELECT count(*) FROM sqlite_master") == 0;
+}
+
 std::int64_t SqliteFile::last_id() const { return sqlite3_last_insert_rowid(db_.get()); }
 
 void SqliteFile::fail() const {

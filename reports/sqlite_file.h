@@ -60,6 +60,8 @@ class SqliteFile {
   [[nodiscard]] SqliteStatement prepare(const std::string& sql);
   /// The first column of the first row. Throws InputError where there is none.
   [[nodiscard]] std::int64_t integer(const std::string& sql);
+  /// Whether nobody has put anything into it, an id or a version included.
+  [[nodiscard]] bool blank();
   [[nodiscard]] std::int64_t last_id() const;
   /// Throws the InputError of what SQLite said last.
   [[noreturn]] void fail() const;

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "reports/number_text.h"
+#include "reports/shell_word.h"
 #include "reports/student_interval.h"
 #include "reports/text_layout.h"
 
@@ -22,23 +23,6 @@ struct Column {
   std::string head, unit;
   std::size_t metric;
 };
-
-/// Without the family that its unit tells anyway.
-std::string short_head(const std::string& name) {
-  for (const std::string prefix : {"latency.", "throughput.", "cost."}) {
-    if (name.rfind(prefix, 0) == 0) return name.substr(prefix.size());
-  }
-  return name;
-}
-
-/// The last word of a key, where no other key ends in it.
-std::string short_path(const std::vector<std::string>& paths, const std::string& path) {
-  const auto last = [](const std::string& text) { return text.substr(text.rfind('.') + 1); };
-  const auto same = std::count_if(paths.begin(), paths.end(), [&](const std::string& other) {
-    return last(other) == last(path);
-  });
-  return same == 1 ? last(path) : path;
-}
 
 std::vector<Column> columns_of(const SweepResults& results, const SweepTableOptions& options) {
   std::vector<Column> columns;
@@ -111,14 +95,6 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
-std::string shell_word(const std::string& text) {
-  const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/=:*+-";
-  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 }  // namespace
 
 const char* to_string(CellStatus status) {
@@ -131,6 +107,21 @@ const char* to_string(CellStatus status) {
       return "invalid";
   }
   return "invalid";
+}
+
+CellStatus status_from(std::string_view word) {
+  for (const CellStatus status : {CellStatus::ran, CellStatus::does_not_fit}) {
+    if (word == to_string(status)) return status;
+  }
+  return CellStatus::invalid;
+}
+
+std::string short_path(const std::vector<std::string>& paths, const std::string& path) {
+  const auto last = [](const std::string& text) { return text.substr(text.rfind('.') + 1); };
+  const auto same = std::count_if(paths.begin(), paths.end(), [&](const std::string& other) {
+    return last(other) == last(path);
+  });
+  return same == 1 ? last(path) : path;
 }
 
 std::size_t metric_index(const SweepResults& results, const std::string& name) {

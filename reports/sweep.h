@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reports/metric_list.h"
@@ -24,6 +25,8 @@ enum class CellStatus : std::uint8_t {
   invalid,       ///< these settings are no scenario: `SweepCell::why`
 };
 [[nodiscard]] const char* to_string(CellStatus status);
+/// The one called `word`; invalid where none is.
+[[nodiscard]] CellStatus status_from(std::string_view word);
 
 struct SweepMetric {
   std::string name;
@@ -65,6 +68,10 @@ struct SweepResults {
 [[nodiscard]] std::vector<double> values_at(const SweepResults& results, std::size_t point,
                                             std::size_t metric);
 
+/// "replicas" for "deployment.replicas", where no other of the swept `paths` ends so.
+[[nodiscard]] std::string short_path(const std::vector<std::string>& paths,
+                                     const std::string& path);
+
 /// The command that repeats one cell.
 [[nodiscard]] std::string cell_command(const SweepResults& results, const SweepCell& cell);
 
@@ -81,6 +88,7 @@ struct SweepTableOptions {
 
 /// "HDSW", by which a file is told from other SQLite files.
 constexpr std::int64_t kSweepDatabaseId = 0x48445357;
+constexpr std::int64_t kSweepDatabaseVersion = 2;
 
 /// Writes all of it as a SQLite database, complete under its name or not at all. The same results
 /// give the same bytes. Throws InputError.

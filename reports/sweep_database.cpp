@@ -14,8 +14,6 @@
 namespace headroom {
 namespace {
 
-constexpr int kSchemaVersion = 2;
-
 constexpr const char* kSchema = R"sql(
 CREATE TABLE sweep (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE settings (point INTEGER NOT NULL, path TEXT NOT NULL, value TEXT NOT NULL,
@@ -98,7 +96,7 @@ void write_sweep_database(const std::string& path, const SweepResults& results) 
     db.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN");
     db.execute(kSchema);
     db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kSweepDatabaseId,
-                           kSchemaVersion));
+                           kSweepDatabaseVersion));
     insert_questions(db, results);
     insert_answers(db, results);
     db.execute("COMMIT");

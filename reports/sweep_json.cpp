@@ -1,18 +1,15 @@
 // A sweep as one JSON document: every table, and each point against the first.
 #include "reports/sweep_json.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "reports/number_text.h"
+#include "reports/json_number.h"
 #include "reports/student_interval.h"
 
 namespace headroom {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json number(double value) { return std::isfinite(value) ? Json(nine_digits(value)) : Json(); }
 
 Json interval_of(const StudentInterval& interval) {
   if (interval.count == 0) return nullptr;

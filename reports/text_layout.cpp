@@ -66,6 +66,16 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string json_string(std::string_view text) {
+  // What `printable` leaves needs only these two escapes.
+  std::string json = "\"";
+  for (const char c : printable(text)) {
+    if (c == '"' || c == '\\') json += '\\';
+    json += c;
+  }
+  return json + '"';
+}
+
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   while (!text.empty()) {

@@ -16,6 +16,9 @@ namespace headroom {
 /// `text` with line breaks and tabs as spaces, other control characters and broken UTF-8 as '?'.
 [[nodiscard]] std::string printable(std::string_view text);
 
+/// Printable `text` as a JSON string, quotes included.
+[[nodiscard]] std::string json_string(std::string_view text);
+
 /// Columns that printable text takes at most.
 [[nodiscard]] std::size_t display_width(std::string_view text);
 

@@ -8,29 +8,19 @@
 namespace headroom {
 namespace {
 
-/// A JSON string; what `printable` leaves needs only these two escapes.
-std::string text_of(std::string_view text) {
-  std::string json = "\"";
-  for (const char c : printable(text)) {
-    if (c == '"' || c == '\\') json += '\\';
-    json += c;
-  }
-  return json + "\"";
-}
-
 std::string microseconds(std::int64_t ns) { return exact_decimal(ns, 3); }
 
 }  // namespace
 
 void TraceArgs::key(std::string_view name) {
   if (!json_.empty()) json_ += ',';
-  json_ += text_of(name);
+  json_ += json_string(name);
   json_ += ':';
 }
 
 TraceArgs& TraceArgs::add(std::string_view name, std::string_view text) {
   key(name);
-  json_ += text_of(text);
+  json_ += json_string(text);
   return *this;
 }
 
@@ -52,9 +42,9 @@ TraceEvents::TraceEvents(const std::string& path) : file_(path) {
 
 void TraceEvents::event(char phase, std::string_view name, const std::string& members,
                         const TraceArgs& args) {
-  const std::string text =
-      fmt::format("{}\n{{\"ph\":\"{}\",\"name\":{},{}{}}}", first_ ? "" : ",", phase, text_of(name),
-                  members, args.json().empty() ? "" : ",\"args\":{" + args.json() + "}");
+  const std::string text = fmt::format(
+      "{}\n{{\"ph\":\"{}\",\"name\":{},{}{}}}", first_ ? "" : ",", phase, json_string(name),
+      members, args.json().empty() ? "" : ",\"args\":{" + args.json() + "}");
   bytes_ += text.size();
   file_.write(text);
   first_ = false;
@@ -87,7 +77,7 @@ void TraceEvents::flight_event(char phase, const TraceFlight& flight, std::strin
                                Instant at, const TraceArgs& args) {
   event(phase, name,
         fmt::format("\"cat\":{},\"id\":\"{:#x}\",\"pid\":{},\"tid\":0,\"ts\":{}",
-                    text_of(flight.kind), flight.id, flight.process, microseconds(at.ns())),
+                    json_string(flight.kind), flight.id, flight.process, microseconds(at.ns())),
         args);
 }
 

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <utility>
 
 #include "reports/number_text.h"
+#include "reports/progress.h"
 #include "reports/sparkline.h"
 #include "reports/text_layout.h"
 
@@ -31,15 +30,7 @@ std::string latency_line(const char* name, const LogHistogram& all) {
 }  // namespace
 
 Watch::Options Watch::on_terminal(std::string title, std::uint64_t requests) {
-  return {std::move(title), requests,
-          [] {
-            const auto now = std::chrono::steady_clock::now().time_since_epoch();
-            return std::chrono::duration<double>(now).count();
-          },
-          [](const std::string& text) {
-            std::fputs(text.c_str(), stderr);
-            std::fflush(stderr);
-          }};
+  return {std::move(title), requests, steady_seconds, write_stderr};
 }
 
 Watch::Watch(Options options) : options_(std::move(options)) {
@@ -81,18 +72,10 @@ void Watch::step(Instant now) {
 }
 
 std::vector<std::string> Watch::picture(double elapsed) const {
-  const std::uint64_t done = finished_ + rejected_;
-  const double rate = elapsed > 0 ? static_cast<double>(done) / elapsed : 0;
   std::vector<std::string> lines;
   lines.push_back(shortened(printable(options_.title), kColumns));
-  std::string far =
-      fmt::format("simulated {} s, {}", significant(static_cast<double>(now_.ns()) / 1e9), done);
-  if (options_.requests > 0) far += fmt::format(" of {}", options_.requests);
-  far += fmt::format(" requests, {} requests/s", significant(rate, 3));
-  if (options_.requests > done && rate > 0) {
-    far += fmt::format(", {:.0f} s left", static_cast<double>(options_.requests - done) / rate);
-  }
-  lines.push_back(far);
+  lines.push_back(
+      shortened(progress_line(elapsed, now_, finished_ + rejected_, options_.requests), kColumns));
   const auto curve = [&](const char* name, auto value) {
     std::vector<double> values;
     for (const ClusterSample& sample : samples_)

@@ -118,7 +118,7 @@ function xySeries(spec, hidden) {
     return [{ ...base, type: "line", data: series.points.map((point) => datum(spec, point)),
       step: series.style === "step" ? "end" : false, symbol: "circle", symbolSize: 5,
       showSymbol: series.points.length < 30, connectNulls: false,
-      lineStyle: { color: ink, width: 2, type: series.dashed ? "dashed" : "solid" } }];
+      lineStyle: { color: ink, width: 2 } }];
   });
 }
 

@@ -23,10 +23,6 @@ const char* name_of(SeriesColour colour) {
   constexpr const char* kNames[] = {"", "good", "bad", "quiet"};
   return kNames[static_cast<std::size_t>(colour)];
 }
-const char* name_of(ChartWidth width) {
-  constexpr const char* kNames[] = {"third", "half", "full"};
-  return kNames[static_cast<std::size_t>(width)];
-}
 
 std::string axis_json(const ChartAxis& axis) {
   std::string out =
@@ -63,6 +59,11 @@ std::string range_text(const ChartAxis& axis, double least, double most) {
 
 }  // namespace
 
+const char* name_of(ChartWidth width) {
+  constexpr const char* kNames[] = {"third", "half", "full"};
+  return kNames[static_cast<std::size_t>(width)];
+}
+
 std::string description_of(const Chart& chart) {
   std::string out = chart.title + ".";
   if (!chart.caption.empty()) out += " " + chart.caption;
@@ -83,16 +84,14 @@ std::string description_of(const Chart& chart) {
 }
 
 std::string chart_json(const Chart& chart) {
-  std::string out =
-      fmt::format("{{\"title\":{},\"bars\":{},\"width\":\"{}\",\"height\":{}",
-                  json_text(chart.title), chart.bars(), name_of(chart.width), chart.height);
+  std::string out = fmt::format("{{\"title\":{},\"bars\":{},\"width\":\"{}\"",
+                                json_text(chart.title), chart.bars(), name_of(chart.width));
   if (!chart.group.empty()) out += ",\"group\":" + json_text(chart.group);
   out += ",\"x\":" + axis_json(chart.x) + ",\"y\":" + axis_json(chart.y) + ",\"series\":[";
   for (std::size_t i = 0; i < chart.series.size(); ++i) {
     const ChartSeries& s = chart.series[i];
-    out += fmt::format(
-        "{}{{\"name\":{},\"style\":\"{}\",\"colour\":\"{}\",\"dashed\":{},\"points\":",
-        i == 0 ? "" : ",", json_text(s.name), name_of(s.style), name_of(s.colour), s.dashed);
+    out += fmt::format("{}{{\"name\":{},\"style\":\"{}\",\"colour\":\"{}\",\"points\":",
+                       i == 0 ? "" : ",", json_text(s.name), name_of(s.style), name_of(s.colour));
     out += points_json(s.points) + '}';
   }
   out += "],\"bands\":[";

@@ -43,7 +43,6 @@ struct ChartSeries {
   SeriesStyle style = SeriesStyle::line;
   std::vector<ChartPoint> points;
   SeriesColour colour = SeriesColour::by_order;
-  bool dashed = false;
 };
 
 /// The area between two lines.
@@ -60,6 +59,8 @@ struct ChartMark {
 };
 
 enum class ChartWidth : std::uint8_t { third, half, full };
+/// As style sheet and script know it.
+[[nodiscard]] const char* name_of(ChartWidth width);
 
 struct Chart {
   std::string title;
@@ -70,8 +71,6 @@ struct Chart {
   std::vector<ChartMark> marks{};
   ChartWidth width = ChartWidth::half;
   std::string group{};  ///< charts of one group zoom together
-  /// Pixels of height; 0: by width, or by the number of bars.
-  int height = 0;
 
   [[nodiscard]] bool bars() const {
     return !series.empty() && series.front().style == SeriesStyle::bar;

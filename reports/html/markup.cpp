@@ -35,18 +35,15 @@ std::string html_text(std::string_view text) {
 }
 
 std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : printable(text)) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '<' || c == '>' || c == '&') {
+  std::string out;
+  for (const char c : json_string(text)) {
+    if (c == '<' || c == '>' || c == '&') {
       out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
     } else {
       out += c;
     }
   }
-  return out + '"';
+  return out;
 }
 
 std::string json_number(double value) {

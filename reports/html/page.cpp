@@ -20,10 +20,6 @@ const char* css_of(PageVerdict verdict) {
   constexpr const char* kNames[] = {"yes", "no", "open"};
   return kNames[static_cast<std::size_t>(verdict)];
 }
-const char* css_of(ChartWidth width) {
-  constexpr const char* kNames[] = {"third", "half", "full"};
-  return kNames[static_cast<std::size_t>(width)];
-}
 
 /// Names come from anywhere: their direction of reading stays their own.
 std::string isolated(std::string_view text) { return "<bdi>" + html_text(text) + "</bdi>"; }
@@ -132,7 +128,7 @@ void HtmlPage::chart(const Chart& chart) {
   body_ += fmt::format(
       "<figure class=\"chart {}\" id=\"{}\">\n<figcaption><b>{}</b>{}</figcaption>\n"
       "<div class=\"plot\">\n{}</div>\n",
-      css_of(chart.width), id, html_text(chart.title),
+      name_of(chart.width), id, html_text(chart.title),
       chart.caption.empty() ? "" : fmt::format(" <span>{}</span>", html_text(chart.caption)),
       svg_chart(chart, id));
   body_ += fmt::format(

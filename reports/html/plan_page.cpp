@@ -152,10 +152,9 @@ void write_from_now(HtmlPage& page, const PlanReport& report) {
   const PlanFromNow& from = *report.from_now;
   page.section("From what runs now");
   page.paragraph(fmt::format("After {}.", from.event));
-  PageTable changes{"What changes", {"", "what", "before", "after", "remark"}, {}, {1, 2, 3, 4}};
+  PageTable changes{"What changes", {"", "what", "before", "after"}, {}, {1, 2, 3}};
   for (const PlanChange& change : from.changes) {
-    changes.rows.push_back(
-        {std::string(1, change.sign), change.what, change.before, change.after, change.remark});
+    changes.rows.push_back({std::string(1, change.sign), change.what, change.before, change.after});
   }
   page.table(changes);
 }

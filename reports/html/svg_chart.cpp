@@ -67,8 +67,7 @@ class Drawing {
     width_ = chart.width == ChartWidth::full ? 900 : chart.width == ChartWidth::half ? 520 : 360;
     find_stacks();
     lay_out_legend();
-    height_ = chart.height > 0 ? chart.height : natural_height();
-    height_ += legend_height_;
+    height_ = natural_height() + legend_height_;
     lay_out_axes();
   }
 
@@ -288,9 +287,9 @@ class Drawing {
     }
     if (path.empty()) return;
     out_ += fmt::format(
-        "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" stroke-linejoin=\"round\"{} "
+        "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" stroke-linejoin=\"round\" "
         "class=\"stroke\"/>\n",
-        path, colour.value, series.dashed ? " stroke-dasharray=\"6 4\"" : "");
+        path, colour.value);
   }
 
   void draw_area(const ChartSeries& series, const Stack& stack, const Colour& colour) {

@@ -18,39 +18,26 @@ constexpr std::size_t kMostReasons = 20;
 constexpr std::size_t kMostCheapest = 40;
 constexpr const char* kCost = "cost.usd_per_hour";
 
-/// "replicas" for "deployment.replicas", where no other key ends so.
-std::vector<std::string> short_names(const std::vector<std::string>& paths) {
-  std::vector<std::string> names;
-  for (const std::string& path : paths) {
-    const std::string last = path.substr(path.rfind('.') + 1);
-    const auto ends = std::count_if(paths.begin(), paths.end(), [&](const std::string& other) {
-      return other.substr(other.rfind('.') + 1) == last;
-    });
-    names.push_back(ends == 1 ? last : path);
-  }
-  return names;
-}
-
 /// Of one point over its seeds.
 struct PointView {
   std::string name;  ///< "replicas=2, batch=sarathi"
-  std::size_t ran = 0, met = 0, judged = 0;
+  std::size_t met = 0, judged = 0;
   [[nodiscard]] bool holds() const { return judged > 0 && met == judged; }
 };
 
 std::vector<PointView> views_of(const SweepResults& results) {
   std::vector<PointView> views(results.points.size());
-  const std::vector<std::string> names = short_names(results.paths);
   for (std::size_t p = 0; p < views.size(); ++p) {
     for (std::size_t k = 0; k < results.paths.size(); ++k) {
-      views[p].name += fmt::format("{}{}={}", k == 0 ? "" : ", ", names[k], results.points[p][k]);
+      views[p].name +=
+          fmt::format("{}{}={}", k == 0 ? "" : ", ", short_path(results.paths, results.paths[k]),
+                      results.points[p][k]);
     }
     if (views[p].name.empty()) views[p].name = "the scenario";
   }
   for (const SweepCell& cell : results.cells) {
     PointView& view = views[cell.point];
     // A cell that does not fit is one that does not hold.
-    if (cell.status == CellStatus::ran) ++view.ran;
     if (cell.status == CellStatus::does_not_fit) ++view.judged;
     if (cell.verdict == "met" || cell.verdict == "missed") ++view.judged;
     if (cell.verdict == "met") ++view.met;
@@ -82,12 +69,13 @@ std::vector<std::size_t> holding(const SweepResults& results, const std::vector<
   for (std::size_t p = 0; p < views.size(); ++p) {
     if (views[p].holds()) points.push_back(p);
   }
-  const auto key = [&](std::size_t p) {
-    const double usd = mean_at(results, p, kCost);
-    return std::isfinite(usd) ? usd : INFINITY;
-  };
+  std::vector<double> usd(views.size(), INFINITY);
+  for (const std::size_t p : points) {
+    const double mean = mean_at(results, p, kCost);
+    if (std::isfinite(mean)) usd[p] = mean;
+  }
   std::stable_sort(points.begin(), points.end(),
-                   [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+                   [&](std::size_t a, std::size_t b) { return usd[a] < usd[b]; });
   return points;
 }
 
@@ -168,9 +156,8 @@ std::vector<ShownMetric> shown_metrics(const SweepResults& results) {
 PageTable points_table(const SweepResults& results, const std::vector<PointView>& views,
                        const std::vector<std::size_t>& points, std::string caption) {
   PageTable table{std::move(caption), {"point"}, {}, {}};
-  const std::vector<std::string> names = short_names(results.paths);
   for (std::size_t k = 0; k < results.paths.size(); ++k) {
-    table.columns.push_back(names[k]);
+    table.columns.push_back(short_path(results.paths, results.paths[k]));
     table.text_columns.push_back(k + 1);
   }
   table.columns.emplace_back("holds");

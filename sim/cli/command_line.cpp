@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <iostream>
+#include <thread>
 
 #include "sim/check.h"
 #include "sim/cli/exit_codes.h"
@@ -31,6 +32,35 @@ std::optional<std::string> Invocation::value(std::string_view option) const {
 std::int64_t whole_option(const Invocation& call, std::string_view option, std::int64_t least,
                           std::int64_t most) {
   return parse_integer(call.value(option).value_or(""), least, most, "--" + std::string(option));
+}
+
+int jobs_of(const Invocation& call) {
+  if (call.has("jobs")) return static_cast<int>(whole_option(call, "jobs", 1, 1024));
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+bool takes_stdout(const Invocation& call, std::initializer_list<const char*> options) {
+  return std::any_of(options.begin(), options.end(),
+                     [&](const char* option) { return call.value(option) == "-"; });
+}
+
+void check_places(const Invocation& call, std::initializer_list<const char*> options) {
+  std::vector<std::string> seen;
+  for (const char* option : options) {
+    const std::optional<std::string> path = call.value(option);
+    if (!path) continue;
+    const std::string where = std::string("--") + option;
+    if (path->empty()) {
+      throw InputError(where, "expected the path of a file, got nothing; name one");
+    }
+    if (std::find(seen.begin(), seen.end(), *path) != seen.end()) {
+      throw InputError(where, *path == "-"
+                                  ? "expected one document on stdout, got two; name a file"
+                                  : "expected a place of its own, got one that another option "
+                                    "writes to; name another");
+    }
+    seen.push_back(*path);
+  }
 }
 
 namespace {

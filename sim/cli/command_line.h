@@ -3,6 +3,7 @@
 // Law: a word that no table entry explains is an InputError naming the nearest; nothing is ignored.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,16 @@ class Invocation {
 /// A whole number given to an option, from `least` to `most`. Throws InputError.
 [[nodiscard]] std::int64_t whole_option(const Invocation& call, std::string_view option,
                                         std::int64_t least, std::int64_t most);
+
+/// Threads that a call wants: --jobs, else all processors. Throws InputError.
+[[nodiscard]] int jobs_of(const Invocation& call);
+
+/// Whether one of these options names stdout, which then holds that document alone.
+[[nodiscard]] bool takes_stdout(const Invocation& call, std::initializer_list<const char*> options);
+
+/// That no two of these options write to one place, stdout included, and none to a file without a
+/// name. To be asked before anything is written. Throws InputError.
+void check_places(const Invocation& call, std::initializer_list<const char*> options);
 
 /// Runs one call of the program; `words` are argv without the program's name. Returns the exit
 /// code; reports bad input as one line on stderr.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <utility>
 
 #include "reports/comparison_text.h"
@@ -39,10 +40,8 @@ void check_gates(const std::vector<Gate>& gates, const std::vector<RecordFile>& 
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  for (const char* word : {"cost", "attainment", "goodput", "throughput", "rejected", "unfinished",
-                           "energy", "gpu_hours", "ttft.p99", "tpot.p99"}) {
-    names.push_back(full_metric_name(word));
-  }
+  for (const std::string& word : short_metric_names()) names.push_back(full_metric_name(word));
+  for (const char* usual : {"latency.ttft.p99", "latency.tpot.p99"}) names.emplace_back(usual);
   for (const Gate& gate : gates) {
     if (std::find(names.begin(), names.end(), gate.metric) != names.end()) continue;
     throw InputError("--fail-on",
@@ -58,20 +57,14 @@ constexpr std::array<std::pair<const char*, Writer>, 4> kDocuments = {
      {"junit", comparison_junit},
      {"sarif", comparison_sarif}}};
 
-/// Whether a document takes standard output.
-bool write_documents(const Invocation& call, const std::vector<Comparison>& comparisons) {
-  bool taken = false;
-  for (const auto& [option, write] : kDocuments) {
-    const auto path = call.value(option);
-    if (!path) continue;
-    if (*path == "-" && taken) {
-      throw InputError(std::string("--") + option,
-                       "expected one document on stdout, got two; name a file");
-    }
-    taken = taken || *path == "-";
-    write_document(*path, write(comparisons));
+constexpr std::initializer_list<const char*> kOptions = {"json", "markdown", "junit", "sarif"};
+
+void check_outputs(const Invocation& call) {
+  check_places(call, kOptions);
+  if (call.has("first-difference") && takes_stdout(call, kOptions)) {
+    throw InputError("--first-difference",
+                     "expected the answer on stdout, got another document there; name a file");
   }
-  return taken;
 }
 
 int code_of(const std::vector<Comparison>& comparisons) {
@@ -86,6 +79,7 @@ int code_of(const std::vector<Comparison>& comparisons) {
 }  // namespace
 
 int command_compare(const Invocation& call) {
+  check_outputs(call);
   const ComparisonOptions options = options_of(call);
   std::vector<RecordFile> files;
   for (const std::string& source : call.arguments()) files.push_back(read_records(source));
@@ -94,18 +88,15 @@ int command_compare(const Invocation& call) {
   for (std::size_t i = 1; i < files.size(); ++i) {
     comparisons.push_back(compare_records(files.front(), files[i], options));
   }
-  if (!write_documents(call, comparisons)) {
-    const Detail detail = call.has("verbose") ? Detail::everything : Detail::changes;
-    for (std::size_t i = 0; i < comparisons.size(); ++i) {
-      if (i > 0) print("\n");
-      print(comparison_console(comparisons[i], detail));
-      if (call.has("first-difference")) {
-        print("\n" + first_difference(files.front(), files[i + 1]));
-      }
-    }
-  } else if (call.has("first-difference")) {
-    throw InputError("--first-difference",
-                     "expected the answer on stdout, got another document there; name a file");
+  for (const auto& [option, write] : kDocuments) {
+    if (const auto path = call.value(option)) write_document(*path, write(comparisons));
+  }
+  if (takes_stdout(call, kOptions)) return code_of(comparisons);
+  const Detail detail = call.has("verbose") ? Detail::everything : Detail::changes;
+  for (std::size_t i = 0; i < comparisons.size(); ++i) {
+    if (i > 0) print("\n");
+    print(comparison_console(comparisons[i], detail));
+    if (call.has("first-difference")) print("\n" + first_difference(files.front(), files[i + 1]));
   }
   return code_of(comparisons);
 }

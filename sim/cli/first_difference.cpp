@@ -110,12 +110,7 @@ const RunRecord* run_of(const RecordSet& set, std::uint64_t seed) {
 }
 
 std::string of_sets(const RecordSet& base, const RecordSet& candidate) {
-  const RecordFile left{"base", {base}};
-  const RecordFile right{"candidate", {candidate}};
-  ComparisonOptions options;
-  options.force = ComparisonOptions::Force::yes;
-  const Comparison comparison = compare_records(left, right, options);
-  const auto& windows = comparison.sets.front().windows;
+  const std::vector<DecisionWindow> windows = decision_windows(base, candidate);
   if (windows.empty()) return fmt::format("{}: the same decisions\n", base.name);
   const DecisionWindow& window = windows.front();
   const Side first{&base, run_of(base, window.seed), "base"};

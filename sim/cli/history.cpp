@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "reports/gate.h"
 #include "reports/output_file.h"
@@ -42,8 +41,7 @@ int command_history(const Invocation& call) {
   const std::string& path = call.arguments().front();
   const std::string metric = call.value("metric").value_or("tpot");
   const std::string scenario = call.value("scenario").value_or("");
-  const std::vector<RecordSet> runs =
-      database_runs(path, 1, std::numeric_limits<std::int64_t>::max());
+  const std::vector<RecordSet> runs = database_runs(path);
   if (runs.empty()) {
     throw InputError(path, "expected runs, got none; headroom run SCENARIO --db adds one");
   }

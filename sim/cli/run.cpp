@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,42 +50,24 @@ Colour choose_colour(const Invocation& call) {
   return ::isatty(STDOUT_FILENO) == 1 ? Colour::on : Colour::off;
 }
 
-/// Whether an output option names stdout, which then holds that document alone.
-bool takes_stdout(const Invocation& call) {
-  for (const char* option : {"json", "markdown", "html", "requests-csv", "timeline"}) {
-    if (call.value(option) == "-") return true;
-  }
-  return false;
-}
+/// Options that each write one document.
+constexpr std::initializer_list<const char*> kDocuments = {"json", "markdown", "html",
+                                                           "requests-csv", "timeline"};
 
 void check_outputs(const Invocation& call) {
   if (call.has("color") && call.has("no-color")) {
     throw InputError("--color", "expected either --color or --no-color, got both; remove one");
   }
-  if ((call.has("color") || call.has("no-color")) && takes_stdout(call)) {
+  if ((call.has("color") || call.has("no-color")) && takes_stdout(call, kDocuments)) {
     throw InputError(call.has("color") ? "--color" : "--no-color",
                      "expected a report on stdout, got another document there; remove the option");
   }
   if (call.has("label") && !call.has("db")) {
     throw InputError("--label", "expected --db with it, got none; a label is kept in the database");
   }
-  std::vector<std::string> seen;
-  for (const char* option : {"json", "markdown", "html", "requests-csv", "timeline", "db"}) {
-    const std::optional<std::string> path = call.value(option);
-    if (!path) continue;
-    if (path->empty() || (*path == "-" && std::string_view(option) == "db")) {
-      throw InputError(std::string("--") + option,
-                       "expected the path of a file, got " +
-                           std::string(path->empty() ? "nothing" : "-") + "; name one");
-    }
-    for (const std::string& other : seen) {
-      if (other == *path) {
-        throw InputError(std::string("--") + option,
-                         "expected a place of its own, got one that "
-                         "another option writes to; name another");
-      }
-    }
-    seen.push_back(*path);
+  check_places(call, {"json", "markdown", "html", "requests-csv", "timeline", "db"});
+  if (call.value("db") == "-") {
+    throw InputError("--db", "expected the path of a file, got -; name one");
   }
 }
 
@@ -244,7 +227,7 @@ int run_loaded(const Invocation& call, const LoadedScenario& loaded) {
     }
   }
   outputs.commit(call, result.metrics, summary, loaded.values);
-  if (!takes_stdout(call)) print(console_report(summary, choose_colour(call)));
+  if (!takes_stdout(call, kDocuments)) print(console_report(summary, choose_colour(call)));
   return verdict_code(summary);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -124,23 +125,16 @@ bool chosen(SplitChoice choice, const ServingPoint& point) {
   return (split_of(point.configuration()) == Split::fit) == (choice == SplitChoice::fit);
 }
 
+/// Options that each write one document.
+constexpr std::initializer_list<const char*> kDocuments = {"json", "markdown", "points-csv", "svg"};
+
 struct Outputs {
   std::unique_ptr<OutputFile> json, markdown, points, svg;
 
   explicit Outputs(const Invocation& call) {
-    std::vector<std::string> seen;
     const auto open = [&](const char* option) {
-      std::unique_ptr<OutputFile> file;
       const auto path = call.value(option);
-      if (!path) return file;
-      if (std::find(seen.begin(), seen.end(), *path) != seen.end()) {
-        throw InputError(std::string("--") + option,
-                         "expected a place of its own, got one that another option writes to; "
-                         "name another");
-      }
-      seen.push_back(*path);
-      file = std::make_unique<OutputFile>(*path);
-      return file;
+      return path ? std::make_unique<OutputFile>(*path) : nullptr;
     };
     json = open("json");
     markdown = open("markdown");
@@ -156,12 +150,6 @@ struct Outputs {
       if (*file) (*file)->commit();
   }
 };
-
-bool takes_stdout(const Invocation& call) {
-  for (const char* option : {"json", "markdown", "points-csv", "svg"})
-    if (call.value(option) == "-") return true;
-  return false;
-}
 
 void append(std::vector<ValidatedPoint>& all, std::vector<ValidatedPoint> more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
@@ -190,6 +178,7 @@ std::string interrupted_text(const PointJournal* journal, const Invocation& call
 }  // namespace
 
 int command_validate(const Invocation& call) {
+  check_places(call, kDocuments);
   const std::vector<GroupLabel> labels = group_labels(call);
   ValidateOptions options = read_options(call);
   const SplitChoice split = split_choice(call);
@@ -230,7 +219,7 @@ int command_validate(const Invocation& call) {
   Validation validation = validate_points(std::move(results), labels, kWorstShown);
   validation.calibration = calibration_lines();
   outputs.commit(validation);
-  if (!takes_stdout(call)) print(validation_text(validation) + compared);
+  if (!takes_stdout(call, kDocuments)) print(validation_text(validation) + compared);
   return validation.total.points > 0 ? kExitYes : kExitNoAnswer;
 }
 

@@ -63,7 +63,7 @@ TEST_CASE("runs with the same digests are the same, and no figure is looked at")
   const Comparison comparison = judged(base, base);
   CHECK(comparison.identical());
   CHECK(comparison.outcome == Outcome::ok);
-  CHECK(comparison_line(comparison) == "compare: same decisions, nothing changed\n");
+  CHECK(comparison_line(comparison) == "compare: same decisions, nothing changed");
   CHECK(comparison_console(comparison, Detail::changes).find("same decisions") !=
         std::string::npos);
 }
@@ -123,6 +123,16 @@ TEST_CASE("named gates take the place of the usual ones") {
   CHECK_THROWS_AS(judged(base, base, {"tpot > 3 USD"}), InputError);
 }
 
+TEST_CASE("a second gate on a part of the latency is a row of its own and no second part") {
+  const RecordFile base = record_of("a", {{"part.queue", Better::lower, {10}}});
+  const RecordFile slower = record_of("b", {{"part.queue", Better::lower, {12}}});
+  const Comparison comparison = judged(base, slower, {"part.queue > +50%", "part.queue > 100 ms"});
+  const SetComparison& set = comparison.sets.front();
+  CHECK(set.metrics.size() == 2);
+  REQUIRE(set.parts.size() == 1);
+  CHECK(attribution_sentence(set) == "Mean latency +2 ms: queue +2.");
+}
+
 TEST_CASE("what cannot be compared is never a pass") {
   const RecordFile base = with_tpot("a", {100});
   RecordFile other = with_tpot("b", {100});
@@ -160,10 +170,8 @@ TEST_CASE("what cannot be compared is never a pass") {
 TEST_CASE("a service level that is lost fails whatever the gates; one unlucky seed is none") {
   const RecordFile base = with_tpot("a", {100, 100, 100, 100, 100});
   RecordFile lost = with_tpot("b", {100, 100, 100, 100, 100});
-  for (int i = 0; i < 2; ++i)
-    lost.sets.front().runs[static_cast<std::size_t>(i)].verdict = "missed";
-  for (RunRecord& run : lost.sets.front().runs) {
-    if (run.verdict == "missed") run.verdict = to_string(SloVerdict::missed);
+  for (std::size_t i = 0; i < 2; ++i) {
+    lost.sets.front().runs[i].verdict = to_string(SloVerdict::missed);
   }
   CHECK(judged(base, lost, {"tpot > +50%"}).outcome == Outcome::ok);
   lost.sets.front().runs[2].verdict = to_string(SloVerdict::missed);

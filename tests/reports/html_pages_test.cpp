@@ -11,6 +11,7 @@
 namespace headroom {
 namespace {
 
+using markup::count;
 using markup::fault_in;
 
 const char* const kHostile = "</script><b onclick=\"x\"> & '\xf0\x9f\x9a\x80";
@@ -47,12 +48,6 @@ SweepResults sweep_of(std::size_t rates, std::size_t replicas) {
     }
   }
   return r;
-}
-
-std::size_t count(const std::string& text, const std::string& what) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
-  return found;
 }
 
 PlanRow row_of(const std::string& name, double usd, bool front) {

@@ -20,6 +20,7 @@
 namespace headroom {
 namespace {
 
+using markup::count;
 using markup::fault_in;
 
 const char* const kHostile =
@@ -42,12 +43,6 @@ Summary hostile_summary() {
 std::string page_of(const Summary& summary) {
   const RunDetail detail = run_detail(fixture::ten_requests(), summary);
   return run_page(summary, detail, {{"/name", kHostile, kHostile}});
-}
-
-std::size_t count(const std::string& text, const std::string& what) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
-  return found;
 }
 
 Chart small_chart() {

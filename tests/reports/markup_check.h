@@ -10,6 +10,13 @@
 
 namespace headroom::markup {
 
+/// How often `what` stands in `text`.
+inline std::size_t count(const std::string& text, const std::string& what) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
 inline std::string at_place(std::string_view text, std::size_t at, const std::string& what) {
   return what + " at ..." + std::string(text.substr(at > 40 ? at - 40 : 0, 80));
 }

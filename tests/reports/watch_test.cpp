@@ -30,7 +30,7 @@ TEST_CASE("a live view is redrawn in place within 80 columns, and leaves nothing
     }
     const std::vector<std::string> lines = watch.picture(6.4);
     for (const std::string& line : lines) CHECK(display_width(line) <= 80);
-    CHECK(lines[1].find("6400 of 1000000 requests, 1000 requests/s") != std::string::npos);
+    CHECK(lines[1].find("6400 of 1000000 requests (1 %), 1000 requests/s") != std::string::npos);
     CHECK(lines[5].find("TTFT      mean      100.0") != std::string::npos);
     CHECK(lines[6].find("TPOT      mean      10.00") != std::string::npos);
     REQUIRE(written.size() > 5);
