@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "reports/shell_word.h"
 #include "sim/check.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_codes.h"
@@ -82,18 +83,6 @@ std::string bash_script() {
       "  case \"$command\" in run|trace*) COMPREPLY+=($(compgen -f -- \"$word\")) ;; esac\n"
       "}\ncomplete -o filenames -F _headroom headroom\n";
   return out;
-}
-
-std::string shell_quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      out += "'\\''";
-    } else {
-      out += c;
-    }
-  }
-  return out + "'";
 }
 
 std::string fish_script() {

@@ -2,11 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <functional>
-#include <mutex>
-#include <thread>
 
 #include "reports/edge_comparison.h"
 #include "reports/edge_report.h"
@@ -15,6 +10,7 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/edge_assemble.h"
 #include "sim/cli/exit_codes.h"
+#include "sim/cli/parallel.h"
 #include "sim/cli/scenario_files.h"
 #include "sim/cli/terminal.h"
 #include "sim/edge_policy.h"
@@ -26,7 +22,6 @@ namespace headroom {
 namespace {
 
 constexpr std::int64_t kMostSeeds = 10'000;
-constexpr std::int64_t kMostJobs = 1024;
 
 std::vector<std::string> split(const std::string& text, const std::string& flag) {
   std::vector<std::string> words(1);
@@ -121,30 +116,6 @@ RunFigures run_one(const EdgeScenario& scenario) {
           summary.mean_loss};
 }
 
-/// Runs `count` jobs on `threads` threads; the first error is thrown once all have stopped.
-void in_parallel(std::size_t count, std::size_t threads,
-                 const std::function<void(std::size_t)>& job) {
-  std::atomic<std::size_t> next{0};
-  std::exception_ptr error;
-  std::mutex guard;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < count && !interrupted().load(); i = next++) {
-      try {
-        job(i);
-      } catch (...) {
-        const std::lock_guard<std::mutex> lock(guard);
-        if (!error) error = std::current_exception();
-        next = count;
-      }
-    }
-  };
-  std::vector<std::thread> pool;
-  for (std::size_t t = 1; t < threads; ++t) pool.emplace_back(work);
-  work();
-  for (std::thread& thread : pool) thread.join();
-  if (error) std::rethrow_exception(error);
-}
-
 Grid grid_of(const Invocation& call) {
   Grid grid;
   grid.text = scenario_text(call);
@@ -181,11 +152,11 @@ Grid grid_of(const Invocation& call) {
   return grid;
 }
 
-EdgeComparison compare(const Grid& grid, std::size_t jobs) {
+EdgeComparison compare(const Grid& grid, int jobs) {
   const std::vector<Cell> cells = grid.cells();
   const std::size_t per_cell = grid.policies.size() * grid.seeds;
   std::vector<RunFigures> figures(cells.size() * per_cell);
-  in_parallel(figures.size(), jobs, [&](std::size_t i) {
+  in_parallel(figures.size(), jobs, &interrupted(), [&](std::size_t i) {
     const Cell& cell = cells[i / per_cell];
     const std::string& policy = grid.policies[i % per_cell / grid.seeds];
     figures[i] = run_one(grid.scenario(cell, policy, grid.first_seed + i % grid.seeds));
@@ -226,10 +197,7 @@ int command_edge_compare(const Invocation& call) {
   watch_interrupts();
   std::unique_ptr<OutputFile> csv;
   if (const auto path = call.value("csv")) csv = std::make_unique<OutputFile>(*path);
-  const std::int64_t jobs = call.has("jobs")
-                                ? whole_option(call, "jobs", 1, kMostJobs)
-                                : std::max<std::int64_t>(1, std::thread::hardware_concurrency());
-  EdgeComparison comparison = compare(grid, static_cast<std::size_t>(jobs));
+  EdgeComparison comparison = compare(grid, jobs_of(call));
   if (interrupted().load()) {
     complain("headroom edge compare: interrupted; no file was written; run it again");
     return kExitInterrupted;

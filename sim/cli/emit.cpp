@@ -83,8 +83,8 @@ class Options {
     words_.emplace_back(flag);
     if (!value.empty()) words_.push_back(value);
   }
-  void add_above(const char* flag, std::int64_t value, std::int64_t usual) {
-    if (value > usual) add(flag, std::to_string(value));
+  void add_positive(const char* flag, std::int64_t value) {
+    if (value > 0) add(flag, std::to_string(value));
   }
   std::vector<std::string> take() { return std::move(words_); }
 
@@ -117,13 +117,12 @@ ServerLaunch server_of(const Scenario& scenario, const AssembledGroup& group) {
   if (group.spec.pipeline_parallel > 1)
     options.add(names.pipeline, std::to_string(group.spec.pipeline_parallel));
   add_experts(options, engine, group.spec.expert_parallel);
-  options.add_above(names.batched_tokens,
-                    parameter(group.spec.batch, {"max_num_batched_tokens", "token_budget",
-                                                 "chunked_prefill_size", "max_num_tokens"}),
-                    0);
-  options.add_above(
+  options.add_positive(names.batched_tokens,
+                       parameter(group.spec.batch, {"max_num_batched_tokens", "token_budget",
+                                                    "chunked_prefill_size", "max_num_tokens"}));
+  options.add_positive(
       names.sequences,
-      parameter(group.spec.batch, {"max_num_seqs", "max_batch_size", "max_running_requests"}), 0);
+      parameter(group.spec.batch, {"max_num_seqs", "max_batch_size", "max_running_requests"}));
   options.add(names.memory, to_text(group.engine.gpu_memory_utilisation));
   if (group.spec.max_model_len)
     options.add(names.length, std::to_string(group.spec.max_model_len->value()));
@@ -146,6 +145,13 @@ std::string engine_of_target(const std::string& target) {
   if (target == "trtllm") return "tensorrt-llm";
   if (target == "llm-d") return "vllm";
   return target == "vllm" || target == "sglang" ? target : "";
+}
+
+void check_engine(const std::string& engine) {
+  if (names_of(engine) != nullptr) return;
+  throw InputError("--emit", fmt::format("expected a plan for engine vllm, sglang or "
+                                         "tensorrt-llm, got {}; set deployment.engine",
+                                         headroom::quoted(engine)));
 }
 
 }  // namespace
@@ -207,24 +213,15 @@ const std::vector<EngineFlag>& engine_flags() {
   return flags;
 }
 
-const std::vector<std::string>& emit_targets() {
-  static const std::vector<std::string> kTargets{"vllm",   "sglang", "trtllm",
-                                                 "dynamo", "llm-d",  "k8s"};
-  return kTargets;
-}
-
 void check_emit_target(const std::string& target, const std::string& engine) {
-  const auto& targets = emit_targets();
+  static const std::vector<std::string> targets{"vllm",   "sglang", "trtllm",
+                                                "dynamo", "llm-d",  "k8s"};
   if (std::find(targets.begin(), targets.end(), target) == targets.end()) {
     throw InputError("--emit",
                      fmt::format("expected one of {}, got {}{}", fmt::join(targets, ", "),
                                  headroom::quoted(target), did_you_mean(target, targets)));
   }
-  if (names_of(engine) == nullptr) {
-    throw InputError("--emit", fmt::format("expected a plan for engine vllm, sglang or "
-                                           "tensorrt-llm, got {}; set deployment.engine",
-                                           headroom::quoted(engine)));
-  }
+  check_engine(engine);
   const std::string wanted = engine_of_target(target);
   if (!wanted.empty() && wanted != engine) {
     throw InputError("--emit", fmt::format("expected a target for the engine that was simulated, "
@@ -239,7 +236,7 @@ EmitPlan emit_plan(const PlanSpace& space, const PlanFamily& family, const PlanC
   plan.model = scenario.model.name;
   plan.engine = scenario.deployment.front().engine;
   plan.name = family.name();
-  check_emit_target("k8s", plan.engine);
+  check_engine(plan.engine);
   const Assembly assembly = assemble(scenario);
   for (const AssembledGroup& group : assembly.groups)
     plan.servers.push_back(server_of(scenario, group));

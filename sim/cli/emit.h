@@ -23,9 +23,6 @@ struct EngineFlag {
 };
 [[nodiscard]] const std::vector<EngineFlag>& engine_flags();
 
-/// vllm, sglang, trtllm, dynamo, llm-d, k8s.
-[[nodiscard]] const std::vector<std::string>& emit_targets();
-
 /// One replica's server, as words of a command line.
 struct ServerLaunch {
   std::string role;  ///< joint, prefill or decode

@@ -1,20 +1,13 @@
 // Launch commands of vLLM, SGLang and TensorRT-LLM: one a replica, and what spreads requests.
 #include <fmt/format.h>
 
+#include "reports/shell_word.h"
 #include "sim/cli/emit.h"
 
 namespace headroom {
 namespace {
 
 constexpr int kFirstPort = 8100;
-
-/// A word as a shell reads it.
-std::string shell_word(const std::string& word) {
-  const std::string plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,${}\"";
-  if (word.find('{') != 0 && word.find_first_not_of(plain) == std::string::npos) return word;
-  return "'" + word + "'";
-}
 
 std::string program_of(const EmitPlan& plan) {
   if (plan.engine == "vllm") return "vllm serve \"$MODEL\"";

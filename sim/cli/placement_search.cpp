@@ -192,39 +192,34 @@ bool SimulatedPlacement::possible(const PlacementUnit& unit) const {
   }
 }
 
-double SimulatedPlacement::goodput_above(const PlacementUnit& unit, double least) {
-  // Bisection ends on the multiples of the last bracket's width.
-  std::int64_t brackets = 1;
-  while (bounds_.most_per_device / static_cast<double>(brackets) > bounds_.step) brackets *= 2;
-  const auto devices = static_cast<double>(unit.devices());
-  const double width = bounds_.most_per_device / static_cast<double>(brackets) * devices;
-  constexpr double kRoundOff = 1e-9;
-  auto low = static_cast<std::int64_t>(std::floor(least / width + kRoundOff));
-  std::int64_t high = brackets;
-  if (low + 1 >= high || !possible(unit) || !holds(unit, static_cast<double>(low + 1) * width))
-    return 0;
-  ++low;
+double SimulatedPlacement::highest_above(const PlacementUnit& unit, const RateGrid& grid,
+                                         std::int64_t low) {
+  std::int64_t high = grid.most;
   while (high - low > 1) {
     const std::int64_t middle = low + (high - low) / 2;
-    (holds(unit, static_cast<double>(middle) * width) ? low : high) = middle;
+    (holds(unit, grid.rate(middle)) ? low : high) = middle;
   }
-  return static_cast<double>(low) * width;
+  return grid.rate(low);
+}
+
+SimulatedPlacement::RateGrid SimulatedPlacement::grid_of(const PlacementUnit& unit) const {
+  RateGrid grid;
+  while (bounds_.most_per_device / static_cast<double>(grid.most) > bounds_.step) grid.most *= 2;
+  grid.width = bounds_.most_per_device / static_cast<double>(grid.most) *
+               static_cast<double>(unit.devices());
+  return grid;
+}
+
+double SimulatedPlacement::goodput_above(const PlacementUnit& unit, double least) {
+  const RateGrid grid = grid_of(unit);
+  constexpr double kRoundOff = 1e-9;
+  const auto next = static_cast<std::int64_t>(std::floor(least / grid.width + kRoundOff)) + 1;
+  if (next >= grid.most || !possible(unit) || !holds(unit, grid.rate(next))) return 0;
+  return highest_above(unit, grid, next);
 }
 
 double SimulatedPlacement::goodput(const PlacementUnit& unit) {
-  if (!possible(unit)) return 0;
-  const auto devices = static_cast<double>(unit.devices());
-  double low = 0;
-  double high = bounds_.most_per_device;
-  while (high - low > bounds_.step) {
-    const double middle = (low + high) / 2;
-    if (holds(unit, middle * devices)) {
-      low = middle;
-    } else {
-      high = middle;
-    }
-  }
-  return low * devices;
+  return possible(unit) ? highest_above(unit, grid_of(unit), 0) : 0;
 }
 
 }  // namespace headroom

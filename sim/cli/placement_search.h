@@ -56,6 +56,18 @@ class SimulatedPlacement final : public PlacementWorld {
   [[nodiscard]] Scenario scenario_of(const PlacementUnit& unit, double rate) const;
   void split_group(ReplicaGroupSpec& group, const Split& split) const;
   [[nodiscard]] bool possible(const PlacementUnit& unit) const;
+  /// The rates on which bisection from 0 to `most_per_device` a device ends.
+  struct RateGrid {
+    std::int64_t most = 1;  ///< a power of two
+    double width = 0;       ///< requests/s between two of them
+    [[nodiscard]] double rate(std::int64_t index) const {
+      return static_cast<double>(index) * width;
+    }
+  };
+  [[nodiscard]] RateGrid grid_of(const PlacementUnit& unit) const;
+  /// The highest rate that bisection above the `low`th, which holds, finds to hold.
+  [[nodiscard]] double highest_above(const PlacementUnit& unit, const RateGrid& grid,
+                                     std::int64_t low);
 
   Scenario base_;
   SearchBounds bounds_;

@@ -1,7 +1,5 @@
 // headroom plan: the deployment that holds the service levels and is best by an objective.
-#include <algorithm>
 #include <memory>
-#include <thread>
 
 #include "reports/html/plan_page.h"
 #include "reports/output_file.h"
@@ -18,11 +16,6 @@ namespace headroom {
 namespace {
 
 constexpr std::int64_t kUsualKeep = 10;
-
-int jobs_of(const Invocation& call) {
-  if (call.has("jobs")) return static_cast<int>(whole_option(call, "jobs", 1, 1024));
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-}
 
 /// Fails now, leaves nothing.
 void check_writable(const std::optional<std::string>& path) {

@@ -65,6 +65,34 @@ std::set<std::string> devices_of(const PlanRow& row) {
   return devices;
 }
 
+/// How many times faster requests may come: by bisection to 2 %, up to kMostLoad; and what is
+/// missed beyond.
+struct PlanHighest {
+  double load = 0;
+  std::string binds{};
+};
+
+PlanHighest highest_load(PlanJudge& judge, const PlanFamily& family, const PlanCounts& counts) {
+  constexpr double kBracket = 1.02;
+  PlanHighest highest;
+  const auto holds = [&](double load) {
+    PlanQuestion question;
+    question.what_if.load = load;
+    const Judged judged = judge.judge(family, counts, question);
+    if (!judged.holds) highest.binds = judged.missed;
+    return judged.holds;
+  };
+  double good = 1;
+  double bad = kMostLoad;
+  if (holds(bad)) return {kMostLoad, {}};
+  while (bad / good > kBracket && !judge.stopped()) {
+    const double middle = std::sqrt(good * bad);
+    (holds(middle) ? good : bad) = middle;
+  }
+  highest.load = good;
+  return highest;
+}
+
 class Answer {
  public:
   Answer(PlanSearch& search, std::size_t keep)
@@ -220,17 +248,19 @@ class Answer {
     const PlanRow& winner = report_.ranked.front();
     const std::set<std::string> own = devices_of(winner);
     std::set<std::string> seen = own;
-    for (const PlanRow& row : report_.ranked) {
-      double share = 0;
+    for (std::size_t i = 0; i < report_.ranked.size(); ++i) {
+      const PlanRow& row = report_.ranked[i];
       std::set<std::string> fresh;
       for (const std::string& device : devices_of(row)) {
         if (!seen.contains(device)) fresh.insert(device);
       }
       if (fresh.size() != 1) continue;
-      for (const PlanPool& pool : row.pools) {
-        if (pool.device == *fresh.begin())
-          share +=
-              find_device(pool.device, "").price.hour.value() * static_cast<double>(pool.gpus());
+      const FamilyAnswer& answer = found_.ranked[i];  // of this row
+      const std::vector<PlanPhase>& phases = family(answer).phases;
+      double share = 0;
+      for (std::size_t p = 0; p < phases.size(); ++p) {
+        if (phases[p].device.name == *fresh.begin())
+          share += phases[p].usd_per_hour() * static_cast<double>(answer.counts[p]);
       }
       seen.insert(*fresh.begin());
       const double needed = winner.usd_per_hour - (row.usd_per_hour - share);
@@ -362,27 +392,6 @@ PlanRow plan_row(const PlanSpace& space, const PlanFamily& family, const PlanCou
   row.scenario_digest = judged.scenario_digest;
   row.cost_digest = judged.cost_digest;
   return row;
-}
-
-PlanHighest highest_load(PlanJudge& judge, const PlanFamily& family, const PlanCounts& counts) {
-  constexpr double kBracket = 1.02;
-  PlanHighest highest;
-  const auto holds = [&](double load) {
-    PlanQuestion question;
-    question.what_if.load = load;
-    const Judged judged = judge.judge(family, counts, question);
-    if (!judged.holds) highest.binds = judged.missed;
-    return judged.holds;
-  };
-  double good = 1;
-  double bad = kMostLoad;
-  if (holds(bad)) return {kMostLoad, {}};
-  while (bad / good > kBracket && !judge.stopped()) {
-    const double middle = std::sqrt(good * bad);
-    (holds(middle) ? good : bad) = middle;
-  }
-  highest.load = good;
-  return highest;
 }
 
 PlanAnswer answer_plan(PlanSearch& search, std::size_t keep) { return Answer(search, keep).run(); }

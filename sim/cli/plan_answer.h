@@ -25,13 +25,4 @@ struct PlanAnswer {
 /// The head of a report: scenario, load, service levels, limits.
 [[nodiscard]] PlanReport plan_head(const PlanSpace& space, const PlanJudge& judge);
 
-/// How many times faster requests may come: by bisection to 2 %, up to kMostLoad; and what is
-/// missed beyond.
-struct PlanHighest {
-  double load = 0;
-  std::string binds{};
-};
-[[nodiscard]] PlanHighest highest_load(PlanJudge& judge, const PlanFamily& family,
-                                       const PlanCounts& counts);
-
 }  // namespace headroom

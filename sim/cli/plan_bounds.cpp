@@ -10,6 +10,7 @@
 
 #include "reports/number_text.h"
 #include "reports/percentile_limits.h"
+#include "reports/text_layout.h"
 #include "sim/check.h"
 
 namespace headroom {
@@ -48,13 +49,11 @@ std::uint32_t unavoidable(const std::vector<std::uint32_t>& sorted, double share
   return allowed >= sorted.size() ? 0 : sorted[sorted.size() - 1 - allowed];
 }
 
-}  // namespace
-
-double md1_wait(double arrivals_per_s, double service) {
-  const double load = arrivals_per_s * service;
-  if (load >= 1) return std::numeric_limits<double>::infinity();
-  return service * load / (2 * (1 - load));
-}
+/// Of the service levels, those that a bound may use: of all classes together.
+struct SharedLimit {
+  Duration at_most;
+  double share = 1;
+};
 
 std::vector<SharedLimit> limits_on(const SloSpec& slo, Metric metric) {
   std::vector<SharedLimit> limits;
@@ -66,6 +65,14 @@ std::vector<SharedLimit> limits_on(const SloSpec& slo, Metric metric) {
       limits.push_back({one.at_most, one.percentile / 100});
   }
   return limits;
+}
+
+}  // namespace
+
+double md1_wait(double arrivals_per_s, double service) {
+  const double load = arrivals_per_s * service;
+  if (load >= 1) return std::numeric_limits<double>::infinity();
+  return service * load / (2 * (1 - load));
 }
 
 PlanBounds::PlanBounds(const PlanSpace& space, PlanJudge& judge) : space_(space), judge_(judge) {
@@ -177,8 +184,7 @@ FamilyBound PlanBounds::bound(const PlanFamily& family, const PlanWhatIf& what_i
   try {
     const Scenario scenario = read_scenario(deployment_scenario(space_, family, ones)).scenario;
     const Assembly assembly = assemble(scenario, &judge_.costs());
-    bound.impossible = assembly.does_not_fit;
-    std::replace(bound.impossible.begin(), bound.impossible.end(), '\n', ' ');
+    bound.impossible = printable(assembly.does_not_fit);
     if (!bound.impossible.empty()) return bound;
     const bool longer = what_if.prompts != 1;
     for (std::size_t i = 0; i < assembly.groups.size(); ++i) {
@@ -194,7 +200,7 @@ FamilyBound PlanBounds::bound(const PlanFamily& family, const PlanWhatIf& what_i
     bound.least[0] = (gpus + each - 1) / each;
     bound.guess[0] = std::max(bound.guess[0], bound.least[0]);
   } catch (const InputError& error) {
-    bound.impossible = error.what();
+    bound.impossible = printable(error.what());
   }
   return bound;
 }

@@ -31,14 +31,6 @@ struct FamilyBound {
   PlanCounts guess{};        ///< M/D/1: enough for prompts to wait within their limit, on average
 };
 
-/// Of the service levels, those that a bound may use: of all classes together.
-struct SharedLimit {
-  Duration at_most;
-  double share = 1;
-};
-[[nodiscard]] std::vector<SharedLimit> limits_on(const SloSpec& slo,
-                                                 PercentileLimit::Metric metric);
-
 /// Mean wait of an M/D/1 queue (Pollaczek-Khinchine): service x rho / (2 (1 - rho)); infinite from
 /// rho = 1 on. Times in seconds.
 [[nodiscard]] double md1_wait(double arrivals_per_s, double service);

@@ -37,7 +37,7 @@ JsonNode template_of(const JsonNode& root, const std::string& role) {
 
 std::string nodes_name(const PlanFamily& family, std::size_t phase) {
   // Pools on one kind of device share its nodes.
-  const bool shared = family.phases[phase].device.name == family.phases.front().device.name;
+  const bool shared = family.phases[phase].device_text == family.phases.front().device_text;
   return shared ? "plan" : "plan-" + family.phases[phase].role;
 }
 

@@ -1,7 +1,6 @@
 #include "sim/cli/plan_family.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 
 namespace headroom {

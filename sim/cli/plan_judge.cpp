@@ -7,6 +7,7 @@
 
 #include "reports/percentile_limits.h"
 #include "reports/summary.h"
+#include "reports/text_layout.h"
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/plan_watch.h"
@@ -86,11 +87,6 @@ PlanFigures figures_of(const Summary& summary, const MissWatch& watch, double sl
   return figures;
 }
 
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
 /// Everything that a question adds to a scenario, exactly.
 std::string words_of(const PlanQuestion& question) {
   return fmt::format("load {} slower {} prompts {} first {} part {} {}", question.what_if.load,
@@ -115,7 +111,7 @@ Judged PlanJudge::judge(const PlanFamily& family, const PlanCounts& counts,
   try {
     asked = read_scenario(deployment_scenario(space_, family, counts)).scenario;
   } catch (const InputError& error) {
-    judged.impossible = one_line(error.what());
+    judged.impossible = printable(error.what());
     return judged;
   }
   const std::string words = words_of(question);
@@ -130,7 +126,7 @@ Judged PlanJudge::judge(const PlanFamily& family, const PlanCounts& counts,
   try {
     judged = simulate_it(family, scenario, question);
   } catch (const InputError& error) {
-    judged.impossible = one_line(error.what());
+    judged.impossible = printable(error.what());
   }
   judged.scenario_digest = asked.digest;
   if (results_ != nullptr && !stopped()) results_->keep(asked, words, judged);
@@ -166,7 +162,7 @@ Judged PlanJudge::simulate_it(const PlanFamily& family, const Scenario& scenario
   judged.cut = watch.cut();
   judged.holds = result.does_not_fit.empty() && watch.holds();
   if (!judged.holds) judged.missed = watch.worst().limit;
-  judged.impossible = one_line(result.does_not_fit);
+  judged.impossible = printable(result.does_not_fit);
   if (!judged.impossible.empty() || judged.cut || stopped()) return judged;
   const Summary summary = summarise(result.metrics, result.context);
   judged.figures = figures_of(summary, watch, question.what_if.slower);

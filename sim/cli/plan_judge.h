@@ -11,8 +11,6 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "sim/cli/cost_cache.h"
 #include "sim/cli/plan_judged.h"
@@ -27,7 +25,6 @@ struct PlanWhatIf {
   double load = 1;     ///< arrivals come so many times faster
   double slower = 1;   ///< everything takes so many times longer than costs say
   double prompts = 1;  ///< prompts are so many times longer
-  friend bool operator==(const PlanWhatIf&, const PlanWhatIf&) = default;
 };
 
 enum class JudgeDepth : std::uint8_t { until_missed, whole };
@@ -54,6 +51,7 @@ class PlanJudge {
   [[nodiscard]] std::uint64_t simulated_requests() const { return simulated_.load(); }
   [[nodiscard]] std::uint64_t runs() const { return runs_.load(); }
   [[nodiscard]] std::uint64_t cached_runs() const { return cached_.load(); }
+  [[nodiscard]] const std::atomic<bool>* stop() const { return stop_; }
   [[nodiscard]] bool stopped() const { return stop_ != nullptr && stop_->load(); }
 
  private:

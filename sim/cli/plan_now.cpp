@@ -138,17 +138,7 @@ class FromNow {
     now.objective = objective_of(call_);
     PlanNowAnswer answer;
     answer.space = now;
-    for (const auto& [name, text] : call_.options()) {
-      if (name != "set") continue;
-      const std::size_t equals = text.find('=');
-      if (equals == std::string::npos) {
-        throw InputError("--set",
-                         "expected KEY=VALUE, got " + headroom::quoted(text) + "; add the value");
-      }
-      answer.space.base.overrides.push_back(
-          {text.substr(0, equals), text.substr(equals + 1), ValueSource::command_line,
-           "--set " + text.substr(0, equals), OverrideForm::guess});
-    }
+    answer.space.base = scenario_text(call_);
     add_service_levels(call_, answer.space.base);
     const Scenario today = read_scenario(now.base).scenario;
     check_plan_base(read_scenario(answer.space.base).scenario);
@@ -169,7 +159,6 @@ class FromNow {
     PlanJudge judge(answer.space, results.get(), &interrupted());
     PlanSearch search(answer.space, judge, jobs_);
     answer.report = plan_head(answer.space, judge);
-    answer.report.cost_model = {};
     PlanFromNow out;
     out.event = fmt::format("{}", fmt::join(event_.words, ", "));
     PlanQuestion whole;
@@ -225,13 +214,10 @@ class FromNow {
       const PlanPool& next = out.unchanged.pools[i];
       const std::string role = now.role == "joint" ? "" : now.role + " ";
       if (now.device != next.device)
-        out.changes.push_back({'~', role + "device", now.device, next.device, {}});
+        out.changes.push_back({'~', role + "device", now.device, next.device});
       if (!out.then || answer.counts[i] == counts_[i]) continue;
-      out.changes.push_back({'~',
-                             role + "replicas",
-                             std::to_string(counts_[i]),
-                             std::to_string(answer.counts[i]),
-                             {}});
+      out.changes.push_back(
+          {'~', role + "replicas", std::to_string(counts_[i]), std::to_string(answer.counts[i])});
     }
     add_money(out);
     add_latency(out);
@@ -241,11 +227,9 @@ class FromNow {
     if (!out.then) return;
     const double change = out.then->usd_per_hour - out.now.usd_per_hour;
     if (std::abs(change) < 1e-9) return;
-    out.changes.push_back({change > 0 ? '+' : '-',
-                           fmt::format("{:.2f} USD/h", std::abs(change)),
+    out.changes.push_back({change > 0 ? '+' : '-', fmt::format("{:.2f} USD/h", std::abs(change)),
                            fmt::format("{:.2f}", out.now.usd_per_hour),
-                           fmt::format("{:.2f} USD/h", out.then->usd_per_hour),
-                           {}});
+                           fmt::format("{:.2f} USD/h", out.then->usd_per_hour)});
   }
 
   /// As it stands after the event, then with the change.
@@ -253,16 +237,13 @@ class FromNow {
     const auto& before = out.unchanged.figures;
     const auto after = out.then ? out.then->figures : std::optional<PlanFigures>{};
     const auto add = [&](const char* what, double PlanFigures::*figure) {
-      out.changes.push_back({' ',
-                             what,
-                             before ? time_text((*before).*figure) : "no answer",
-                             after ? time_text((*after).*figure) : "-",
-                             {}});
+      out.changes.push_back({' ', what, before ? time_text((*before).*figure) : "no answer",
+                             after ? time_text((*after).*figure) : "-"});
     };
     add("p99 TTFT", &PlanFigures::ttft_p99);
     add("p99 TPOT", &PlanFigures::tpot_p99);
     out.changes.push_back(
-        {' ', "service levels", out.unchanged.holds ? "met" : "missed", after ? "met" : "-", {}});
+        {' ', "service levels", out.unchanged.holds ? "met" : "missed", after ? "met" : "-"});
   }
 
   const Invocation& call_;

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "sim/cli/commands.h"
 #include "sim/cli/text_digest.h"
@@ -19,10 +17,7 @@ using Json = nlohmann::ordered_json;
 std::string file_digest(const std::string& path) {
   std::error_code none;
   if (path.empty() || !std::filesystem::is_regular_file(path, none)) return {};
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  return text_digest(bytes.str());
+  return text_digest(file_bytes(path));
 }
 
 Json figures_json(const PlanFigures& f) {

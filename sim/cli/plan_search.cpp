@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <map>
-#include <mutex>
-#include <thread>
 #include <tuple>
 
 #include "reports/number_text.h"
+#include "sim/cli/parallel.h"
 #include "sim/cli/plan_family.h"
 
 namespace headroom {
@@ -36,6 +33,31 @@ std::string held_text(const Judged& judged) {
                      judged.cut ? "the first " : "all ", judged.requests, judged.missed);
 }
 
+/// What a deployment costs by an objective, as far as that is known without a simulation: never
+/// more than `objective_value`.
+double objective_floor(PlanObjective objective, const PlanBill& bill, const PlanLoad& load,
+                       const PlanWhatIf& what_if) {
+  const double span = seconds(load.span) / what_if.load;
+  const double tokens = std::max(1.0, load.output_tokens());
+  switch (objective) {
+    case PlanObjective::usd_per_hour:
+      return bill.usd_per_hour;
+    case PlanObjective::usd_per_token:
+      return bill.usd_per_hour * span / 3600 / tokens * 1e6;
+    case PlanObjective::gpus:
+      return static_cast<double>(bill.gpus);
+    case PlanObjective::energy:
+      break;
+  }
+  return bill.idle_watts * span / tokens;
+}
+
+/// "3 replicas", "2 prefill and 3 decode replicas".
+std::string counts_text(const PlanCounts& counts) {
+  if (counts.size() == 1) return fmt::format("{} replica{}", counts[0], counts[0] == 1 ? "" : "s");
+  return fmt::format("{} prefill and {} decode replicas", counts[0], counts[1]);
+}
+
 /// One call of PlanSearch::find.
 class Hunt {
  public:
@@ -45,11 +67,7 @@ class Hunt {
         judge_(search.judge()),
         aim_(aim),
         bounds_(space_.families.size()),
-        guesses_(space_.families.size()) {
-    families_ = aim.only;
-    for (std::size_t i = 0; aim.only.empty() && i < space_.families.size(); ++i)
-      families_.push_back(i);
-  }
+        guesses_(space_.families.size()) {}
 
   PlanFound run() {
     bound_all();
@@ -87,8 +105,7 @@ class Hunt {
   }
 
   void bound_all() {
-    search_.each(families_.size(), [&](std::size_t at) {
-      const std::size_t i = families_[at];
+    search_.each(bounds_.size(), [&](std::size_t i) {
       bounds_[i] = search_.bounds().bound(family(i), aim_.what_if);
       guesses_[i] = bounds_[i].guess;
     });
@@ -112,7 +129,7 @@ class Hunt {
 
   void find_phases() {
     std::vector<std::pair<std::size_t, std::size_t>> asked;
-    for (const std::size_t i : families_) {
+    for (std::size_t i = 0; i < bounds_.size(); ++i) {
       if (!family(i).apart() || ruled_out(i)) continue;
       for (std::size_t phase = 0; phase < 2; ++phase) {
         if (phases_.try_emplace(phase_name(family(i), phase)).second) asked.emplace_back(i, phase);
@@ -122,7 +139,7 @@ class Hunt {
       const auto [i, phase] = asked[at];
       phases_.at(phase_name(family(i), phase)) = search_phase(i, phase);
     });
-    for (const std::size_t i : families_) {
+    for (std::size_t i = 0; i < bounds_.size(); ++i) {
       if (!family(i).apart() || ruled_out(i)) continue;
       for (std::size_t phase = 0; phase < 2; ++phase) {
         const std::int64_t least = phases_.at(phase_name(family(i), phase)).replicas;
@@ -166,8 +183,9 @@ class Hunt {
   // ---------------------------------------------------------------------------------------
 
   void choose_guesses() {
-    order_ = families_;
-    std::erase_if(order_, [&](std::size_t i) { return ruled_out(i); });
+    for (std::size_t i = 0; i < bounds_.size(); ++i) {
+      if (!ruled_out(i)) order_.push_back(i);
+    }
     if (!aim_.guesses.empty()) {
       for (const std::size_t i : order_) {
         if (!aim_.guesses[i].empty()) guesses_[i] = aim_.guesses[i];
@@ -222,7 +240,7 @@ class Hunt {
   }
 
   void settle_all() {
-    for (const std::size_t i : families_) {
+    for (std::size_t i = 0; i < bounds_.size(); ++i) {
       if (!ruled_out(i)) continue;
       FamilyAnswer answer;
       answer.index = i;
@@ -302,7 +320,7 @@ class Hunt {
   const PlanSpace& space_;
   PlanJudge& judge_;
   const PlanAim& aim_;
-  std::vector<std::size_t> families_, order_;
+  std::vector<std::size_t> order_;  ///< families that are not ruled out
   std::vector<FamilyBound> bounds_;
   std::vector<PlanCounts> guesses_;
   std::map<std::string, PhaseLeast> phases_;
@@ -310,23 +328,6 @@ class Hunt {
 };
 
 }  // namespace
-
-double objective_floor(PlanObjective objective, const PlanBill& bill, const PlanLoad& load,
-                       const PlanWhatIf& what_if) {
-  const double span = seconds(load.span) / what_if.load;
-  const double tokens = std::max(1.0, load.output_tokens());
-  switch (objective) {
-    case PlanObjective::usd_per_hour:
-      return bill.usd_per_hour;
-    case PlanObjective::usd_per_token:
-      return bill.usd_per_hour * span / 3600 / tokens * 1e6;
-    case PlanObjective::gpus:
-      return static_cast<double>(bill.gpus);
-    case PlanObjective::energy:
-      break;
-  }
-  return bill.idle_watts * span / tokens;
-}
 
 double objective_value(PlanObjective objective, const PlanBill& bill, const PlanFigures& figures) {
   switch (objective) {
@@ -342,32 +343,10 @@ double objective_value(PlanObjective objective, const PlanBill& bill, const Plan
   return figures.output_tokens_per_s > 0 ? figures.watts / figures.output_tokens_per_s : 0;
 }
 
-std::string counts_text(const PlanCounts& counts) {
-  if (counts.size() == 1) return fmt::format("{} replica{}", counts[0], counts[0] == 1 ? "" : "s");
-  return fmt::format("{} prefill and {} decode replicas", counts[0], counts[1]);
-}
-
 PlanFound PlanSearch::find(const PlanAim& aim) { return Hunt(*this, aim).run(); }
 
 void PlanSearch::each(std::size_t count, const std::function<void(std::size_t)>& work) const {
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr failure;  // a cache that cannot be written
-  const auto loop = [&] {
-    try {
-      for (std::size_t i = next++; i < count && !judge_.stopped(); i = next++) work(i);
-    } catch (...) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      if (!failure) failure = std::current_exception();
-      next = count;
-    }
-  };
-  std::vector<std::thread> threads;
-  const auto jobs = std::min(count, static_cast<std::size_t>(std::max(1, jobs_)));
-  for (std::size_t i = 1; i < jobs; ++i) threads.emplace_back(loop);
-  loop();
-  for (std::thread& thread : threads) thread.join();
-  if (failure) std::rethrow_exception(failure);
+  in_parallel(count, jobs_, judge_.stop(), work);
 }
 
 }  // namespace headroom

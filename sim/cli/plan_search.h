@@ -40,7 +40,6 @@ struct PlanAim {
   std::size_t keep = 1;  ///< so many families are searched to their least replicas
   PlanWhatIf what_if{};
   std::vector<PlanCounts> guesses{};  ///< by family, from a search before; may be empty
-  std::vector<std::size_t> only{};    ///< these families alone; empty: all
 };
 
 struct PlanFound {
@@ -50,15 +49,10 @@ struct PlanFound {
   std::vector<PlanCounts> guesses;   ///< by family: where it holds, or about where it would
 };
 
-/// What a deployment costs by an objective, as far as that is known without a simulation: never
-/// more than what it costs.
-[[nodiscard]] double objective_floor(PlanObjective objective, const PlanBill& bill,
-                                     const PlanLoad& load, const PlanWhatIf& what_if);
-/// The same of a simulated one: USD/h, USD a million output tokens, GPUs, or J an output token.
+/// What a simulated deployment costs by an objective: USD/h, USD a million output tokens, GPUs, or
+/// J an output token.
 [[nodiscard]] double objective_value(PlanObjective objective, const PlanBill& bill,
                                      const PlanFigures& figures);
-/// "3 replicas", "2 prefill and 3 decode replicas".
-[[nodiscard]] std::string counts_text(const PlanCounts& counts);
 
 class PlanSearch {
  public:

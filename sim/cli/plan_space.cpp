@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <set>
 
-#include "models/architecture.h"
 #include "sim/check.h"
 #include "sim/cli/plan_limits.h"
 #include "sim/cli/scenario_files.h"
@@ -38,6 +37,14 @@ std::vector<std::pair<std::string, Device>> devices_of(const Invocation& call) {
                                         headroom::quoted(word) +
                                         "; give it one in a device file: {\"base\": \"" + word +
                                         "\", \"price\": \"2.5 USD/h\", ...}");
+    }
+    // Devices are told apart by their names, in answers and among families.
+    const std::string& name = devices.back().second.name;
+    const auto same = [&](const auto& other) { return other.second.name == name; };
+    if (std::count_if(devices.begin(), devices.end(), same) > 1) {
+      throw InputError("--devices", "expected devices of different names, got two named " +
+                                        headroom::quoted(name) +
+                                        "; give a device file a \"name\" of its own");
     }
   }
   return devices;

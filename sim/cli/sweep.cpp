@@ -10,7 +10,6 @@
 #include <ctime>
 #include <filesystem>
 #include <memory>
-#include <thread>
 
 #include "reports/html/sweep_page.h"
 #include "reports/output_file.h"
@@ -67,11 +66,6 @@ class SweepProgress {
   bool quiet_, terminal_, shown_ = false;
   double start_, next_ = 30;
 };
-
-int jobs_of(const Invocation& call) {
-  if (call.has("jobs")) return static_cast<int>(whole_option(call, "jobs", 1, 1024));
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-}
 
 /// Where shards grow: as asked for, else beside the database, else in a folder of this sweep's own.
 std::string folder_of(const Invocation& call, const SweepPlan& plan) {

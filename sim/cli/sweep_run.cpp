@@ -10,6 +10,7 @@
 
 #include "reports/metric_list.h"
 #include "reports/summary.h"
+#include "reports/text_layout.h"
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/text_digest.h"
@@ -30,13 +31,6 @@ void take_figures(const Summary& summary, SweepShard& shard, SweepCell& cell) {
                        std::numeric_limits<double>::quiet_NaN());
     cell.values[place] = metric.value;
   }
-}
-
-/// What went wrong, as one line.
-std::string reason_line(const std::string& text) {
-  std::string line = text;
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  return line;
 }
 
 class Pool {
@@ -118,7 +112,7 @@ bool run_cell(const SweepPlan& plan, std::size_t cell, CostCache& costs,
     if (stop != nullptr && stop->load()) return false;
     if (!result.does_not_fit.empty()) {
       row.status = CellStatus::does_not_fit;
-      row.why = reason_line(result.does_not_fit);
+      row.why = printable(result.does_not_fit);
     } else {
       const Summary summary = summarise(result.metrics, result.context);
       row.verdict = to_string(summary.slo.verdict);
@@ -129,7 +123,7 @@ bool run_cell(const SweepPlan& plan, std::size_t cell, CostCache& costs,
     }
   } catch (const InputError& error) {
     row.status = CellStatus::invalid;
-    row.why = reason_line(error.what());
+    row.why = printable(error.what());
     std::string asked;
     for (const std::string& value : plan.points[row.point]) asked += value + "\n";
     row.id = text_digest(asked + std::to_string(row.seed));

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "reports/output_file.h"
+#include "reports/shell_word.h"
 #include "sim/check.h"
 #include "sim/cli/sweep_run.h"
 
@@ -88,20 +89,14 @@ std::string this_program() {
   return error ? "headroom" : path.string();
 }
 
-std::string in_quotes(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 class SlurmRun {
  public:
   SlurmRun(const SweepFolder& folder, const SlurmOptions& options)
       : folder_(folder), options_(options), script_((fs::path(folder.path()) / "job.sh").string()) {
     const std::string path = fs::absolute(folder.path()).string();
     write_document(script_, "#!/bin/sh\n# One chunk of a sweep a task.\nexec " +
-                                in_quotes(this_program()) + " sweep worker " + in_quotes(path) +
-                                " --chunk auto\n");
+                                shell_quoted(this_program()) + " sweep worker " +
+                                shell_quoted(path) + " --chunk auto\n");
     log_ = (fs::absolute(folder.path()) / "task-%a.log").string();
   }
 

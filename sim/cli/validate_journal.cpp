@@ -11,13 +11,13 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sim/check.h"
 #include "sim/cli/commands.h"
+#include "sim/cli/text_digest.h"
 
 namespace headroom {
 namespace {
@@ -29,11 +29,6 @@ constexpr std::size_t kMostBytes = std::size_t{1} << 28;
 std::uint64_t hash_of(std::string_view text, std::uint64_t hash = 0xcbf29ce484222325ULL) {
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   return hash;
-}
-
-std::string whole_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 /// Size and time of a file too large to read.
@@ -123,13 +118,13 @@ bool read_fields(std::string_view text, ValidatedPoint& point) {
 std::string validate_identity(const BenchmarkHabits& habits) {
   std::string text = kVersion;
   // Where a program cannot read itself its version has to do.
-  text += fmt::format("|{:016x}", hash_of(whole_file("/proc/self/exe")));
+  text += fmt::format("|{:016x}", hash_of(file_bytes("/proc/self/exe")));
   text += fmt::format("|{}|{}|{}", habits.requests_per_client,
                       habits.shortest ? number(*habits.shortest) : "-", habits.cost);
   const std::size_t colon = habits.cost.find(':');
   if (colon != std::string::npos) text += "|" + stamp_of(habits.cost.substr(colon + 1));
   for (const auto& [name, path] : habits.engines)
-    text += fmt::format("|{}={}:{:016x}", name, path, hash_of(whole_file(path)));
+    text += fmt::format("|{}={}:{:016x}", name, path, hash_of(file_bytes(path)));
   return fmt::format("{:016x}", hash_of(text));
 }
 
@@ -158,7 +153,7 @@ void PointJournal::recover(const std::string& header) {
   if (::fstat(file_, &about) != 0 || !S_ISREG(about.st_mode) ||
       static_cast<std::size_t>(about.st_size) > kMostBytes)
     throw InputError(path_, "expected a file of finished points, got something else; name another");
-  const std::string text = whole_file(path_);
+  const std::string text = file_bytes(path_);
   std::size_t good = 0;
   for (std::size_t line = 0;; ++line) {
     const std::size_t end = text.find('\n', good);

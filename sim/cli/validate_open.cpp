@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "models/engine_calibration.h"
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/ingest_source.h"
+#include "sim/cli/parallel.h"
 #include "sim/cli/validate_figures.h"
 #include "sim/cli/validate_journal.h"
 #include "sim/random.h"
@@ -403,25 +402,8 @@ PlannedPoint plan_run(const MeasuredRun& run, const BenchmarkHabits& habits) {
 std::vector<ValidatedPoint> run_open_loops(const std::vector<MeasuredRun>& runs,
                                            const ValidateOptions& options) {
   std::vector<std::vector<ValidatedPoint>> results(runs.size());
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::optional<InputError> failure;  // of the journal
-  const auto work = [&] {
-    for (std::size_t i = next++; i < runs.size(); i = next++) {
-      try {
-        results[i] = RunRepeater(runs[i], options).results();
-      } catch (const InputError& error) {
-        const std::lock_guard lock(mutex);
-        if (!failure) failure = error;
-      }
-    }
-  };
-  std::vector<std::thread> workers;
-  const auto jobs = std::min(runs.size(), static_cast<std::size_t>(std::max(1, options.jobs)));
-  for (std::size_t i = 1; i < jobs; ++i) workers.emplace_back(work);
-  work();
-  for (std::thread& worker : workers) worker.join();
-  if (failure) throw InputError(*failure);
+  in_parallel(runs.size(), options.jobs, nullptr,
+              [&](std::size_t i) { results[i] = RunRepeater(runs[i], options).results(); });
   std::vector<ValidatedPoint> all;
   for (std::vector<ValidatedPoint>& one : results)
     all.insert(all.end(), std::make_move_iterator(one.begin()), std::make_move_iterator(one.end()));

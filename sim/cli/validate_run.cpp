@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "sim/check.h"
 #include "sim/cli/assemble.h"
 #include "sim/cli/ingest_source.h"
+#include "sim/cli/parallel.h"
 #include "sim/cli/validate_figures.h"
 #include "sim/cli/validate_journal.h"
 
@@ -112,25 +111,12 @@ class PointRunner {
   }
 
   std::vector<ValidatedPoint> run() {
-    const auto most = std::max<std::size_t>(1, lots_.size());
-    const auto jobs = std::min(most, static_cast<std::size_t>(std::max(1, options_.jobs)));
-    std::vector<std::thread> workers;
-    for (std::size_t i = 1; i < jobs; ++i) workers.emplace_back([this] { work(); });
-    work();
-    for (std::thread& worker : workers) worker.join();
-    if (failure_) throw InputError(*failure_);
+    in_parallel(lots_.size(), options_.jobs, nullptr, [this](std::size_t i) { run_lot(lots_[i]); });
     return std::move(results_);
   }
 
  private:
-  void work() {
-    for (std::size_t i = next_++; i < lots_.size(); i = next_++) run_lot(lots_[i]);
-  }
-
-  [[nodiscard]] bool stopped() {
-    const std::lock_guard lock(mutex_);
-    return failure_ || (options_.stop != nullptr && options_.stop->load());
-  }
+  [[nodiscard]] bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
 
   void run_lot(const Lot& lot) {
     CostCache costs;  // the points of a lot share them
@@ -145,16 +131,8 @@ class PointRunner {
         results_[i].unpredicted = reason_of(error);
       }
       // A simulation that was stopped has no result.
-      if (options_.journal != nullptr && !stopped()) keep(i);
-    }
-  }
-
-  void keep(std::size_t i) {
-    try {
-      options_.journal->keep(what_ran(points_[i]), results_[i]);
-    } catch (const InputError& error) {
-      const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = error;
+      if (options_.journal != nullptr && !stopped())
+        options_.journal->keep(what_ran(points_[i]), results_[i]);
     }
   }
 
@@ -172,9 +150,6 @@ class PointRunner {
   std::vector<PlannedPoint> plans_;
   std::vector<ValidatedPoint> results_;
   std::vector<Lot> lots_;
-  std::atomic<std::size_t> next_{0};
-  std::mutex mutex_;
-  std::optional<InputError> failure_;  ///< of the journal
 };
 
 /// The batch of a pass, its tokens spread evenly over its requests.

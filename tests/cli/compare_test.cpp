@@ -41,6 +41,14 @@ std::string scenario() {
 })";
 }
 
+/// a.json, a report of the scenario, and b.json, one under these options besides.
+void write_reports(const Folder& folder, const std::string& options) {
+  folder.write("s.json", scenario());
+  REQUIRE(folder.headroom("run s.json --json a.json").code == 0);
+  static_cast<void>(folder.headroom("run s.json " + options + " --json b.json"));
+  REQUIRE(folder.files().contains("b.json"));
+}
+
 bool says(const std::string& text, const std::string& what) {
   return text.find(what) != std::string::npos;
 }
@@ -49,9 +57,7 @@ bool says(const std::string& text, const std::string& what) {
 
 TEST_CASE("a run compared with itself: the same decisions, exit 0") {
   const Folder folder;
-  folder.write("s.json", scenario());
-  REQUIRE(folder.headroom("run s.json --json a.json").code == 0);
-  REQUIRE(folder.headroom("run s.json --json b.json").code == 0);
+  write_reports(folder, "");
   const Outcome same = folder.headroom("compare a.json b.json");
   CHECK(same.code == 0);
   CHECK(says(same.out, "identical: b.json against a.json"));
@@ -61,9 +67,7 @@ TEST_CASE("a run compared with itself: the same decisions, exit 0") {
 
 TEST_CASE("a slower batch policy: the regression is named, exit 1") {
   const Folder folder;
-  folder.write("s.json", scenario());
-  REQUIRE(folder.headroom("run s.json --json a.json").code == 0);
-  static_cast<void>(folder.headroom("run s.json --batch static --json b.json"));
+  write_reports(folder, "--batch static");
   const Outcome worse = folder.headroom("compare a.json b.json");
   CHECK(worse.code == 1);
   CHECK(says(worse.out, "WORSE: b.json against a.json"));
@@ -82,9 +86,7 @@ TEST_CASE("a slower batch policy: the regression is named, exit 1") {
 
 TEST_CASE("another scenario cannot be compared: exit 3 and what differs, unless forced") {
   const Folder folder;
-  folder.write("s.json", scenario());
-  REQUIRE(folder.headroom("run s.json --json a.json").code == 0);
-  REQUIRE(folder.headroom("run s.json --rate '13 /s' --json b.json").code == 0);
+  write_reports(folder, "--rate '13 /s'");
   const Outcome apart = folder.headroom("compare a.json b.json --junit j.xml");
   CHECK(apart.code == 3);
   CHECK(says(apart.out, "workload.rate differs: 12 req/s against 13 req/s"));
@@ -146,9 +148,7 @@ TEST_CASE("databases, sweeps and folders are compared as reports are") {
 
 TEST_CASE("every kind of document is written; several candidates are compared with one base") {
   const Folder folder;
-  folder.write("s.json", scenario());
-  REQUIRE(folder.headroom("run s.json --json a.json").code == 0);
-  static_cast<void>(folder.headroom("run s.json --batch static --json b.json"));
+  write_reports(folder, "--batch static");
   const Outcome all = folder.headroom(
       "compare a.json a.json b.json --json c.json --markdown c.md --junit c.xml --sarif -");
   CHECK(all.code == 1);
@@ -180,21 +180,31 @@ TEST_CASE("what is no record is bad input: exit 2 with a way out") {
       {"compare a.json a.json --fail-on 'ttft.p99 > 3%'", "a change in per cent has a sign"},
       {"compare a.json", "expected BASE CANDIDATE..."},
       {"compare a.json a.json --json - --junit -", "expected one document on stdout"}};
-  for (const auto& [command, message] : cases) {
-    INFO(command);
-    const Outcome outcome = folder.headroom(command);
-    CHECK(outcome.code == 2);
-    INFO(outcome.err);
-    CHECK(says(outcome.err, message));
-    CHECK(outcome.error_lines() == 1);
-  }
+  check_bad_calls(folder, cases);
+}
+
+TEST_CASE("outputs that cannot all be kept are refused before anything is written") {
+  const Folder folder;
+  folder.write("s.json", scenario());
+  REQUIRE(folder.headroom("run s.json --json a.json").code == 0);
+  const std::set<std::string> before = folder.files();
+  check_bad_calls(
+      folder, {{"compare a.json a.json --markdown m --json - --junit -",
+                "--junit: expected one document on stdout"},
+               {"compare a.json a.json --json x --junit x", "--junit: expected a place of its own"},
+               {"compare a.json a.json --json ''", "--json: expected the path of a file"},
+               {"compare a.json a.json --json - --first-difference",
+                "--first-difference: expected the answer on stdout"},
+               {"run s.json --json x --markdown x", "--markdown: expected a place of its own"},
+               {"run s.json --json - --markdown -", "--markdown: expected one document"},
+               {"validate none.csv --json x --svg x", "--svg: expected a place of its own"}});
+  CHECK(folder.files() == before);
+  CHECK(folder.headroom("compare a.json a.json --json - --junit -").out.empty());
 }
 
 TEST_CASE("--first-difference names the first decision in which two runs part") {
   const Folder folder;
-  folder.write("s.json", scenario());
-  REQUIRE(folder.headroom("run s.json --json a.json").code == 0);
-  REQUIRE(folder.headroom("run s.json --routing least-outstanding --json b.json").code == 0);
+  write_reports(folder, "--routing least-outstanding");
   const Outcome found = folder.headroom("compare a.json b.json --first-difference");
   INFO(found.out);
   CHECK(says(found.out, "chat, seed 1: first difference"));

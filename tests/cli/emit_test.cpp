@@ -168,6 +168,34 @@ TEST_CASE("number formats and budgets that were simulated are launched") {
   CHECK(value_after(words, "--gpu-memory-utilization") == "0.85");
 }
 
+TEST_CASE("a shell reads each word of a command as it was meant, whatever is in it") {
+  const Folder folder;
+  const std::vector<std::string> words{"plain-1.0/a:b=c",
+                                       "it's",
+                                       "$HOME ${HOME}",
+                                       "say \"hi\"",
+                                       "{}",
+                                       "a}b\"",
+                                       "*",
+                                       "",
+                                       "`id`",
+                                       "a b",
+                                       "\\",
+                                       "~"};
+  EmitPlan plan;
+  plan.engine = "vllm";
+  plan.model = plan.name = "m";
+  plan.servers.push_back({"joint", 1, 1, "h100-sxm", words});
+  std::istringstream script(emit_commands(plan));
+  std::string line;
+  for (std::string next; std::getline(script, next);)
+    if (next.rfind("vllm serve", 0) == 0) line = next;
+  const Outcome read = folder.shell("MODEL=m; vllm() { printf '<%s>\n' \"$@\"; }; " + line);
+  std::string expected = "<serve>\n<m>\n";
+  for (const std::string& word : words) expected += "<" + word + ">\n";
+  CHECK(read.out == expected + "<--port>\n<8100>\n");
+}
+
 TEST_CASE("manifests hold the replicas, GPUs and options of the deployment") {
   for (const Engine& engine : kEngines) {
     INFO(engine.name);

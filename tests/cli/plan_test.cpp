@@ -1,3 +1,4 @@
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <string>
 #include <vector>
@@ -167,13 +168,60 @@ TEST_CASE("a change of a running deployment is answered as a difference") {
   CHECK(says(tight, "the decode step alone takes "));
 }
 
+TEST_CASE("a device file's own price counts, under its base's name and under its own") {
+  const Folder folder;
+  folder.write("s.json", loaded_scenario());
+  folder.write("base.json", R"({"base": "h200-sxm", "price": "20 USD/h"})");
+  folder.write("own.json", R"({"base": "h200-sxm", "name": "mine", "price": "20 USD/h"})");
+  for (const std::string file : {"base", "own"}) {
+    const Outcome plan = folder.headroom("plan s.json --devices h100-sxm," + file +
+                                         ".json --tensor 1 --pools joint --json -");
+    INFO(plan.err);
+    REQUIRE(plan.code == 0);
+    const auto json = nlohmann::json::parse(plan.out);
+    const auto& winner = json.at("ranked").at(0);
+    const auto& other = json.at("ranked").at(1);
+    CHECK(winner.at("name") == "h100-sxm tp 1");
+    // All of a joint deployment's price is its device's: it must fall to the winner's.
+    const auto& turn = json.at("headroom").at("price_turns").at(0);
+    CHECK(turn.at("device") == (file == "base" ? "h200-sxm" : "mine"));
+    CHECK(turn.at("price_change").get<double>() ==
+          Approx(winner.at("usd_per_hour").get<double>() / other.at("usd_per_hour").get<double>() -
+                 1));
+  }
+}
+
+TEST_CASE("two pools that run on devices of one name keep nodes of their own") {
+  const Folder folder;
+  folder.write("dear.json", R"({"base": "h100-sxm", "price": "9 USD/h"})");
+  const std::string nodes = R"([{"device": "h100-sxm", "devices_per_node": 8}])";
+  folder.write("s.json", replaced(replaced(loaded_scenario("4 /s", "400"), nodes, R"([
+    {"name": "a", "device": "h100-sxm", "devices_per_node": 8, "nic": "50 GB/s"},
+    {"name": "b", "device": "dear.json", "devices_per_node": 8, "nic": "50 GB/s"}])"),
+                                  R"([{"replicas": 1}])",
+                                  R"([{"role": "prefill", "replicas": 1, "nodes": "a"},
+    {"role": "decode", "replicas": 1, "nodes": "b"}])"));
+  const Outcome plan = folder.headroom("plan s.json --from-now --load 1.1 --json -");
+  INFO(plan.err);
+  const auto now = nlohmann::json::parse(plan.out).at("from_now").at("now");
+  CHECK(now.at("nodes") == 2);
+  CHECK(now.at("usd_per_hour") == 12);
+  // What the simulation was charged: USD/h over output tokens an hour.
+  const auto& figures = now.at("figures");
+  CHECK(figures.at("usd_per_million_output").get<double>() ==
+        Approx(12e6 / 3600 / figures.at("output_tokens_per_s").get<double>()).epsilon(0.01));
+}
+
 TEST_CASE("what is no question for a plan is one clear line") {
   const Folder folder;
   folder.write("s.json", loaded_scenario());
+  folder.write("cheap.json", R"({"base": "h100-sxm", "price": "1 USD/h"})");
   check_bad_calls(
       folder,
       {
           {"plan s.json --devices h1000", "--devices: expected"},
+          {"plan s.json --devices h100-sxm,cheap.json", "got two named \"h100-sxm\""},
+          {"plan s.json --devices h100,h100-sxm", "got two named \"h100-sxm\""},
           {"plan s.json --tensor 3x", "--tensor: expected"},
           {"plan s.json --tensor 64", "--tensor: expected a degree that fits into a node"},
           {"plan s.json --pools joined", "--pools: expected some of joint, apart, mixed"},
@@ -205,10 +253,11 @@ TEST_CASE("what is no question for a plan is one clear line") {
           {"plan s.json --load 2", "--load: expected --from-now beside it"},
           {"plan s.json --from-now", "--from-now: expected something that changes"},
           {"plan s.json --from-now --load x", "--load: expected"},
+          {"plan s.json --from-now --set =5", "--set: expected KEY=VALUE"},
           {"plan s.json --from-now --load 2 --tensor 1", "--tensor: expected none beside"},
           {"plan s.json --from-now --replace l40s=a10", "--replace: expected a device of the"},
           {"plan nothing.json", "nothing.json: expected a scenario file"},
           {"plan drones", "drones: expected a scenario of a serving system"},
       });
-  CHECK(folder.files() == std::set<std::string>{"s.json"});
+  CHECK(folder.files() == std::set<std::string>{"cheap.json", "s.json"});
 }
