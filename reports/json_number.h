@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "reports/number_text.h"
 
@@ -14,6 +15,13 @@ namespace headroom {
 [[nodiscard]] inline nlohmann::ordered_json number(double value) {
   if (!std::isfinite(value)) return nullptr;
   return nine_digits(value);
+}
+
+/// The same; null where there is none.
+template <class Value>
+[[nodiscard]] nlohmann::ordered_json number(const std::optional<Value>& value) {
+  if (!value) return nullptr;
+  return number(static_cast<double>(*value));
 }
 
 }  // namespace headroom

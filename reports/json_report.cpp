@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "reports/json_number.h"
 #include "reports/metric_list.h"
 #include "reports/number_text.h"
 
@@ -11,7 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(const std::optional<double>& value) { return value ? number(*value) : Json(); }
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 Json limit_ms(const std::optional<Duration>& limit) {
   return limit ? number(milliseconds(*limit)) : Json();

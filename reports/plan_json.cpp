@@ -9,10 +9,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-template <class Value>
-Json number(const std::optional<Value>& value) {
-  return value ? Json(number(static_cast<double>(*value))) : Json();
-}
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 Json figures_json(const std::optional<PlanFigures>& figures) {
