@@ -61,7 +61,7 @@ TEST_CASE("no line of a plan is wider than 80 columns, whatever names say") {
   check_lines(plan_console(none));
   PlanReport now = hostile();
   now.from_now = PlanFromNow{std::string(200, 'e'), row("a", 1), row("a", 1), row("b", 2), {}};
-  now.from_now->changes = {{'~', "replicas", "2", "4", {}}};
+  now.from_now->changes = {{'~', "replicas", "2", "4"}};
   check_lines(plan_console(now));
 }
 
