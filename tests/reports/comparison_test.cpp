@@ -130,7 +130,7 @@ TEST_CASE("a second gate on a part of the latency is a row of its own and no sec
   const SetComparison& set = comparison.sets.front();
   CHECK(set.metrics.size() == 2);
   REQUIRE(set.parts.size() == 1);
-  CHECK(attribution_sentence(set) == "Mean latency +2 ms: queue +2.");
+  CHECK(attribution_sentence(set) == "Mean latency +2.00 ms: queue +2.00.");
 }
 
 TEST_CASE("what cannot be compared is never a pass") {
