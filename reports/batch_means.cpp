@@ -86,14 +86,14 @@ const char* to_string(IntervalQuality quality) {
 std::int64_t mser5_cut(std::span<const std::int64_t> values) {
   const std::size_t blocks = values.size() / kBlock;
   if (blocks < 2) return 0;
-  std::vector<double> means(blocks);
-  double overall = 0;
-  for (std::size_t b = 0; b < blocks; ++b) {
+  // Computed twice rather than kept: memory takes longer.
+  const auto mean_of = [&](std::size_t block) {
     double sum = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) sum += static_cast<double>(values[b * kBlock + i]);
-    means[b] = sum / static_cast<double>(kBlock);
-    overall += means[b];
-  }
+    for (std::size_t i = 0; i < kBlock; ++i) sum += static_cast<double>(values[block * kBlock + i]);
+    return sum / static_cast<double>(kBlock);
+  };
+  double overall = 0;
+  for (std::size_t b = 0; b < blocks; ++b) overall += mean_of(b);
   overall /= static_cast<double>(blocks);
   // Sums from the back, of differences to the overall mean so that squares do not cancel. The
   // statistic is the squared standard error of the mean of what is left; the smallest wins, the
@@ -104,7 +104,7 @@ std::int64_t mser5_cut(std::span<const std::int64_t> values) {
   std::size_t best_cut = 0;
   bool first = true;
   for (std::size_t b = blocks; b-- > 0;) {
-    const double difference = means[b] - overall;
+    const double difference = mean_of(b) - overall;
     sum += difference;
     squares += difference * difference;
     if (b > blocks / 2) continue;

@@ -5,7 +5,7 @@
 // where the means of 40 are still correlated; Student's t over the batch means, widened by their
 // correlation where even 20 have one.
 // Law: never s/sqrt(n) over single requests, which neighbours make too narrow.
-// Cost: O(n), 16 bytes for every five values. Not a statement about model error: it covers workload
+// Cost: O(n), no memory. Not a statement about model error: it covers workload
 // variation only.
 #pragma once
 

@@ -77,6 +77,21 @@ Sameness same_text(const std::vector<Pair>& pairs, std::string RunRecord::*field
   return found;
 }
 
+std::vector<DigestPair> digests_of(const std::vector<Pair>& pairs) {
+  constexpr std::pair<const char*, std::string RunRecord::*> kDigests[] = {
+      {"scenario", &RunRecord::scenario_digest},
+      {"costs", &RunRecord::cost_digest},
+      {"decisions", &RunRecord::decision_digest},
+      {"requests", &RunRecord::workload_digest}};
+  std::vector<DigestPair> digests;
+  for (const Pair& pair : pairs) {
+    for (const auto& [what, field] : kDigests) {
+      digests.push_back({pair.base->seed, what, pair.base->*field, pair.candidate->*field});
+    }
+  }
+  return digests;
+}
+
 std::string seed_list(const std::vector<RunRecord>& runs) {
   std::string text;
   for (std::size_t i = 0; i < runs.size() && i < 8; ++i) {
@@ -378,6 +393,7 @@ SetComparison compare_sets(const RecordSet& base, const RecordSet& candidate, co
   out.costs = same_text(pairs, &RunRecord::cost_digest);
   out.decisions = same_text(pairs, &RunRecord::decision_digest);
   out.requests = same_text(pairs, &RunRecord::workload_digest);
+  out.digests = digests_of(pairs);
   out.inputs = input_changes(base, candidate);
   find_obstacles(base, candidate, out);
   if (!out.obstacles.empty() && options.force == ComparisonOptions::Force::no) return out;

@@ -68,6 +68,13 @@ struct DecisionWindow {
   std::int64_t before_ns = 0;  ///< different from here on; 0: only the ends tell
 };
 
+/// What one pair of runs was made from and came to; a digest that is not known is empty.
+struct DigestPair {
+  std::uint64_t seed = 0;
+  const char* what = "";  ///< "scenario", "costs", "decisions", "requests"
+  std::string base, candidate;
+};
+
 struct SetComparison {
   std::string name;
   std::string base_version, candidate_version;
@@ -80,6 +87,7 @@ struct SetComparison {
   std::vector<MetricChange> metrics;    ///< worst first
   std::vector<MetricChange> parts;      ///< of the mean latency, what moved most first
   std::vector<DecisionWindow> windows;  ///< of seeds whose decisions differ
+  std::vector<DigestPair> digests;
 
   /// Same scenario, costs and decisions.
   [[nodiscard]] bool identical() const;

@@ -82,14 +82,6 @@ void find_steps(History& history) {
   }
 }
 
-std::string name_of(const HistoryPoint& point) {
-  return point.label.empty() ? fmt::format("run {}", point.first_run) : point.label;
-}
-
-const char* word_of(HistoryStep::Way way) {
-  return way == HistoryStep::Way::worse ? "WORSE" : way == HistoryStep::Way::better ? "better" : "";
-}
-
 std::string spark_of(const History& history) {
   double least = std::numeric_limits<double>::infinity();
   double most = -least;
@@ -111,11 +103,10 @@ void add_history(std::string& text, const History& history, std::size_t rows) {
                       history.metric, history.points.size(), history.steps.size());
   text += spark_of(history);
   for (const HistoryStep& step : history.steps) {
-    const double share = (step.after - step.before) / std::abs(step.before) * 100;
-    text += fmt::format("  {} {} {} -> {} ({}{} %) {}\n", left_cell("level from", 11),
-                        left_cell(name_of(history.points[step.point]), 20),
-                        significant(step.before), significant(step.after), share < 0 ? "-" : "+",
-                        significant(std::abs(share), 3), word_of(step.way));
+    text +=
+        fmt::format("  {} {} {} -> {} ({}) {}\n", left_cell("level from", 11),
+                    left_cell(name_of(history.points[step.point]), 20), significant(step.before),
+                    significant(step.after), change_text(step), to_string(step.way));
   }
   const std::size_t first = history.points.size() - std::min(rows, history.points.size());
   for (std::size_t i = first; i < history.points.size(); ++i) {
@@ -129,6 +120,20 @@ void add_history(std::string& text, const History& history, std::size_t rows) {
 }
 
 }  // namespace
+
+std::string name_of(const HistoryPoint& point) {
+  return point.label.empty() ? fmt::format("run {}", point.first_run) : point.label;
+}
+
+std::string change_text(const HistoryStep& step) {
+  if (step.before == 0) return "from 0";
+  const double share = (step.after - step.before) / std::abs(step.before) * 100;
+  return fmt::format("{}{} %", share < 0 ? "-" : "+", significant(std::abs(share), 3));
+}
+
+const char* to_string(HistoryStep::Way way) {
+  return way == HistoryStep::Way::worse ? "WORSE" : way == HistoryStep::Way::better ? "better" : "";
+}
 
 std::vector<std::size_t> change_points(std::span<const double> values) {
   if (values.size() < 2) return {};

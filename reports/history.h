@@ -8,7 +8,7 @@
 // noise has none, and every step of it is one.
 // Law: the same database gives the same bytes.
 // Cost: quadratic in points, of which there are at most kMostHistoryPoints, the newest.
-// Not here: reading (reports/run_record.h), HTML.
+// Not here: reading (reports/run_record.h), HTML (reports/html/history_page.h).
 #pragma once
 
 #include <cstddef>
@@ -52,6 +52,13 @@ struct History {
 [[nodiscard]] std::vector<History> histories(const std::vector<RecordSet>& runs,
                                              const std::string& metric,
                                              const std::string& scenario);
+
+/// Its label, or "run 7".
+[[nodiscard]] std::string name_of(const HistoryPoint& point);
+/// "+14.5 %"; "from 0" where the level before was none.
+[[nodiscard]] std::string change_text(const HistoryStep& step);
+/// "WORSE", "better", or nothing.
+[[nodiscard]] const char* to_string(HistoryStep::Way way);
 
 /// A line of characters for each course, its levels, and its newest points; at most 80 columns.
 [[nodiscard]] std::string history_console(const std::vector<History>& all, std::size_t rows);

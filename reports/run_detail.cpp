@@ -22,12 +22,23 @@ constexpr std::array kShares = [] {
 double ms_of(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
 double as_double(std::uint64_t v) { return static_cast<double>(v); }
 
+/// LogHistogram::add without a call: there are several a request.
+void put(LogHistogram& histogram, std::int64_t ns) {
+  histogram.add_to_bin(LogHistogram::bin(ns), 1);
+  histogram.add_totals(1, ns, ns);
+}
+
 struct Histograms {
   LogHistogram ttft, tpot, end_to_end;
   void add(const RequestRow& row) {
-    ttft.add(row.ttft_ns);
-    if (row.output > 1) tpot.add(row.tpot_ns());
-    end_to_end.add(row.end_to_end_ns);
+    put(ttft, row.ttft_ns);
+    if (row.output > 1) put(tpot, row.tpot_ns());
+    put(end_to_end, row.end_to_end_ns);
+  }
+  void merge(const Histograms& other) {
+    ttft.merge(other.ttft);
+    tpot.merge(other.tpot);
+    end_to_end.merge(other.end_to_end);
   }
 };
 
@@ -73,7 +84,7 @@ void add_to_group(const RequestRow& row, const SloLimits& limits, LoadGroup& gro
                   GroupSums& sums) {
   ++group.finished;
   group.met += holds_all(row, limits) ? 1U : 0U;
-  sums.ttft.add(row.ttft_ns);
+  put(sums.ttft, row.ttft_ns);
   const std::int64_t after = row.end_to_end_ns - row.ttft_ns;
   const std::int64_t stalled = std::min(row.stalled_ns, after);
   sums.queued += row.queued_ns;
@@ -97,7 +108,9 @@ void finish_group(const GroupSums& sums, std::int64_t origin_ns, LoadGroup& grou
   group.stalled_ms = mean(sums.stalled);
 }
 
-void fill_load(const Metrics& metrics, const SloLimits& limits, RunDetail& out) {
+/// `also` sees every request too: rows are read from memory once for both.
+template <class Also>
+void fill_load(const Metrics& metrics, const SloLimits& limits, RunDetail& out, Also also) {
   const Grouping by(metrics.arrived);
   std::vector<GroupSums> sums(static_cast<std::size_t>(by.groups));
   out.load.resize(sums.size());
@@ -106,6 +119,7 @@ void fill_load(const Metrics& metrics, const SloLimits& limits, RunDetail& out) 
     SIM_CHECK(row.id < metrics.arrived, "request ids count arrivals from 0");
     const auto group = static_cast<std::size_t>(row.id / by.size);
     add_to_group(row, limits, out.load[group], sums[group]);
+    also(row);
   }
   const std::int64_t origin = metrics.first_arrival.ns();
   for (std::size_t g = 0; g < sums.size(); ++g) {
@@ -123,50 +137,60 @@ void fill_load(const Metrics& metrics, const SloLimits& limits, RunDetail& out) 
   }
 }
 
-/// The classes to tell apart, largest first; the others share the last place.
-std::vector<std::uint16_t> largest_classes(const RequestRows& rows) {
-  std::vector<std::uint64_t> counts;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::size_t index = rows[i].class_index;
-    if (index >= counts.size()) counts.resize(index + 1, 0);
-    ++counts[index];
+/// Requests of each service class.
+class ClassCounts {
+ public:
+  void add(std::uint16_t index) {
+    if (index >= counts_.size()) counts_.resize(std::size_t{index} + 1, 0);
+    ++counts_[index];
   }
-  std::vector<std::uint16_t> order;
-  for (std::size_t c = 0; c < counts.size(); ++c) {
-    if (counts[c] > 0) order.push_back(static_cast<std::uint16_t>(c));
+  /// Those that there are, largest first.
+  [[nodiscard]] std::vector<std::uint16_t> order() const {
+    std::vector<std::uint16_t> order;
+    for (std::size_t c = 0; c < counts_.size(); ++c) {
+      if (counts_[c] > 0) order.push_back(static_cast<std::uint16_t>(c));
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint16_t a, std::uint16_t b) { return counts_[a] > counts_[b]; });
+    return order;
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::uint16_t a, std::uint16_t b) { return counts[a] > counts[b]; });
-  return order;
-}
 
-void fill_classes(const Metrics& metrics, const SloLimits& limits, RunDetail& out) {
-  const std::vector<std::uint16_t> order = largest_classes(metrics.rows);
-  if (order.size() < 2) return;
+ private:
+  std::vector<std::uint64_t> counts_;
+};
+
+/// Fills the classes where there are several. Returns the latencies of all requests.
+Histograms fill_classes(const Metrics& metrics, const SloLimits& limits,
+                        const std::vector<std::uint16_t>& order, RunDetail& out) {
   const std::size_t shown = std::min(order.size(), kMostClasses + 1);
   std::vector<std::size_t> place(std::size_t{1} << 16, shown - 1);
+  std::vector<ClassRow> classes(shown);
   for (std::size_t c = 0; c < shown; ++c) {
     place[order[c]] = c;
-    out.classes.push_back({fmt::format("class {}", order[c]), 0, 0, 0, 0, {}, {}, {}});
+    classes[c].name = fmt::format("class {}", order[c]);
   }
   if (order.size() > shown) {
-    out.classes.back().name = fmt::format("{} other classes", order.size() - kMostClasses);
+    classes.back().name = fmt::format("{} other classes", order.size() - kMostClasses);
   }
   std::vector<Histograms> values(shown);
   for (std::size_t i = 0; i < metrics.rows.size(); ++i) {
     const RequestRow& row = metrics.rows[i];
-    ClassRow& one = out.classes[place[row.class_index]];
+    ClassRow& one = classes[place[row.class_index]];
     ++one.finished;
     one.met += holds_all(row, limits) ? 1U : 0U;
     one.input_tokens += row.prompt;
     one.output_tokens += row.output;
     values[place[row.class_index]].add(row);
   }
+  Histograms all;
   for (std::size_t c = 0; c < shown; ++c) {
-    out.classes[c].ttft = summary_of(values[c].ttft);
-    out.classes[c].tpot = summary_of(values[c].tpot);
-    out.classes[c].end_to_end = summary_of(values[c].end_to_end);
+    classes[c].ttft = summary_of(values[c].ttft);
+    classes[c].tpot = summary_of(values[c].tpot);
+    classes[c].end_to_end = summary_of(values[c].end_to_end);
+    all.merge(values[c]);
   }
+  if (shown > 1) out.classes = std::move(classes);
+  return all;
 }
 
 void fill_cost(const Summary& summary, RunDetail& out) {
@@ -190,20 +214,19 @@ std::span<const double> curve_shares() { return kShares; }
 
 RunDetail run_detail(const Metrics& metrics, const Summary& summary) {
   RunDetail out;
-  Histograms all;
   LogHistogram queueing;
-  for (std::size_t i = 0; i < metrics.rows.size(); ++i) {
-    const RequestRow& row = metrics.rows[i];
-    all.add(row);
-    queueing.add(row.queued_ns);
-  }
+  ClassCounts classes;
+  const SloLimits& limits = summary.context.slo;
+  fill_load(metrics, limits, out, [&](const RequestRow& row) {
+    put(queueing, row.queued_ns);
+    classes.add(row.class_index);
+  });
+  const Histograms all = fill_classes(metrics, limits, classes.order(), out);
   out.curves = {curve_of(LatencyMetric::ttft, all.ttft), curve_of(LatencyMetric::tpot, all.tpot),
                 curve_of(LatencyMetric::itl, metrics.token_gaps),
                 curve_of(LatencyMetric::end_to_end, all.end_to_end),
                 curve_of(LatencyMetric::queueing, queueing)};
-  fill_margins(summary.context.slo, all, out);
-  fill_load(metrics, summary.context.slo, out);
-  fill_classes(metrics, summary.context.slo, out);
+  fill_margins(limits, all, out);
   fill_cost(summary, out);
   return out;
 }

@@ -6,6 +6,7 @@
 
 #include "reports/advice.h"
 #include "reports/number_text.h"
+#include "reports/request_figures.h"
 #include "sim/check.h"
 
 namespace headroom {
@@ -63,67 +64,14 @@ Duration span_of(const Metrics& metrics) {
   return last - metrics.first_arrival;
 }
 
-using Column = std::vector<std::int64_t>;
-
-template <class Value>
-DurationSummary column_summary(const RequestRows& rows, Column& column, Value value) {
-  column.clear();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (const std::int64_t ns = value(rows[i]); ns >= 0) column.push_back(ns);
-  }
-  return summary_of(column);
-}
-
-/// TPOT of requests that have one: -1 marks a request with a single output token.
-std::int64_t tpot_or_none(const RequestRow& row) { return row.output > 1 ? row.tpot_ns() : -1; }
-
-void fill_latency(const Metrics& metrics, Column& column, Summary& out) {
-  const auto at = [&](LatencyMetric m) -> DurationSummary& {
-    return out.latency[static_cast<std::size_t>(m)];
-  };
-  const RequestRows& rows = metrics.rows;
-  at(LatencyMetric::ttft) =
-      column_summary(rows, column, [](const RequestRow& r) { return r.ttft_ns; });
-  at(LatencyMetric::tpot) = column_summary(rows, column, tpot_or_none);
-  at(LatencyMetric::itl) = summary_of(metrics.token_gaps);
-  at(LatencyMetric::end_to_end) =
-      column_summary(rows, column, [](const RequestRow& r) { return r.end_to_end_ns; });
-  at(LatencyMetric::queueing) =
-      column_summary(rows, column, [](const RequestRow& r) { return r.queued_ns; });
-  at(LatencyMetric::normalised) = column_summary(rows, column, [](const RequestRow& r) {
-    return r.output > 0 ? r.end_to_end_ns / static_cast<std::int64_t>(r.output) : -1;
-  });
-}
-
-bool holds_ttft(const RequestRow& row, const SloLimits& limits) {
-  return !limits.ttft || row.ttft_ns <= limits.ttft->value();
-}
-bool holds_tpot(const RequestRow& row, const SloLimits& limits) {
-  return !limits.tpot || row.tpot_ns() <= limits.tpot->value();
-}
-bool holds_end_to_end(const RequestRow& row, const SloLimits& limits) {
-  return !limits.end_to_end || row.end_to_end_ns <= limits.end_to_end->value();
-}
-
-SloResult slo_result(const Metrics& metrics, const SloLimits& limits) {
-  std::uint64_t joint = 0;
-  std::uint64_t ttft = 0;
-  std::uint64_t tpot = 0;
-  std::uint64_t end_to_end = 0;
-  for (std::size_t i = 0; i < metrics.rows.size(); ++i) {
-    const RequestRow& row = metrics.rows[i];
-    ttft += holds_ttft(row, limits) ? 1U : 0U;
-    tpot += holds_tpot(row, limits) ? 1U : 0U;
-    end_to_end += holds_end_to_end(row, limits) ? 1U : 0U;
-    joint += holds_all(row, limits) ? 1U : 0U;
-  }
+SloResult slo_result(const Metrics& metrics, const SloLimits& limits, const HeldLimits& held) {
   SloResult result;
-  result.requests_met = joint;
+  result.requests_met = held.all;
   const double arrived = as_double(metrics.arrived);
-  result.joint = ratio(as_double(joint), arrived);
-  result.ttft = ratio(as_double(ttft), arrived);
-  result.tpot = ratio(as_double(tpot), arrived);
-  result.end_to_end = ratio(as_double(end_to_end), arrived);
+  result.joint = ratio(as_double(held.all), arrived);
+  result.ttft = ratio(as_double(held.ttft), arrived);
+  result.tpot = ratio(as_double(held.tpot), arrived);
+  result.end_to_end = ratio(as_double(held.end_to_end), arrived);
   if (metrics.arrived == 0) {
     result.verdict = SloVerdict::no_requests;
   } else if (limits.any()) {
@@ -327,50 +275,6 @@ TimeShares time_shares(const CostLedger& ledger) {
   return shares;
 }
 
-/// Values in order of arrival (rows come in order of finishing, where long requests would gather at
-/// the end).
-template <class Value>
-void by_arrival(const Metrics& metrics, Column& column, Value value) {
-  constexpr std::int64_t kNone = -1;
-  const RequestRows& rows = metrics.rows;
-  column.assign(static_cast<std::size_t>(metrics.arrived), kNone);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const RequestRow& row = rows[i];
-    SIM_CHECK(row.id < metrics.arrived, "request ids count arrivals from 0");
-    column[row.id] = value(row);
-  }
-  std::erase(column, kNone);
-}
-
-void fill_confidence(const Metrics& metrics, Column& column, Summary& out) {
-  by_arrival(metrics, column, [](const RequestRow& r) { return r.ttft_ns; });
-  out.confidence[0] = {LatencyMetric::ttft, batch_means_interval(column)};
-  by_arrival(metrics, column, tpot_or_none);
-  out.confidence[1] = {LatencyMetric::tpot, batch_means_interval(column)};
-  by_arrival(metrics, column, [](const RequestRow& r) { return r.end_to_end_ns; });
-  out.confidence[2] = {LatencyMetric::end_to_end, batch_means_interval(column)};
-}
-
-std::uint64_t mixed(std::uint64_t hash) {  // the finaliser of SplitMix64
-  hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  hash = (hash ^ (hash >> 27)) * 0x94D049BB133111EBULL;
-  return hash ^ (hash >> 31);
-}
-
-/// A sum over requests, so that the order in which they finished does not count.
-std::string workload_digest(const Metrics& metrics, bool arrivals_given) {
-  if (metrics.arrived == 0 || metrics.finished != metrics.arrived || metrics.truncated > 0)
-    return {};
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < metrics.rows.size(); ++i) {
-    const RequestRow& row = metrics.rows[i];
-    std::uint64_t hash = mixed(std::uint64_t{row.prompt} << 32 | row.output);
-    if (arrivals_given) hash = mixed(hash ^ static_cast<std::uint64_t>(row.arrival_ns));
-    sum += mixed(hash ^ row.class_index);
-  }
-  return hex64(sum);
-}
-
 DecisionCheckpoints checkpoints_of(const Metrics& metrics) {
   DecisionCheckpoints points;
   const std::vector<ClusterSample>& samples = metrics.samples;
@@ -398,21 +302,17 @@ void fill_totals(const Metrics& metrics, Summary& out) {
 
 }  // namespace
 
-bool holds_all(const RequestRow& row, const SloLimits& limits) {
-  return holds_ttft(row, limits) && holds_tpot(row, limits) && holds_end_to_end(row, limits);
-}
-
 Summary summarise(const Metrics& metrics, const ReportContext& context) {
   Summary out;
   out.context = context;
   fill_totals(metrics, out);
-  out.workload_digest = workload_digest(metrics, context.arrivals_given);
+  const RequestFigures requests = request_figures(metrics, context);
+  out.workload_digest = requests.workload_digest;
+  out.latency = requests.latency;
+  out.latency[static_cast<std::size_t>(LatencyMetric::itl)] = summary_of(metrics.token_gaps);
+  out.confidence = requests.confidence;
+  out.slo = slo_result(metrics, context.slo, requests.held);
   out.checkpoints = checkpoints_of(metrics);
-  Column column;  // the one buffer of 8 bytes a request
-  column.reserve(std::max(metrics.rows.size(), static_cast<std::size_t>(metrics.arrived)));
-  fill_latency(metrics, column, out);
-  fill_confidence(metrics, column, out);
-  out.slo = slo_result(metrics, context.slo);
   const auto rate = [&](double amount) {
     return rate_of(amount, out.span_s, mean_gpus(context, out.span_s));
   };

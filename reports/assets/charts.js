@@ -151,16 +151,18 @@ function markSeries(spec) {
     name: "", type: "line", data: [], silent: true, animation: false, z: 4,
     markLine: {
       symbol: "none", silent: true, animation: false,
-      lineStyle: { color: colour("bad"), type: "dashed", width: 1.5 },
       data: spec.marks.map((mark) => {
         const at = onAxis(spec[mark.axis], mark.at);
-        const label = { formatter: () => mark.label, color: colour("bad"), rotate: 0 };
+        const ink = colour(mark.colour);
+        // Grey lines may be pale, words not.
+        const label = { formatter: () => mark.label, color: mark.colour === "quiet" ? colour("soft") : ink, rotate: 0 };
         const [least, most] = extent(spec, "x");
         const late = mark.axis === "x" && at > (onAxis(spec.x, least) + onAxis(spec.x, most)) / 2;
         return {
           [mark.axis === "x" ? "xAxis" : "yAxis"]: at,
+          lineStyle: { color: ink, type: "dashed", width: 1.5 },
           label: mark.axis === "x"
-            ? { ...label, position: "end", distance: [0, 4], align: late ? "right" : "left" }
+            ? { ...label, position: spec.y.scale === "category" ? "start" : "end", distance: [0, 4], align: late ? "right" : "left" }
             : { ...label, position: spec.y.percent ? "insideStartBottom" : "insideEndTop" },
         };
       }),

@@ -67,11 +67,11 @@ const char* name_of(ChartWidth width) {
 std::string description_of(const Chart& chart) {
   std::string out = chart.title + ".";
   if (!chart.caption.empty()) out += " " + chart.caption;
-  const ChartAxis& values = chart.bars() ? chart.x : chart.y;
+  const ChartAxis& values = chart.rows() ? chart.x : chart.y;
   for (const ChartSeries& series : chart.series) {
     double least = INFINITY, most = -INFINITY;
     for (const ChartPoint& point : series.points) {
-      const double value = chart.bars() ? point.x : point.y;
+      const double value = chart.rows() ? point.x : point.y;
       if (!std::isfinite(value)) continue;
       least = std::min(least, value);
       most = std::max(most, value);
@@ -103,9 +103,9 @@ std::string chart_json(const Chart& chart) {
   out += "],\"marks\":[";
   for (std::size_t i = 0; i < chart.marks.size(); ++i) {
     const ChartMark& mark = chart.marks[i];
-    out += fmt::format("{}{{\"axis\":\"{}\",\"at\":{},\"label\":{}}}", i == 0 ? "" : ",",
-                       mark.axis == ChartMark::Across::x ? "x" : "y", json_number(mark.at),
-                       json_text(mark.label));
+    out += fmt::format("{}{{\"axis\":\"{}\",\"at\":{},\"label\":{},\"colour\":\"{}\"}}",
+                       i == 0 ? "" : ",", mark.axis == ChartMark::Across::x ? "x" : "y",
+                       json_number(mark.at), json_text(mark.label), name_of(mark.colour));
   }
   return out + "]}";
 }

@@ -56,6 +56,7 @@ struct ChartMark {
   enum class Across : std::uint8_t { x, y } axis = Across::x;  ///< which value is fixed
   double at = 0;
   std::string label;
+  SeriesColour colour = SeriesColour::bad;
 };
 
 enum class ChartWidth : std::uint8_t { third, half, full };

@@ -100,6 +100,11 @@ void HtmlPage::section(std::string_view title) {
                        headings_.back().id, isolated(title));
 }
 
+void HtmlPage::part(std::string_view title) {
+  leave_charts();
+  body_ += fmt::format("<h3>{}</h3>\n", isolated(title));
+}
+
 void HtmlPage::paragraph(std::string_view text) {
   leave_charts();
   body_ += fmt::format("<p>{}</p>\n", html_text(text));

@@ -46,6 +46,8 @@ class HtmlPage {
   explicit HtmlPage(PageHead head);
 
   void section(std::string_view title);
+  /// A heading inside a section.
+  void part(std::string_view title);
   void paragraph(std::string_view text);
   /// `kind` is a word before each item, "note", "warning" or nothing.
   void items(std::string_view kind, const std::vector<std::string>& texts);

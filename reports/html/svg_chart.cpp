@@ -30,8 +30,8 @@ struct Colour {
   const char* value;
 };
 
-Colour colour_of(const ChartSeries& series, std::size_t index) {
-  switch (series.colour) {
+Colour colour_of(SeriesColour colour, std::size_t index) {
+  switch (colour) {
     case SeriesColour::good:
       return {"good", "#00704d"};
     case SeriesColour::bad:
@@ -249,7 +249,7 @@ class Drawing {
 
   void draw_series(std::size_t index) {
     const ChartSeries& series = chart_.series[index];
-    const Colour colour = colour_of(series, index);
+    const Colour colour = colour_of(series.colour, index);
     out_ += fmt::format("<g class=\"series {}\">\n", colour.name);
     switch (series.style) {
       case SeriesStyle::line:
@@ -330,22 +330,40 @@ class Drawing {
   }
 
   void draw_mark(const ChartMark& mark) {
-    const std::string how = fmt::format(
-        "stroke=\"{}\" stroke-width=\"1.5\" stroke-dasharray=\"5 3\" class=\"mark\"", "#b3261e");
-    if (mark.axis == ChartMark::Across::x) {
-      const double x = at_x(mark.at);
-      if (!std::isfinite(x)) return;
-      line(x, top_ - 2, x, bottom_, how);
-      const bool late = x > (left_ + right_) / 2;
-      text(late ? x + 2 : x - 2, top_ - 6, late ? "end" : "start", "#b3261e", "marked", mark.label);
-      return;
-    }
+    const Colour colour = colour_of(mark.colour, 0);
+    out_ += fmt::format("<g class=\"series {}\">\n", colour.name);
+    mark.axis == ChartMark::Across::x ? draw_mark_x(mark, colour) : draw_mark_y(mark, colour);
+    out_ += "</g>\n";
+  }
+
+  void mark_line(double x1, double y1, double x2, double y2, const Colour& colour) {
+    line(x1, y1, x2, y2,
+         fmt::format("stroke=\"{}\" stroke-width=\"1.5\" stroke-dasharray=\"5 3\" "
+                     "class=\"stroke\"",
+                     colour.value));
+  }
+  /// Grey lines may be pale, words not.
+  void mark_text(double x, double y, const char* anchor, const ChartMark& mark) {
+    const bool quiet = mark.colour == SeriesColour::quiet;
+    text(x, y, anchor, quiet ? kSoft : colour_of(mark.colour, 0).value, quiet ? "soft" : "fill",
+         mark.label);
+  }
+
+  void draw_mark_x(const ChartMark& mark, const Colour& colour) {
+    const double x = at_x(mark.at);
+    if (!std::isfinite(x)) return;
+    mark_line(x, top_ - 2, x, bottom_, colour);
+    const bool late = x > (left_ + right_) / 2;
+    mark_text(late ? x + 2 : x - 2, top_ - 6, late ? "end" : "start", mark);
+  }
+
+  void draw_mark_y(const ChartMark& mark, const Colour& colour) {
     const double y = at_y(mark.at);
     if (!std::isfinite(y)) return;
-    line(left_, y, right_, y, how);
+    mark_line(left_, y, right_, y, colour);
     // Shares that matter are high and late on an axis: there is room below them at its start.
-    if (chart_.y.percent) return text(left_ + 6, y + 14, "start", "#b3261e", "marked", mark.label);
-    text(right_ - 2, y < top_ + 16 ? y + 14 : y - 5, "end", "#b3261e", "marked", mark.label);
+    if (chart_.y.percent) return mark_text(left_ + 6, y + 14, "start", mark);
+    mark_text(right_ - 2, y < top_ + 16 ? y + 14 : y - 5, "end", mark);
   }
 
   void draw_legend() {
@@ -354,7 +372,8 @@ class Drawing {
     for (std::size_t i = 0; i < names.size(); ++i) {
       const auto [x, y] = legend_[i];
       const bool band = i >= chart_.series.size();
-      const Colour colour = band ? Colour{"band", kColours[0]} : colour_of(chart_.series[i], i);
+      const Colour colour =
+          band ? Colour{"band", kColours[0]} : colour_of(chart_.series[i].colour, i);
       out_ += fmt::format(
           "<g class=\"series {}\"><rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"12\" height=\"12\" "
           "rx=\"2\" fill=\"{}\"{} class=\"fill\"/></g>\n",

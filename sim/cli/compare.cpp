@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "reports/comparison_text.h"
+#include "reports/html/comparison_page.h"
 #include "reports/output_file.h"
 #include "sim/check.h"
 #include "sim/cli/commands.h"
@@ -51,13 +52,15 @@ void check_gates(const std::vector<Gate>& gates, const std::vector<RecordFile>& 
 }
 
 using Writer = std::string (*)(const std::vector<Comparison>&);
-constexpr std::array<std::pair<const char*, Writer>, 4> kDocuments = {
+constexpr std::array<std::pair<const char*, Writer>, 5> kDocuments = {
     {{"json", comparison_json},
+     {"html", comparison_page},
      {"markdown", comparison_markdown},
      {"junit", comparison_junit},
      {"sarif", comparison_sarif}}};
 
-constexpr std::initializer_list<const char*> kOptions = {"json", "markdown", "junit", "sarif"};
+constexpr std::initializer_list<const char*> kOptions = {"json", "html", "markdown", "junit",
+                                                         "sarif"};
 
 void check_outputs(const Invocation& call) {
   check_places(call, kOptions);

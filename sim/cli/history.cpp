@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "reports/gate.h"
+#include "reports/html/history_page.h"
 #include "reports/output_file.h"
 #include "sim/check.h"
 #include "sim/cli/commands.h"
@@ -41,6 +42,7 @@ int command_history(const Invocation& call) {
   const std::string& path = call.arguments().front();
   const std::string metric = call.value("metric").value_or("tpot");
   const std::string scenario = call.value("scenario").value_or("");
+  check_places(call, {"json", "html"});
   const std::vector<RecordSet> runs = database_runs(path);
   if (runs.empty()) {
     throw InputError(path, "expected runs, got none; headroom run SCENARIO --db adds one");
@@ -50,7 +52,8 @@ int command_history(const Invocation& call) {
   const auto rows =
       static_cast<std::size_t>(call.has("rows") ? whole_option(call, "rows", 0, 100'000) : 10);
   if (const auto file = call.value("json")) write_document(*file, history_json(found));
-  if (call.value("json") != "-") print(history_console(found, rows));
+  if (const auto file = call.value("html")) write_document(*file, history_page(found, path));
+  if (!takes_stdout(call, {"json", "html"})) print(history_console(found, rows));
   return kExitYes;
 }
 

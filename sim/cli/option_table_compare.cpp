@@ -22,6 +22,7 @@ std::vector<CommandSpec> compare_specs() {
        {"first-difference", "", "run both again and name their first different decision"},
        {"verbose", "", "every figure, changed or not"},
        {"json", "FILE", "write all of it as one JSON document (- for stdout)"},
+       {"html", "FILE", "write it as one HTML page with charts, for offline (- for stdout)"},
        {"markdown", "FILE", "write it for a pull request (- for stdout)"},
        {"junit", "FILE", "write the gates as JUnit XML (- for stdout)"},
        {"sarif", "FILE", "write the findings as SARIF (- for stdout)"}},
@@ -38,7 +39,8 @@ std::vector<CommandSpec> compare_specs() {
       {{"metric", "NAME", "e.g. ttft.p99, cost, goodput; tpot when left out"},
        {"scenario", "NAME", "only of this one"},
        {"rows", "N", "newest points that are printed; 10 when left out"},
-       {"json", "FILE", "write all points and changes as one JSON document (- for stdout)"}},
+       {"json", "FILE", "write all points and changes as one JSON document (- for stdout)"},
+       {"html", "FILE", "write it as one HTML page with charts, for offline (- for stdout)"}},
       command_history};
   return {compare, history};
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # HTML reports opened in headless Chromium (check.mjs says what must hold): a run of the Azure trace, a plan, a 200-point
-# sweep, a run of edge sites, hostile names.
+# sweep, a run of edge sites, a comparison over five seeds, a history, and hostile names in a run, a comparison of several
+# candidates and a history.
 #
 # Usage: browser.sh HEADROOM WORK [PICTURES]
 # Exit code 77: node, npm, a browser or a package registry is missing.
@@ -45,4 +46,18 @@ report sweep quickstart --limit 300 --set "workload.rate=5 /s,10 /s,15 /s,20 /s,
 readonly name='</script><script>alert(1)</script> "'"'"'><img src=x onerror=alert(2)> 🚀 שלום'
 report run quickstart --limit 400 --set "name=$name" --html hostile.html
 
-node check.mjs "$chromium" "$pictures" azure=azure.html plan=plan.html sweep=sweep.html edge=edge.html hostile=hostile.html
+rm -f base.db new.db hostile.db
+for seed in 1 2 3 4 5; do
+  report run quickstart --limit 400 --seed "$seed" --db base.db
+  report run quickstart --limit 400 --seed "$seed" --db new.db --batch sarathi
+  report run quickstart --limit 100 --set "name=$name" --rate "$((10 * seed)) /s" --db hostile.db --label "$name $seed"
+done
+# A level that changes.
+for seed in 1 2 3; do report run quickstart --limit 400 --seed "$seed" --db base.db --label "2026-02-0$seed" --rate "60 /s"; done
+report compare base.db#1-5 new.db#1-5 --html compare.html
+report history base.db --metric ttft.p99 --html history.html
+report compare hostile.db#1 hostile.db#2 hostile.db#3 --force --html hostile-compare.html
+report history hostile.db --html hostile-history.html
+
+node check.mjs "$chromium" "$pictures" azure=azure.html plan=plan.html sweep=sweep.html edge=edge.html hostile=hostile.html \
+  compare=compare.html history=history.html hostile-compare=hostile-compare.html hostile-history=hostile-history.html

@@ -80,6 +80,7 @@ TEST_CASE("the CI kit: a stored baseline, the same again passes, a slower policy
   const Outcome worse = folder.shell(regression("compare base.db out chat.json"));
   CHECK(worse.code == 1);
   CHECK(folder.read("out/comment.md").find("WORSE") != std::string::npos);
+  CHECK(folder.read("out/compare.html").find(">Worse than base.db: ") != std::string::npos);
   // A gate that allows it.
   const Outcome allowed = folder.shell("export GATES='cost > +900%;tpot > +900%'; " +
                                        regression("compare base.db out chat.json"));
