@@ -99,8 +99,10 @@ std::string spark_of(const History& history) {
 }
 
 void add_history(std::string& text, const History& history, std::size_t rows) {
-  text += fmt::format("{}, {}: {} points, {} changes\n", shortened(printable(history.scenario), 30),
-                      history.metric, history.points.size(), history.steps.size());
+  const std::size_t steps = history.steps.size();
+  text +=
+      fmt::format("{}, {}: {} points, {} change{}\n", shortened(printable(history.scenario), 30),
+                  history.metric, history.points.size(), steps, steps == 1 ? "" : "s");
   text += spark_of(history);
   for (const HistoryStep& step : history.steps) {
     text +=

@@ -150,7 +150,8 @@ TEST_CASE("every kind of document is written; several candidates are compared wi
   const Folder folder;
   write_reports(folder, "--batch static");
   const Outcome all = folder.headroom(
-      "compare a.json a.json b.json --json c.json --markdown c.md --junit c.xml --sarif -");
+      "compare a.json a.json b.json --json c.json --html c.html --markdown c.md "
+      "--junit c.xml --sarif -");
   CHECK(all.code == 1);
   const auto sarif = nlohmann::json::parse(all.out);
   CHECK(sarif.at("runs").at(0).at("results").size() >= 1);
@@ -160,9 +161,31 @@ TEST_CASE("every kind of document is written; several candidates are compared wi
   CHECK(json.at("comparisons").at(0).at("verdict") == "identical");
   CHECK(json.at("comparisons").at(1).at("verdict") == "WORSE");
   CHECK(says(folder.read("c.md"), "| **WORSE** | latency.ttft.p99, ms |"));
+  CHECK(says(folder.read("c.html"), "Of 2 candidates 1 is worse than a.json, 0 without an answer"));
+  // On standard output a page stands alone.
+  const Outcome page = folder.headroom("compare a.json b.json --html -");
+  CHECK(page.code == 1);
+  CHECK(page.out.starts_with("<!DOCTYPE html>"));
+  CHECK(page.out.ends_with("</html>\n"));
   CHECK(says(folder.read("c.xml"), "<failure message=\"latency.ttft.p99 was "));
   // A checker of XML agrees, where one is installed.
   CHECK(folder.shell("! command -v xmllint >/dev/null || xmllint --noout c.xml").code == 0);
+}
+
+TEST_CASE("a history tells the level that changed, as text and as a page") {
+  const Folder folder;
+  folder.write("s.json", scenario());
+  for (const char* options :
+       {"--label v1", "--label v2", "--label v3 --batch static", "--label v4 --batch static"}) {
+    static_cast<void>(folder.headroom(std::string("run s.json --db r.db ") + options));
+  }
+  const Outcome text = folder.headroom("history r.db --metric ttft.p99 --html h.html");
+  CHECK(text.code == 0);
+  CHECK(says(text.out, "chat, latency.ttft.p99: 4 points, 1 change\n"));
+  CHECK(says(folder.read("h.html"), "latency.ttft.p99 of chat: got worse at v3, from "));
+  const Outcome page = folder.headroom("history r.db --metric ttft.p99 --html -");
+  CHECK(page.out == folder.read("h.html"));
+  check_bad_calls(folder, {{"history r.db --metric ttft.p98", "did you mean 'latency.ttft.p9"}});
 }
 
 TEST_CASE("what is no record is bad input: exit 2 with a way out") {
@@ -195,6 +218,7 @@ TEST_CASE("outputs that cannot all be kept are refused before anything is writte
                {"compare a.json a.json --json ''", "--json: expected the path of a file"},
                {"compare a.json a.json --json - --first-difference",
                 "--first-difference: expected the answer on stdout"},
+               {"history none.db --json x --html x", "--html: expected a place of its own"},
                {"run s.json --json x --markdown x", "--markdown: expected a place of its own"},
                {"run s.json --json - --markdown -", "--markdown: expected one document"},
                {"validate none.csv --json x --svg x", "--svg: expected a place of its own"}});

@@ -84,7 +84,7 @@ TEST_CASE("runs of one label are one point; a step says which way it went") {
   CHECK(all[1].points.size() == 3);  // without labels each run is a point
   CHECK(all[1].steps.empty());
   const std::string text = history_console(all, 2);
-  CHECK(text.find("chat, latency.tpot.mean: 3 points, 1 changes") != std::string::npos);
+  CHECK(text.find("chat, latency.tpot.mean: 3 points, 1 change\n") != std::string::npos);
   CHECK(text.find("10.00 -> 12.00 (+20.0 %) WORSE") != std::string::npos);
   CHECK(histories(runs, "tpot", "code").size() == 1);
   CHECK(histories(runs, "cost", "").empty());
