@@ -220,6 +220,10 @@ void print_engine(Page& page, const Summary& s) {
                   fmt::format("{} of {} prompt tokens found, {} computed less, {} blocks evicted",
                               percent(e.prefixes->hit_share), e.prefixes->asked_tokens,
                               e.prefixes->saved_tokens, e.prefixes->evicted_blocks));
+    const TierBlocks& loaded = e.prefixes->loaded;
+    if (loaded.host + loaded.disk > Blocks(0))
+      page.labelled("KV tiers", fmt::format("{} blocks from host memory, {} from disk",
+                                            loaded.host.value(), loaded.disk.value()));
   }
   page.labelled("load", load_text(s.saturation));
 }

@@ -155,7 +155,9 @@ Json engine_json(const EngineUse& e) {
     table["prefix_cache"] = Json{{"asked_tokens", e.prefixes->asked_tokens},
                                  {"saved_prefill_tokens", e.prefixes->saved_tokens},
                                  {"hit_share", number(e.prefixes->hit_share)},
-                                 {"evicted_blocks", e.prefixes->evicted_blocks}};
+                                 {"evicted_blocks", e.prefixes->evicted_blocks},
+                                 {"host_blocks", e.prefixes->loaded.host.value()},
+                                 {"disk_blocks", e.prefixes->loaded.disk.value()}};
   }
   return table;
 }

@@ -177,6 +177,9 @@ void write_engine(Document& page, const Summary& s) {
     page.row({"prefix cache, prompt tokens found", percent(e.prefixes->hit_share)});
     page.row({"prefix cache, prefill tokens saved", std::to_string(e.prefixes->saved_tokens)});
     page.row({"prefix cache, blocks evicted", std::to_string(e.prefixes->evicted_blocks)});
+    page.row(
+        {"prefix cache, blocks from host memory", std::to_string(e.prefixes->loaded.host.value())});
+    page.row({"prefix cache, blocks from disk", std::to_string(e.prefixes->loaded.disk.value())});
   }
   page.row({"load", to_string(s.saturation.hint)});
 }

@@ -85,6 +85,8 @@ void add_engine(List& list, const Summary& s) {
   if (e.prefixes) {
     list.add("engine.prefix_hits", "share", e.prefixes->hit_share, Better::higher);
     list.count("engine.prefix_blocks_evicted", e.prefixes->evicted_blocks, Better::lower);
+    list.count("engine.prefix_blocks_from_host", e.prefixes->loaded.host.value(), Better::neither);
+    list.count("engine.prefix_blocks_from_disk", e.prefixes->loaded.disk.value(), Better::neither);
   }
   if (!s.time.any) return;
   for (int i = 0; i < kEvidences; ++i) {

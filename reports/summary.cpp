@@ -124,6 +124,8 @@ PrefixUse prefix_use(std::span<const ReplicaTotals> replicas) {
     use.asked_tokens += totals.prefixes.asked.value();
     use.saved_tokens += totals.prefixes.hit.value();
     use.evicted_blocks += totals.prefixes.evicted.value();
+    use.loaded.host += totals.prefixes.loaded.host;
+    use.loaded.disk += totals.prefixes.loaded.disk;
   }
   use.hit_share = ratio(as_double(use.saved_tokens), as_double(use.asked_tokens));
   return use;

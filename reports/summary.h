@@ -156,6 +156,7 @@ struct PrefixUse {
   std::int64_t saved_tokens = 0;  ///< of those, found in KV: their prefill was saved
   double hit_share = 0;
   std::int64_t evicted_blocks = 0;
+  TierBlocks loaded{};  ///< brought back from host memory and disk
 };
 
 struct EngineUse {

@@ -21,13 +21,13 @@ void narrow(PromptPrefix& prefix, std::uint64_t group, Tokens tokens) {
   }
 }
 
-PrefixCache::PrefixCache(KvPool& pool, Tokens block_tokens, PrefixRules rules)
+PrefixCache::PrefixCache(KvPool& pool, Tokens block_tokens, PrefixRules rules, TierBlocks below)
     : pool_(pool),
       block_tokens_(block_tokens.value()),
       reuse_(rules.reuse),
       most_blocks_(
           static_cast<std::int64_t>(pool.total().as_double() * std::min(rules.most_share, 1.0))),
-      table_(64, kNone) {
+      tiers_(below) {
   SIM_CHECK(rules.most_share >= 0, "a cache has no negative size");
 }
 
@@ -54,26 +54,51 @@ Tokens PrefixCache::found(const LiveRequest& request, const PromptPrefix& prefix
   const Units units = units_of(request, prefix);
   std::int64_t blocks = 0;
   for (std::size_t u = 0; u < units.count; ++u) {
-    const std::uint32_t unit = find(prefix.hashes[(u + 1) * units.stride - 1]);
-    if (unit == kNone || units_[unit].blocks != units.blocks(u)) break;
-    blocks += units_[unit].blocks;
+    const std::uint64_t hash = prefix.hashes[(u + 1) * units.stride - 1];
+    const std::uint32_t unit = units_.find(hash);
+    const bool here = unit == PrefixUnits::kNone ? tiers_.find(hash, units.blocks(u)).has_value()
+                                                 : units_[unit].blocks == units.blocks(u);
+    if (!here) break;
+    blocks += units.blocks(u);
   }
   return Tokens(blocks * block_tokens_);
 }
 
-void PrefixCache::attach(LiveRequest& request, const PromptPrefix& prefix) {
+TierBlocks PrefixCache::attach(LiveRequest& request, const PromptPrefix& prefix) {
   SIM_CHECK(request.blocks == 0 && request.computed == 0 && request.shared_units == 0,
             "only a request that holds nothing takes up a cached prefix");
   const Units units = units_of(request, prefix);
+  TierBlocks copied;
   for (std::size_t u = 0; u < units.count; ++u) {
-    const std::uint32_t unit = find(prefix.hashes[(u + 1) * units.stride - 1]);
-    if (unit == kNone || units_[unit].blocks != units.blocks(u)) break;
-    hold(unit);
+    const std::uint64_t hash = prefix.hashes[(u + 1) * units.stride - 1];
+    const std::int32_t blocks = units.blocks(u);
+    const std::uint32_t unit = units_.find(hash);
+    if (unit == PrefixUnits::kNone) {
+      const std::optional<KvTier> from = load(hash, blocks);
+      if (!from) break;
+      (*from == KvTier::host ? copied.host : copied.disk) += Blocks(blocks);
+    } else {
+      if (units_[unit].blocks != blocks) break;
+      hold(unit);
+    }
     ++request.shared_units;
-    request.blocks += units_[unit].blocks;
+    request.blocks += blocks;
   }
+  totals_.loaded.host += copied.host;
+  totals_.loaded.disk += copied.disk;
   request.computed = request.blocks * static_cast<std::int32_t>(block_tokens_);
   if (request.missing() <= 0) request.computed -= static_cast<std::int32_t>(block_tokens_);
+  return copied;
+}
+
+std::optional<KvTier> PrefixCache::load(std::uint64_t hash, std::int32_t blocks) {
+  if (!tiers_.find(hash, blocks) || !pool_.try_take(Blocks(blocks))) return std::nullopt;
+  const std::optional<KvTier> from = tiers_.take(hash, blocks);
+  make_room(pool_.free());
+  if (add(hash, blocks)) return from;
+  tiers_.keep(hash, blocks);
+  pool_.give_back(Blocks(blocks));
+  return std::nullopt;
 }
 
 void PrefixCache::publish(LiveRequest& request, const PromptPrefix& prefix, std::int64_t computed) {
@@ -83,8 +108,8 @@ void PrefixCache::publish(LiveRequest& request, const PromptPrefix& prefix, std:
     const std::int64_t end = static_cast<std::int64_t>(u) * units.whole_blocks + blocks;
     if (end * block_tokens_ > computed) return;
     const std::uint64_t hash = prefix.hashes[(u + 1) * units.stride - 1];
-    const std::uint32_t unit = find(hash);
-    if (unit == kNone) {
+    const std::uint32_t unit = units_.find(hash);
+    if (unit == PrefixUnits::kNone) {
       if (!add(hash, blocks)) return;
     } else {
       if (units_[unit].blocks != blocks) return;  // a trace that names two things alike
@@ -102,8 +127,8 @@ void PrefixCache::release(std::int64_t blocks, std::int32_t units, const LiveReq
             "a request holds units of its own prompt");
   for (std::int32_t u = units - 1; u >= 0; --u) {
     const std::uint32_t unit =
-        find(prefix.hashes[(static_cast<std::size_t>(u) + 1) * all.stride - 1]);
-    SIM_CHECK(unit != kNone, "a unit that is held is here");
+        units_.find(prefix.hashes[(static_cast<std::size_t>(u) + 1) * all.stride - 1]);
+    SIM_CHECK(unit != PrefixUnits::kNone, "a unit that is held is here");
     blocks -= units_[unit].blocks;
     let_go(unit);
   }
@@ -111,38 +136,26 @@ void PrefixCache::release(std::int64_t blocks, std::int32_t units, const LiveReq
 }
 
 void PrefixCache::hold(std::uint32_t unit) {
-  Unit& held = units_[unit];
+  PrefixUnits::Unit& held = units_[unit];
   if (held.holders++ > 0) return;
-  unlink(unit);
+  units_.step_out(unit);
   pool_.unpark(Blocks(held.blocks));
 }
 
 void PrefixCache::let_go(std::uint32_t unit) {
-  Unit& held = units_[unit];
+  PrefixUnits::Unit& held = units_[unit];
   SIM_CHECK(held.holders > 0, "what is let go was held");
   if (--held.holders > 0) return;
   pool_.park(Blocks(held.blocks));
-  link_newest(unit);
+  units_.line_up(unit);
   if (reuse_ == PrefixReuse::held) erase(unit);
 }
 
 bool PrefixCache::add(std::uint64_t hash, std::int32_t blocks) {
-  while (resident_ + blocks > most_blocks_ && oldest_ != kNone) evict_oldest();
-  if (resident_ + blocks > most_blocks_) return false;
-  if (2 * (count_ + 1) > table_.size()) grow_table();
-  std::uint32_t unit = static_cast<std::uint32_t>(units_.size());
-  if (spare_.empty()) {
-    units_.emplace_back();
-  } else {
-    unit = spare_.back();
-    spare_.pop_back();
-  }
-  units_[unit] = {hash, blocks, 1, kNone, kNone};
-  std::size_t at = home(hash);
-  while (table_[at] != kNone) at = (at + 1) & (table_.size() - 1);
-  table_[at] = unit;
-  ++count_;
-  resident_ += blocks;
+  while (units_.blocks() + blocks > most_blocks_ && units_.oldest() != PrefixUnits::kNone)
+    evict_oldest();
+  if (units_.blocks() + blocks > most_blocks_) return false;
+  units_[units_.add(hash, blocks)].holders = 1;
   return true;
 }
 
@@ -150,70 +163,25 @@ void PrefixCache::make_room(Blocks free) {
   while (pool_.unheld() > free) evict_oldest();
 }
 
+void PrefixCache::lose_all() {
+  make_room(Blocks(0));
+  tiers_.clear();
+}
+
 void PrefixCache::evict_oldest() {
-  SIM_CHECK(oldest_ != kNone, "units that nobody holds are in line");
-  totals_.evicted += Blocks(units_[oldest_].blocks);
-  erase(oldest_);
+  const std::uint32_t oldest = units_.oldest();
+  SIM_CHECK(oldest != PrefixUnits::kNone, "units that nobody holds are in line");
+  const PrefixUnits::Unit gone = units_[oldest];
+  totals_.evicted += Blocks(gone.blocks);
+  erase(oldest);
+  tiers_.keep(gone.hash, gone.blocks);
 }
 
 /// Forgets a unit that nobody holds.
 void PrefixCache::erase(std::uint32_t unit) {
-  SIM_CHECK(units_[unit].holders == 0, "no unit is evicted while it is held");
-  unlink(unit);
+  units_.step_out(unit);
   pool_.forget(Blocks(units_[unit].blocks));
-  resident_ -= units_[unit].blocks;
-  std::size_t hole = home(units_[unit].hash);
-  while (table_[hole] != unit) hole = (hole + 1) & (table_.size() - 1);
-  // Close the gap: move back who would no longer be found past it (Knuth, volume 3, 6.4 R).
-  for (std::size_t at = hole;;) {
-    at = (at + 1) & (table_.size() - 1);
-    if (table_[at] == kNone) break;
-    const std::size_t from_home = (at - home(units_[table_[at]].hash)) & (table_.size() - 1);
-    if (from_home < ((at - hole) & (table_.size() - 1))) continue;
-    table_[hole] = table_[at];
-    hole = at;
-  }
-  table_[hole] = kNone;
-  spare_.push_back(unit);
-  --count_;
-}
-
-std::uint32_t PrefixCache::find(std::uint64_t hash) const {
-  for (std::size_t at = home(hash);; at = (at + 1) & (table_.size() - 1)) {
-    const std::uint32_t unit = table_[at];
-    if (unit == kNone || units_[unit].hash == hash) return unit;
-  }
-}
-
-/// Trace ids may be consecutive numbers: spread them (Fibonacci hashing, Knuth, volume 3, 6.4).
-std::size_t PrefixCache::home(std::uint64_t hash) const {
-  const std::uint64_t mixed = (hash ^ (hash >> 32)) * 0x9E3779B97F4A7C15ULL;
-  return static_cast<std::size_t>(mixed >> 32) & (table_.size() - 1);
-}
-
-void PrefixCache::grow_table() {
-  const std::vector<std::uint32_t> before = std::move(table_);
-  table_.assign(before.size() * 2, kNone);
-  for (const std::uint32_t unit : before) {
-    if (unit == kNone) continue;
-    std::size_t at = home(units_[unit].hash);
-    while (table_[at] != kNone) at = (at + 1) & (table_.size() - 1);
-    table_[at] = unit;
-  }
-}
-
-void PrefixCache::link_newest(std::uint32_t unit) {
-  units_[unit].older = newest_;
-  units_[unit].newer = kNone;
-  (newest_ == kNone ? oldest_ : units_[newest_].newer) = unit;
-  newest_ = unit;
-}
-
-void PrefixCache::unlink(std::uint32_t unit) {
-  Unit& gone = units_[unit];
-  (gone.older == kNone ? oldest_ : units_[gone.older].newer) = gone.newer;
-  (gone.newer == kNone ? newest_ : units_[gone.newer].older) = gone.older;
-  gone.older = gone.newer = kNone;
+  units_.erase(unit);
 }
 
 }  // namespace headroom

@@ -5,7 +5,8 @@
 // A request holds the first units of its prompt that are here, and adds those that it computes.
 // Units that nobody holds stay until their room is needed, least recently used first and the end of
 // a prompt before its beginning (Kwon et al., SOSP 2023; vllm/v1/core/kv_cache_manager.py of
-// vLLM 0.8.5), or are forgotten at once.
+// vLLM 0.8.5), or are forgotten at once. Evicted ones may go to host memory and disk
+// (sim/kv_tiers.h); who asks for them takes blocks of the device again and waits for their copy.
 // Laws: the device's held blocks == private ones + units that somebody holds, each once; no unit is
 // evicted while it is held; free blocks include those of units that nobody holds.
 // Cost: one table look-up a unit and event; nothing a decoded token.
@@ -13,10 +14,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "sim/kv_pool.h"
+#include "sim/kv_tiers.h"
+#include "sim/prefix_units.h"
 #include "sim/request.h"
 #include "sim/units.h"
 
@@ -44,21 +48,23 @@ struct PromptPrefix {
 void narrow(PromptPrefix& prefix, std::uint64_t group, Tokens tokens);
 
 struct PrefixTotals {
-  Tokens asked{0};    ///< to compute at admissions, without a cache
-  Tokens hit{0};      ///< of those, found here
-  Blocks evicted{0};  ///< to make room
+  Tokens asked{0};      ///< to compute at admissions, without a cache
+  Tokens hit{0};        ///< of those, found here
+  Blocks evicted{0};    ///< to make room
+  TierBlocks loaded{};  ///< brought back from host memory and disk
 };
 
 class PrefixCache {
  public:
-  /// `pool` outlives this.
-  PrefixCache(KvPool& pool, Tokens block_tokens, PrefixRules rules);
+  /// `pool` outlives this. `below`: room for what is evicted.
+  PrefixCache(KvPool& pool, Tokens block_tokens, PrefixRules rules, TierBlocks below = {});
 
-  /// Tokens of the leading units of this prompt that are here.
+  /// Tokens of the leading units of this prompt that are here or in a tier below.
   [[nodiscard]] Tokens found(const LiveRequest& request, const PromptPrefix& prefix) const;
   /// Lets a request that holds nothing hold those units; their tokens count as computed, but for
-  /// one block that is computed again where nothing would be left to compute.
-  void attach(LiveRequest& request, const PromptPrefix& prefix);
+  /// one block that is computed again where nothing would be left to compute. Units of the tiers
+  /// below are brought back as far as blocks are free. Returns what has to be copied.
+  TierBlocks attach(LiveRequest& request, const PromptPrefix& prefix);
   /// Lets others find what the request will have computed of its prompt up to `computed` tokens. A
   /// unit that another request has added meanwhile is held in place of the request's own blocks.
   void publish(LiveRequest& request, const PromptPrefix& prefix, std::int64_t computed);
@@ -67,20 +73,15 @@ class PrefixCache {
                const PromptPrefix& prefix);
   /// Evicts until units that nobody holds fit into `free` blocks.
   void make_room(Blocks free);
+  /// Nothing that nobody holds is here any more, nor in the tiers below: they were lost.
+  void lose_all();
 
-  [[nodiscard]] Blocks held() const { return Blocks(resident_) - pool_.unheld(); }
-  [[nodiscard]] Blocks resident() const { return Blocks(resident_); }
+  [[nodiscard]] Blocks held() const { return resident() - pool_.unheld(); }
+  [[nodiscard]] Blocks resident() const { return Blocks(units_.blocks()); }
   [[nodiscard]] PrefixTotals& totals() { return totals_; }
   [[nodiscard]] const PrefixTotals& totals() const { return totals_; }
 
  private:
-  static constexpr std::uint32_t kNone = UINT32_MAX;
-  struct Unit {
-    std::uint64_t hash = 0;
-    std::int32_t blocks = 0;
-    std::int32_t holders = 0;
-    std::uint32_t older = kNone, newer = kNone;  ///< among those that nobody holds
-  };
   /// How a prompt falls into units.
   struct Units {
     std::size_t count = 0;
@@ -93,28 +94,21 @@ class PrefixCache {
   };
 
   [[nodiscard]] Units units_of(const LiveRequest& request, const PromptPrefix& prefix) const;
-  [[nodiscard]] std::uint32_t find(std::uint64_t hash) const;
   void hold(std::uint32_t unit);
   void let_go(std::uint32_t unit);
   /// False where there is no place for it.
   [[nodiscard]] bool add(std::uint64_t hash, std::int32_t blocks);
+  /// Brings a unit back from a tier below, held; nothing where it is not there or has no room here.
+  [[nodiscard]] std::optional<KvTier> load(std::uint64_t hash, std::int32_t blocks);
   void erase(std::uint32_t unit);
   void evict_oldest();
-  void link_newest(std::uint32_t unit);
-  void unlink(std::uint32_t unit);
-  void grow_table();
-  [[nodiscard]] std::size_t home(std::uint64_t hash) const;
 
   KvPool& pool_;
   std::int64_t block_tokens_;
   PrefixReuse reuse_;
   std::int64_t most_blocks_;
-  std::vector<Unit> units_;
-  std::vector<std::uint32_t> spare_;  ///< entries of units_ without a unit
-  std::vector<std::uint32_t> table_;  ///< open addressing by hash, a power of two
-  std::size_t count_ = 0;
-  std::int64_t resident_ = 0;  ///< blocks of all units
-  std::uint32_t oldest_ = kNone, newest_ = kNone;
+  PrefixUnits units_;
+  KvTiers tiers_;
   PrefixTotals totals_;
 };
 

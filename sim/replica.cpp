@@ -41,7 +41,8 @@ Replica::Replica(ReplicaId id, ReplicaSetup setup, SimulationState& state,
   stage_free_.resize(static_cast<std::size_t>(setup_.pipeline_stages));
   totals_.total_blocks = setup_.kv_blocks;
   const PrefixRules rules = setup_.batch->prefix_rules();
-  if (rules.reuse != PrefixReuse::none) prefixes_.emplace(kv_, setup_.block_tokens, rules);
+  if (rules.reuse != PrefixReuse::none)
+    prefixes_.emplace(kv_, setup_.block_tokens, rules, setup_.kept_below);
 }
 
 Replica::~Replica() = default;
@@ -160,7 +161,10 @@ void Replica::start_batch() {
   SIM_CHECK(batch.decode_context >= static_cast<std::int64_t>(batch.decodes.size()),
             "each decode reads its own token at least");
   batch.arrivals = plan_.arrivals_;
-  batch.host_transfer = plan_swapped_;
+  batch.host_transfer =
+      plan_swapped_ + setup_.block_bytes * (plan_loaded_.host + plan_loaded_.disk).value();
+  batch.disk_wait = disk_time(setup_.block_bytes * plan_loaded_.disk.value());
+  plan_loaded_ = {};
   batch.start = last_start_ = now;
   batch.active = true;
   totals_.swapped += plan_swapped_;
@@ -179,6 +183,11 @@ void Replica::start_batch() {
   if (in_flight_ < setup_.pipeline_stages) {
     state_.queue.push(stage_free_[0], Phase::completion, EventKind::stage_free, id_.index());
   }
+}
+
+Duration Replica::disk_time(Bytes bytes) const {
+  if (bytes == Bytes(0)) return Duration(0);
+  return duration_from_seconds(bytes.as_double() / setup_.disk_bandwidth.value());
 }
 
 std::int64_t Replica::skew_of(const Batch& batch) const {
@@ -208,7 +217,7 @@ void Replica::price_batch(Batch& batch) {
     return;
   }
   const IterationPrice price = setup_.cost->price(batch.shape());
-  Instant at = batch.start;
+  Instant at = batch.start + batch.disk_wait;
   for (std::size_t s = 0; s < stage_free_.size(); ++s) {
     if (s > 0) at = at + price.handoff;
     at = std::max(at, stage_free_[s]) + price.stage;
@@ -339,7 +348,7 @@ void Replica::lose_kv() {
     const std::vector<RequestSlot> running = running_;
     for (std::size_t i = running.size(); i-- > 0;)
       if (state_.requests[running[i]].id % one_in == 0) preempt(running[i], Preemption::recompute);
-    if (prefixes_ && one_in == 1) prefixes_->make_room(Blocks(0));
+    if (prefixes_ && one_in == 1) prefixes_->lose_all();
   }
   lost_.clear();
   release_held();

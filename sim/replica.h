@@ -38,7 +38,9 @@ struct ReplicaSetup {
   std::string batch_name;           ///< for messages
   const CostModel* cost = nullptr;  ///< outlives the simulation
   Blocks kv_blocks{0};
-  Blocks host_blocks{0};  ///< room for swapped KV
+  Blocks host_blocks{0};             ///< room for swapped KV
+  TierBlocks kept_below{};           ///< room for prefixes that the device evicts
+  BytesPerSecond disk_bandwidth{0};  ///< at which they come back from disk
   Tokens block_tokens{16};
   Tokens max_model_len{1 << 20};     ///< longest prompt + output
   Bytes block_bytes{0};              ///< of one KV block, all layers, all shards; for swap traffic
@@ -109,6 +111,7 @@ class Replica final : public ReplicaEngine {
     bool active = false;
     bool compressible = false;  ///< decodes only, one pipeline stage, nothing swapped
     Bytes host_transfer{0};
+    Duration disk_wait{0};  ///< until KV has come from disk; the copy to the device follows
     Instant start;
     Instant end;
     Duration first;     ///< duration of the first iteration
@@ -154,6 +157,7 @@ class Replica final : public ReplicaEngine {
   void start_batch();
   /// What contexts that are not equal cost, in tokens of context.
   [[nodiscard]] std::int64_t skew_of(const Batch& batch) const;
+  [[nodiscard]] Duration disk_time(Bytes bytes) const;
   void price_batch(Batch& batch);
   [[nodiscard]] std::int64_t steady_iterations(const Batch& batch, const DecodeLine& line) const;
   void check_progress();
@@ -225,8 +229,9 @@ class Replica final : public ReplicaEngine {
   bool plan_changed_something_ = false;
   Instant down_until_;  ///< nothing starts before
   std::vector<std::uint32_t>
-      lost_;               ///< by failures whose iteration is still under way: one in so many
-  Bytes plan_swapped_{0};  ///< since the last batch started; the next one waits for it
+      lost_;                  ///< by failures whose iteration is still under way: one in so many
+  Bytes plan_swapped_{0};     ///< since the last batch started; the next one waits for it
+  TierBlocks plan_loaded_{};  ///< the same for prefixes brought back
   // Pools.
   std::deque<RequestSlot> offered_;  ///< decode: in line, their KV elsewhere
   std::int64_t handed_over_ = 0;     ///< prefill: done, their KV still here

@@ -70,11 +70,12 @@ std::vector<RequestSlot> Replica::lose_all() {
   outstanding_ = 0;
   outstanding_prompt_ = Tokens(0);
   plan_swapped_ = Bytes(0);
+  plan_loaded_ = {};
   lost_.clear();  // what died with a worker is gone with the whole
   down_until_ = state_.now();
   running_changed_ = false;
   last_start_ = last_end_ = state_.now();
-  if (prefixes_) prefixes_->make_room(Blocks(0));
+  if (prefixes_) prefixes_->lose_all();
   if (setup_.new_batch) setup_.batch = setup_.new_batch();
   SIM_CHECK(kv_.used() == Blocks(0), "KV blocks are conserved: a replica that is off holds none");
   return lost;

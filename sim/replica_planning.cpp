@@ -21,7 +21,10 @@ void Replica::give_back_all(RequestSlot slot) {
 void Replica::reuse(RequestSlot slot) {
   LiveRequest& request = state_.requests[slot];
   SIM_CHECK(request.state == RequestState::waiting, "only waiting requests take up a prefix");
-  if (prefixes_) prefixes_->attach(request, state_.requests.prefix(slot));
+  if (!prefixes_) return;
+  const TierBlocks loaded = prefixes_->attach(request, state_.requests.prefix(slot));
+  plan_loaded_.host += loaded.host;
+  plan_loaded_.disk += loaded.disk;
 }
 
 void Replica::let_go(RequestSlot slot) {

@@ -58,6 +58,12 @@ struct FailureSpec {
   std::optional<Duration> downtime{};
 };
 
+/// Room for prefixes that a replica's devices evict (sim/kv_tiers.h).
+struct KvTiersSpec {
+  Bytes host{0}, disk{0};
+  BytesPerSecond disk_bandwidth{7e9};  ///< at which they come back from disk
+};
+
 /// Replicas of one kind.
 struct ReplicaGroupSpec {
   std::string name = "replicas";
@@ -90,6 +96,7 @@ struct ReplicaGroupSpec {
   std::optional<Tokens> captured_tokens{};  ///< empty: as the engine's description says
   std::optional<Tokens> max_model_len{};
   Bytes swap_space{std::int64_t{4} << 30};  ///< host memory for swapped KV, a replica
+  std::optional<KvTiersSpec> kv_tiers{};
 };
 
 /// How KV moves from prefill to decode replicas (sim/replica_engine.h, `TransferRules`).

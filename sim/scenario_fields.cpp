@@ -106,6 +106,13 @@ void failure_fields(JsonCursor& at, FailureSpec& failure) {
                          "until the replacement works; the replica stands still");
 }
 
+void kv_tier_fields(JsonCursor& at, KvTiersSpec& tiers) {
+  at.bytes("host", tiers.host, "host memory for evicted prefixes, a replica");
+  at.bytes("disk", tiers.disk, "disk for prefixes that host memory evicts, a replica");
+  at.bandwidth("disk_bandwidth", tiers.disk_bandwidth,
+               "at which the disk is read; one NVMe drive of PCIe 4.0 by default");
+}
+
 void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   at.text("name", group.name, "name of the group");
   at.choice("role", group.role, {"joint", "prefill", "decode"},
@@ -155,6 +162,9 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
   at.count("max_model_len", group.max_model_len, 1, kMaxRequestTokens.value(),
            "most tokens of prompt and output; the model's own limit when left out");
   at.bytes("swap_space", group.swap_space, "host memory for swapped KV, a replica");
+  if (at.written("kv_tiers"))
+    at.object("kv_tiers", "tiers", "where prefixes go that a replica's devices evict",
+              [&](JsonCursor& inner) { kv_tier_fields(inner, group.kv_tiers.emplace()); });
 }
 
 void transfer_fields(JsonCursor& at, TransferSpec& transfer) {

@@ -145,6 +145,8 @@ struct ReplicaShape {
   std::int64_t max_model_len = 1 << 20;
   std::int64_t pipeline_stages = 1;
   Scheduling scheduling = Scheduling::in_step;
+  TierBlocks kept_below{};
+  double disk_bandwidth = 1e9;
 };
 
 [[nodiscard]] inline ReplicaSetup replica(std::unique_ptr<BatchPolicy> policy,
@@ -155,6 +157,8 @@ struct ReplicaShape {
   setup.cost = &cost;
   setup.kv_blocks = Blocks(shape.kv_blocks);
   setup.host_blocks = Blocks(shape.host_blocks);
+  setup.kept_below = shape.kept_below;
+  setup.disk_bandwidth = BytesPerSecond(shape.disk_bandwidth);
   setup.block_tokens = Tokens(shape.block_tokens);
   setup.max_model_len = Tokens(shape.max_model_len);
   setup.block_bytes = Bytes(shape.block_tokens * 1024);

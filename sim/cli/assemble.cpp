@@ -172,6 +172,9 @@ class Assembler {
     group.kv_blocks = group.spec.kv_blocks.value_or(group.fit.kv_blocks);
     if (group.block_bytes > Bytes(0)) {
       group.host_blocks = Blocks(group.spec.swap_space / group.block_bytes);
+      if (const auto& tiers = group.spec.kv_tiers)
+        group.kept_below = {Blocks(tiers->host / group.block_bytes),
+                            Blocks(tiers->disk / group.block_bytes)};
     }
     // An engine that states its KV blocks, or knows no memory, is taken at its word.
     if (!group.fit.fits && !group.spec.kv_blocks && !group.engine.simdistserve &&
@@ -316,6 +319,8 @@ ReplicaSetup make_replica(const AssembledGroup& group) {
   replica.cost = group.costs.front();
   replica.kv_blocks = group.kv_blocks;
   replica.host_blocks = group.host_blocks;
+  replica.kept_below = group.kept_below;
+  if (group.spec.kv_tiers) replica.disk_bandwidth = group.spec.kv_tiers->disk_bandwidth;
   replica.block_tokens = group.engine.block_tokens;
   replica.max_model_len = group.max_model_len;
   replica.block_bytes = group.block_bytes;

@@ -44,6 +44,7 @@ struct AssembledGroup {
   MemoryFit fit;
   Blocks kv_blocks{0};
   Blocks host_blocks{0};
+  TierBlocks kept_below{};
   Bytes block_bytes{0};  ///< of one KV block, all GPUs of a replica
   Tokens max_model_len{0};
   std::vector<const CostModel*> costs;  ///< one, or one a pipeline stage (linear); of a cache

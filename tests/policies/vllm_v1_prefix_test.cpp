@@ -155,3 +155,31 @@ TEST_CASE("vllm-v1: a cache of no size is no cache: every decision and figure is
   const Run full = watch("vllm-v1", {}, all.requests, pool(60));
   CHECK(full.metrics.decision_digest != none.metrics.decision_digest);
 }
+
+TEST_CASE("vllm-v1: with room below for everything, hits are those of a cache without bounds") {
+  const Hashed all = forest(11, 300, kSecond);
+  const auto watched = [&](TierBlocks below) {
+    World world = pool(20);
+    world.shape.kept_below = below;
+    return watch("vllm-v1", {}, all.requests, world);
+  };
+  const Run ideal = watch("vllm-v1", {}, all.requests, pool(100'000));
+  const Run none = watched({});
+  const Run host = watched({Blocks(100'000), Blocks(0)});
+  const Run disk = watched({Blocks(0), Blocks(100'000)});
+  const auto totals = [](const Run& run) { return run.metrics.replicas[0].prefixes; };
+  CHECK(totals(none).hit < totals(ideal).hit);
+  CHECK(totals(host).hit == totals(ideal).hit);
+  CHECK(totals(disk).hit == totals(ideal).hit);
+  CHECK(totals(host).loaded.host > Blocks(0));
+  CHECK(totals(host).loaded.disk == Blocks(0));
+  CHECK(totals(disk).loaded.disk == totals(host).loaded.host);
+  // Each request is alone: from disk its first token is late by what the disk takes, exactly.
+  const auto first_tokens = [](const Run& run) {
+    std::int64_t sum = 0;
+    for (std::uint64_t id = 0; id < 300; ++id) sum += run.finished(id).ttft().ns();
+    return sum;
+  };
+  const std::int64_t block_ns = 16 * 1024;  // at 1 GB/s
+  CHECK(first_tokens(disk) - first_tokens(host) == totals(disk).loaded.disk.value() * block_ns);
+}
