@@ -65,6 +65,8 @@ class ClusterView {
   /// KV blocks in use, as of the replica's last iteration boundary at or before now.
   [[nodiscard]] virtual Blocks used_blocks(ReplicaId replica) const = 0;
   [[nodiscard]] virtual Blocks total_blocks(ReplicaId replica) const = 0;
+  /// Whether the replica also generates the answers of the prompts that it computes.
+  [[nodiscard]] virtual bool is_joint(ReplicaId replica) const = 0;
   /// Leading prompt tokens of the request whose KV is on the replica, as of its last iteration
   /// boundary at or before now. O(blocks found).
   [[nodiscard]] virtual Tokens cached_prefix(const RequestView& request,

@@ -48,6 +48,9 @@ class PoolView final : public ClusterView {
   [[nodiscard]] Blocks total_blocks(ReplicaId place) const override {
     return all_.total_blocks(member(place));
   }
+  [[nodiscard]] bool is_joint(ReplicaId place) const override {
+    return all_.is_joint(member(place));
+  }
   [[nodiscard]] Tokens cached_prefix(const RequestView& request, ReplicaId place) const override {
     return all_.cached_prefix(request, member(place));
   }

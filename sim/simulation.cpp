@@ -36,6 +36,9 @@ class Simulation final : public ClusterView {
   [[nodiscard]] Blocks total_blocks(ReplicaId replica) const override {
     return replicas_[replica.index()]->total_blocks();
   }
+  [[nodiscard]] bool is_joint(ReplicaId replica) const override {
+    return replicas_[replica.index()]->role() == ReplicaRole::joint;
+  }
   [[nodiscard]] Tokens cached_prefix(const RequestView& request, ReplicaId replica) const override {
     return replicas_[replica.index()]->cached_prefix(request.slot());
   }

@@ -3,12 +3,12 @@
 #include <rapidcheck.h>
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <memory>
 #include <vector>
 
 #include "models/device.h"
 #include "models/roofline_cost.h"
+#include "tests/catch.h"
 
 using namespace headroom;
 

@@ -1,8 +1,7 @@
 #include "models/cost_factory.h"
 
-#include <catch2/catch.hpp>
-
 #include "sim/check.h"
+#include "tests/catch.h"
 
 using namespace headroom;
 

@@ -1,10 +1,10 @@
 #include "models/engine.h"
 
-#include <catch2/catch.hpp>
 #include <set>
 
 #include "models/engine_calibration.h"
 #include "sim/check.h"
+#include "tests/catch.h"
 
 using namespace headroom;
 

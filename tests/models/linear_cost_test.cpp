@@ -3,9 +3,9 @@
 #include <rapidcheck.h>
 
 #include <array>
-#include <catch2/catch.hpp>
 
 #include "sim/check.h"
+#include "tests/catch.h"
 
 using namespace headroom;
 

@@ -3,9 +3,9 @@
 #include <rapidcheck.h>
 
 #include <array>
-#include <catch2/catch.hpp>
 
 #include "models/compiled_cost.h"
+#include "tests/catch.h"
 
 using namespace headroom;
 

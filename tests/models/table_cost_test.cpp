@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
 #include "models/cost_factory.h"
 #include "sim/check.h"
+#include "tests/catch.h"
 
 using namespace headroom;
 

@@ -11,6 +11,7 @@ struct FakeCluster final : ClusterView {
   std::vector<std::int64_t> outstanding;
   std::vector<std::int64_t> waiting;
   std::vector<std::int64_t> cached{};  ///< tokens of any request's prefix, by replica
+  std::uint32_t first_joint = 0;       ///< replicas from here on do whole requests
   Instant time;
 
   [[nodiscard]] Instant now() const override { return time; }
@@ -28,6 +29,9 @@ struct FakeCluster final : ClusterView {
   }
   [[nodiscard]] Blocks used_blocks(ReplicaId) const override { return Blocks(0); }
   [[nodiscard]] Blocks total_blocks(ReplicaId) const override { return Blocks(100); }
+  [[nodiscard]] bool is_joint(ReplicaId replica) const override {
+    return replica.index() >= first_joint;
+  }
   [[nodiscard]] Tokens cached_prefix(const RequestView&, ReplicaId replica) const override {
     return Tokens(replica.index() < cached.size() ? cached[replica.index()] : 0);
   }

@@ -1,10 +1,10 @@
 #include "reports/batch_means.h"
 
-#include <catch2/catch.hpp>
 #include <cmath>
 #include <vector>
 
 #include "sim/random.h"
+#include "tests/catch.h"
 
 namespace headroom {
 namespace {

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +16,7 @@
 #include "reports/requests_csv.h"
 #include "reports/run_database.h"
 #include "sim/check.h"
+#include "tests/catch.h"
 #include "tests/reports/metrics_fixture.h"
 #include "tests/scratch.h"
 

@@ -1,6 +1,6 @@
 #include "reports/saturation.h"
 
-#include <catch2/catch.hpp>
+#include "tests/catch.h"
 
 namespace headroom {
 namespace {

@@ -2,9 +2,8 @@
 
 #include <rapidcheck.h>
 
-#include <catch2/catch.hpp>
-
 #include "reports/metric_list.h"
+#include "tests/catch.h"
 #include "tests/reports/metrics_fixture.h"
 
 namespace headroom {

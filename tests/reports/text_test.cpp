@@ -1,6 +1,5 @@
 #include <rapidcheck.h>
 
-#include <catch2/catch.hpp>
 #include <limits>
 #include <string>
 #include <vector>
@@ -8,6 +7,7 @@
 #include "reports/number_text.h"
 #include "reports/sparkline.h"
 #include "reports/text_layout.h"
+#include "tests/catch.h"
 
 namespace headroom {
 namespace {

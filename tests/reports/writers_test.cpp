@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -9,6 +8,7 @@
 #include "reports/json_report.h"
 #include "reports/markdown.h"
 #include "reports/text_layout.h"
+#include "tests/catch.h"
 #include "tests/reports/metrics_fixture.h"
 
 namespace headroom {

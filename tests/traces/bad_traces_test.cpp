@@ -1,13 +1,13 @@
 // Every wrong trace is answered with one line: place, expectation, finding, remedy.
 #include <zstd.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "sim/check.h"
+#include "tests/catch.h"
 #include "traces/trace_reader.h"
 
 using namespace headroom;

@@ -2,10 +2,10 @@
 
 #include <rapidcheck.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
+#include "tests/catch.h"
 #include "tests/paths.h"
 #include "traces/make_source.h"
 

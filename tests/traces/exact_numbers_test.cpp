@@ -2,8 +2,9 @@
 
 #include <rapidcheck.h>
 
-#include <catch2/catch.hpp>
 #include <string>
+
+#include "tests/catch.h"
 
 using namespace headroom;
 

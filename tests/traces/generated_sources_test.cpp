@@ -2,13 +2,13 @@
 
 #include <rapidcheck.h>
 
-#include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
 #include <set>
 
 #include "sim/check.h"
 #include "sim/histogram.h"
+#include "tests/catch.h"
 #include "traces/make_source.h"
 
 using namespace headroom;

@@ -1,11 +1,11 @@
 #include "traces/sampler.h"
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <cmath>
 
 #include "sim/check.h"
 #include "sim/request.h"
+#include "tests/catch.h"
 
 using namespace headroom;
 

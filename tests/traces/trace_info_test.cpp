@@ -1,9 +1,9 @@
 #include "traces/trace_info.h"
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <sstream>
 
+#include "tests/catch.h"
 #include "tests/paths.h"
 #include "traces/convert.h"
 #include "traces/make_source.h"

@@ -2,12 +2,12 @@
 
 #include <zstd.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "sim/check.h"
+#include "tests/catch.h"
 #include "tests/paths.h"
 #include "traces/line_reader.h"
 

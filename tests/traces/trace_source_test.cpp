@@ -2,10 +2,10 @@
 
 #include <rapidcheck.h>
 
-#include <catch2/catch.hpp>
 #include <cmath>
 
 #include "sim/check.h"
+#include "tests/catch.h"
 
 using namespace headroom;
 

@@ -1,7 +1,8 @@
 #include "traces/w_lcg.h"
 
-#include <catch2/catch.hpp>
 #include <cmath>
+
+#include "tests/catch.h"
 
 using namespace headroom;
 
