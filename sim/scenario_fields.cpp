@@ -111,6 +111,10 @@ void kv_tier_fields(JsonCursor& at, KvTiersSpec& tiers) {
   at.bytes("disk", tiers.disk, "disk for prefixes that host memory evicts, a replica");
   at.bandwidth("disk_bandwidth", tiers.disk_bandwidth,
                "at which the disk is read; one NVMe drive of PCIe 4.0 by default");
+  if (!at.describing() && tiers.disk_bandwidth.value() < 1e6)
+    throw InputError(at.place("disk_bandwidth"), "expected at least 1 MB/s, got " +
+                                                     to_text(tiers.disk_bandwidth) +
+                                                     "; raise it, or leave out the disk");
 }
 
 void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {

@@ -320,6 +320,12 @@ ReplicaSetup make_replica(const AssembledGroup& group) {
   replica.kv_blocks = group.kv_blocks;
   replica.host_blocks = group.host_blocks;
   replica.kept_below = group.kept_below;
+  if (group.spec.kv_tiers && replica.batch->prefix_rules().reuse != PrefixReuse::cached) {
+    throw InputError(group.spec.batch.where,
+                     fmt::format("expected a policy that keeps prefixes where there are kv_tiers, "
+                                 "got \"{}\"; choose another (vllm-v1) or remove kv_tiers",
+                                 entry->name));
+  }
   if (group.spec.kv_tiers) replica.disk_bandwidth = group.spec.kv_tiers->disk_bandwidth;
   replica.block_tokens = group.engine.block_tokens;
   replica.max_model_len = group.max_model_len;
