@@ -177,7 +177,7 @@ TEST_CASE("vllm-v1: with room below for everything, hits are those of a cache wi
   // Each request is alone: from disk its first token is late by what the disk takes, exactly.
   const auto first_tokens = [](const Run& run) {
     std::int64_t sum = 0;
-    for (std::uint32_t id = 0; id < 300; ++id) sum += run.finished(id).ttft().ns();
+    for (std::uint32_t id = 0; id < 300; ++id) sum += run.finished(id).ttft().value();
     return sum;
   };
   const std::int64_t block_ns = 16 * 1024;  // at 1 GB/s
