@@ -272,8 +272,7 @@ void write_engine(HtmlPage& page, const Summary& s) {
   if (e.prefixes) {
     table.rows.push_back({"prompt tokens found in KV", grouped(e.prefixes->saved_tokens)});
     table.rows.push_back({"of those asked for", percent(e.prefixes->hit_share)});
-    table.rows.push_back(
-        {"KV blocks from host memory", grouped(e.prefixes->loaded.host.value())});
+    table.rows.push_back({"KV blocks from host memory", grouped(e.prefixes->loaded.host.value())});
     table.rows.push_back({"KV blocks from disk", grouped(e.prefixes->loaded.disk.value())});
   }
   page.table(table);
