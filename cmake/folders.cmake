@@ -67,6 +67,15 @@ if(NOT cli_sources)
   set(cli_sources ${PROJECT_BINARY_DIR}/empty_cli.cpp)
 endif()
 add_library(cli STATIC ${cli_sources})
+set_source_files_properties(${PROJECT_SOURCE_DIR}/sim/cli/licenses.cpp PROPERTIES COMPILE_DEFINITIONS
+  "HEADROOM_BOOST_VERSION=\"${Boost_VERSION}\";HEADROOM_NLOHMANN_JSON_VERSION=\"${nlohmann_json_VERSION}\";\
+HEADROOM_FMT_VERSION=\"${fmt_VERSION}\";HEADROOM_SQLITE_VERSION=\"${SQLite3_VERSION}\";\
+HEADROOM_ZSTD_VERSION=\"${ZSTD_VERSION}\";HEADROOM_SNAPPY_VERSION=\"${SNAPPY_VERSION}\";\
+HEADROOM_CURL_VERSION=\"${CURL_VERSION_STRING}\"")
+if(HEADROOM_CUDA)
+  set_property(SOURCE ${PROJECT_SOURCE_DIR}/sim/cli/licenses.cpp APPEND PROPERTY COMPILE_DEFINITIONS
+    "HEADROOM_CUDA_VERSION=\"${CUDAToolkit_VERSION}\"")
+endif()
 target_link_libraries(cli PUBLIC sim models traces reports profiles Boost::program_options Threads::Threads)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/sim/cli/main.cpp)

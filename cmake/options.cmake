@@ -47,4 +47,7 @@ pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 # Not every system's Snappy comes with a pkg-config file.
 find_path(SNAPPY_INCLUDE snappy-c.h REQUIRED)
 find_library(SNAPPY_LIBRARY snappy REQUIRED)
+file(STRINGS ${SNAPPY_INCLUDE}/snappy-stubs-public.h SNAPPY_VERSION REGEX "define SNAPPY_(MAJOR|MINOR|PATCHLEVEL) [0-9]+")
+string(REGEX REPLACE "[^;]* ([0-9]+)" "\\1" SNAPPY_VERSION "${SNAPPY_VERSION}")
+string(REPLACE ";" "." SNAPPY_VERSION "${SNAPPY_VERSION}")
 find_path(XXHASH_INCLUDE xxhash.h REQUIRED)  # used as a header only

@@ -7,6 +7,7 @@ extern "C" {
 extern const char headroom_page_style_begin[], headroom_page_style_end[];
 extern const char headroom_page_loader_begin[], headroom_page_loader_end[];
 extern const char headroom_page_charts_begin[], headroom_page_charts_end[];
+extern const char headroom_page_notices_begin[], headroom_page_notices_end[];
 }
 
 namespace headroom {
@@ -26,6 +27,10 @@ std::string_view page_loader() {
 }
 std::string_view page_charts() {
   return between(headroom_page_charts_begin, headroom_page_charts_end);
+}
+
+std::string_view page_notices() {
+  return between(headroom_page_notices_begin, headroom_page_notices_end);
 }
 
 }  // namespace headroom

@@ -13,5 +13,8 @@ namespace headroom {
 /// Apache ECharts and reports/assets/charts.js, gzipped, as base64; empty in a program that was
 /// built without npm.
 [[nodiscard]] std::string_view page_charts();
+/// Of each package in that script a line (name, version, licence, separated by tabs); after an
+/// empty line their notices and licences. Empty where there is no script.
+[[nodiscard]] std::string_view page_notices();
 
 }  // namespace headroom

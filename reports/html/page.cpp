@@ -178,7 +178,11 @@ std::string HtmlPage::finish(std::string_view footer) {
   out += "</ul></nav>\n</header>\n<main>\n" + body_ + "</main>\n<footer>\n";
   out += fmt::format("<p>{}</p>\n", html_text(footer));
   if (!page_charts().empty()) {
-    out += "<p>Charts: Apache ECharts, Apache License 2.0.</p>\n";
+    out +=
+        "<p>Charts: Apache ECharts, Copyright 2017-2026 The Apache Software Foundation, Apache "
+        "License 2.0; ZRender, Copyright 2017 Baidu Inc., BSD 3-Clause License. Their notices "
+        "stand "
+        "in the script of this page, and headroom version --licenses prints them.</p>\n";
   }
   out += "</footer>\n";
   if (!page_charts().empty()) {

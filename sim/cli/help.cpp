@@ -5,6 +5,7 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_codes.h"
 #include "sim/cli/help_text.h"
+#include "sim/cli/licenses.h"
 #include "sim/cli/terminal.h"
 #include "sim/cli/word_lists.h"
 #include "sim/edge_scenario_reader.h"
@@ -61,8 +62,8 @@ int command_help(const Invocation& call) {
   return kExitYes;
 }
 
-int command_version(const Invocation&) {
-  print(fmt::format("headroom {}\n", kVersion));
+int command_version(const Invocation& call) {
+  print(call.has("licenses") ? licenses_text() : fmt::format("headroom {}\n", kVersion));
   return kExitYes;
 }
 

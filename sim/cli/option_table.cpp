@@ -273,8 +273,9 @@ std::vector<CommandSpec> help_specs() {
                       0,
                       0,
                       "version of this program",
-                      {{"headroom version", "print it"}, {"headroom --version", "the same"}},
-                      {},
+                      {{"headroom version", "print it"},
+                       {"headroom version --licenses", "what others wrote of it"}},
+                      {{"licenses", "", "libraries, their licences and notices"}},
                       command_version};
   CommandSpec completion{
       "completion",
