@@ -45,9 +45,10 @@ const std::vector<ParameterSpec> kParameters{
      ParameterSpec::Kind::integer,
      0,
      1 << 20,
-     "4",
+     "0",
      {},
-     "blocks taken beyond the needed ones whenever a block is taken (64 tokens in vLLM 0.8.5)"},
+     "blocks taken beyond the needed ones whenever a block is taken (vLLM to 0.8.5: 4; later ones "
+     "none, pull request 16941)"},
     {"prefix_caching",
      ParameterSpec::Kind::flag,
      0,

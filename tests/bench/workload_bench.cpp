@@ -109,6 +109,15 @@ std::unique_ptr<Policy> make_policy(const char* name) {
   return entry->make(default_parameters(entry->parameters));
 }
 
+/// As workload W was defined: blocks are taken five at a time (vLLM 0.8.5).
+std::unique_ptr<BatchPolicy> make_vllm_v1() {
+  const auto* entry = PolicyRegistry<BatchPolicy>::instance().find("vllm-v1");
+  if (entry == nullptr) std::abort();
+  Parameters parameters = default_parameters(entry->parameters);
+  parameters.set("lookahead_blocks", std::int64_t{4});
+  return entry->make(parameters);
+}
+
 double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -128,7 +137,7 @@ void run_case(const Case& what) {
   setup.admission = make_policy<AdmissionPolicy>("accept");
   for (std::uint32_t i = 0; i < what.replicas; ++i) {
     ReplicaSetup replica;
-    replica.batch = make_policy<BatchPolicy>("vllm-v1");
+    replica.batch = make_vllm_v1();
     replica.batch_name = "vllm-v1";
     replica.cost = cost.stages[0].get();
     replica.kv_blocks = Blocks(28'000);  // what 80 GB leave beside 16 GB of weights

@@ -37,8 +37,8 @@ TEST_CASE("every command of the README runs as written") {
     CHECK_FALSE((command.find("--json") == std::string::npos && outcome.out.empty() &&
                  command.find("--output") == std::string::npos));
   }
-  CHECK(folder.files() == std::set<std::string>{"drones.json", "my-trace.csv", "r.csv", "r.html",
-                                                "r.json", "r.md", "runs.db"});
+  CHECK(folder.files() == std::set<std::string>{"drones.json", "h.html", "my-trace.csv", "r.csv",
+                                                "r.html", "r.json", "r.md", "runs.db"});
 }
 
 TEST_CASE("the files that the README names exist") {

@@ -41,11 +41,11 @@ const char* const kBase = R"({
 const std::vector<Golden>& goldens() {
   // Small KV pools make the schedulers admit, block, preempt and swap.
   static const std::vector<Golden> kGoldens{
-      {"vllm-v1", {}, "f7ba677853fb6a0b", "786289dfd8bc7036"},
+      {"vllm-v1", {}, "f7ba677853fb6a0b", "9de7348e92abb870"},
       {"vllm-v1 short of KV",
        {"deployment.kv_blocks=2600", "routing=power-of-two"},
-       "f20f074576432654",
-       "60d6d6ccc2b5f97a"},
+       "f78e0d80741f0caa",
+       "3f9e5f6e23a9f1d1"},
       {"vllm-v0 swapping",
        {"deployment.kv_blocks=2600",
         R"(deployment.batch={"policy": "vllm-v0", "preemption": "swap"})", "routing=random"},
@@ -67,7 +67,7 @@ const std::vector<Golden>& goldens() {
        {"model=llama-3.1-70b", "deployment.replicas=1", "deployment.tensor_parallel=2",
         "deployment.pipeline_parallel=2", "workload.rate=3 /s", "workload.requests=400"},
        "01174efd8a163293",
-       "46ff9ab1a35f872b"},
+       "262fe275696ba38b"},
   };
   return kGoldens;
 }

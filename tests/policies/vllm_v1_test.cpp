@@ -61,10 +61,10 @@ TEST_CASE("vllm-v1: memory is charged per chunk") {
   }
 }
 
-TEST_CASE("vllm-v1: when a block is needed four more are taken, as far as they are free") {
+TEST_CASE("vllm-v1 of 0.8.5: when a block is needed four more are taken, as far as they are free") {
   // Chunk 1 needs 2 blocks and takes 6 (96 tokens): chunks 2 and 3 need none, chunk 4 (128 tokens)
   // takes 2 + 4.
-  const Texts texts{{"max_num_batched_tokens", "32"}};
+  const Texts texts{{"max_num_batched_tokens", "32"}, {"lookahead_blocks", "4"}};
   const Run run = watch("vllm-v1", texts, {request(Duration(0), 160, 2)}, pool(100));
   CHECK(run.steps[0].free_blocks == 94);
   CHECK(run.steps[2].free_blocks == 94);
