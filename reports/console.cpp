@@ -278,6 +278,8 @@ void print_dynamics(Page& page, const Summary& s) {
                 fmt::format("{} started, {} drained, {} failed, {} reclaimed, {} restarted",
                             t.starts, t.drains, t.failures, t.reclaims, t.restarts));
   page.labelled("lost", fmt::format("{} requests were on a replica that failed", t.lost));
+  if (!s.pools.empty())
+    page.labelled("KV", fmt::format("{} moves were called off", s.dynamics->moves_called_off));
 }
 
 void print_cost(Page& page, const Summary& s) {

@@ -228,15 +228,17 @@ Json facility_json(const Summary& s) {
 
 Json dynamics_json(const Summary& s) {
   const DynamicsTotals& t = s.dynamics->totals;
-  return Json{{"rules", s.context.dynamics},
-              {"mean_paid_gpus", number(s.dynamics->mean_paid)},
-              {"most_replicas_up", t.most_up},
-              {"starts", t.starts},
-              {"drains", t.drains},
-              {"failures", t.failures},
-              {"reclaims", t.reclaims},
-              {"restarts", t.restarts},
-              {"requests_lost", t.lost}};
+  Json table{{"rules", s.context.dynamics},
+             {"mean_paid_gpus", number(s.dynamics->mean_paid)},
+             {"most_replicas_up", t.most_up},
+             {"starts", t.starts},
+             {"drains", t.drains},
+             {"failures", t.failures},
+             {"reclaims", t.reclaims},
+             {"restarts", t.restarts},
+             {"requests_lost", t.lost}};
+  if (!s.pools.empty()) table["moves_called_off"] = s.dynamics->moves_called_off;
+  return table;
 }
 
 Json lower_bound_json(const Summary& s) {

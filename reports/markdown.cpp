@@ -217,6 +217,8 @@ void write_dynamics(Document& page, const Summary& s) {
   page.row({"reclaims", std::to_string(t.reclaims)});
   page.row({"restarts", std::to_string(t.restarts)});
   page.row({"requests on a replica that failed", std::to_string(t.lost)});
+  if (!s.pools.empty())
+    page.row({"moves of KV called off", std::to_string(s.dynamics->moves_called_off)});
 }
 
 void write_cost(Document& page, const Summary& s) {

@@ -229,7 +229,9 @@ double mean_gpus(const ReportContext& context, double span_s) {
 void fill_cost(const Metrics& metrics, const ReportContext& context, Summary& out) {
   CostResult& cost = out.cost;
   cost.gpu_hours = context.paid_gpu_hours.value_or(as_double(context.gpus) * out.span_s / 3600);
-  if (metrics.dynamic) out.dynamics = DynamicsUse{metrics.dynamics, mean_gpus(context, out.span_s)};
+  if (metrics.dynamic)
+    out.dynamics =
+        DynamicsUse{metrics.dynamics, mean_gpus(context, out.span_s), metrics.transfers.called_off};
   const double tokens = as_double(out.output_tokens);
   if (context.gpu_hour_price) {
     const double price = context.gpu_hour_price->value();

@@ -200,7 +200,8 @@ struct TransferUse {
 /// Replicas that came and went.
 struct DynamicsUse {
   DynamicsTotals totals;
-  double mean_paid = 0;  ///< GPUs, over the span
+  double mean_paid = 0;               ///< GPUs, over the span
+  std::int64_t moves_called_off = 0;  ///< of KV between pools
 };
 
 struct CostResult {

@@ -15,18 +15,39 @@ constexpr std::uint32_t kSubject = kNetworkSubject - 1;
 
 }  // namespace
 
-Dynamics::Dynamics(DynamicsSetup setup, const Replicas& replicas, SimulationState& state,
-                   const ClusterView& cluster, std::uint64_t seed)
-    : setup_(std::move(setup)), replicas_(replicas), state_(state), serving_(cluster, {}) {
-  SIM_CHECK(setup_.scaling != nullptr && setup_.interval > Duration(0) &&
-                setup_.start_up.size() == replicas.size() && !setup_.floor.empty(),
-            "dynamics have a scaling policy, an interval, start-up times and a floor");
-  for (std::size_t i = 0; i < replicas.size(); ++i) {
-    SIM_CHECK(replicas[i]->role() == ReplicaRole::joint, "replicas that come and go are joint");
+Dynamics::Dynamics(DynamicsSetup setup, const Surroundings& around, std::uint64_t seed)
+    : setup_(std::move(setup)),
+      replicas_(around.replicas),
+      state_(around.state),
+      pools_(around.pools),
+      up_(around.cluster, {}) {
+  SIM_CHECK(setup_.interval > Duration(0) && setup_.start_up.size() == replicas_.size(),
+            "dynamics have an interval and start-up times");
+  for (std::size_t i = 0; i < replicas_.size(); ++i)
     members_.emplace_back(RandomStream(seed, "dynamics", i));
+  std::vector<int> units_of(replicas_.size(), 0);
+  const auto decodes = [this](ReplicaId id) {
+    return replicas_[id.index()]->role() == ReplicaRole::decode;
+  };
+  for (ScalingUnit& rules : setup_.units) {
+    SIM_CHECK(rules.scaling != nullptr && !rules.floor.empty() && !rules.replicas.empty(),
+              "replicas that scale have a policy and a floor");
+    for (const ReplicaId id : rules.replicas) ++units_of[id.index()];
+    Unit unit;
+    unit.takes_arrivals = !decodes(rules.replicas.front());
+    unit.wanted = floor_now(rules);
+    unit.rules = std::move(rules);
+    units_.push_back(std::move(unit));
   }
-  wanted_ = floor_now();
-  for (std::int64_t i = 0; i < wanted_; ++i) serve(static_cast<std::uint32_t>(i));
+  const auto entrances = std::count_if(units_.begin(), units_.end(),
+                                       [](const Unit& unit) { return unit.takes_arrivals; });
+  for (Unit& unit : units_) {
+    unit.takes_all = unit.takes_arrivals && entrances == 1;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(unit.wanted); ++i)
+      serve(unit.rules.replicas[i].index());
+  }
+  SIM_CHECK(std::all_of(units_of.begin(), units_of.end(), [](int n) { return n == 1; }),
+            "each replica scales in one unit");
   for (const Outage& outage : setup_.outages) {
     plan_at(outage.at, Change::outage, outage.replica.index(), outage.down);
   }
@@ -37,7 +58,7 @@ Dynamics::Dynamics(DynamicsSetup setup, const Replicas& replicas, SimulationStat
 }
 
 std::vector<RequestSlot> Dynamics::take_homeless() {
-  if (serving_.replicas() == 0) return {};
+  if (homeless_.empty() || entrances().replicas() == 0) return {};
   std::sort(homeless_.begin(), homeless_.end(), [this](RequestSlot a, RequestSlot b) {
     return state_.requests[a].id < state_.requests[b].id;
   });
@@ -151,7 +172,7 @@ void Dynamics::drain(std::uint32_t replica) {
 
 void Dynamics::stop(std::uint32_t replica) {
   Member& member = members_[replica];
-  SIM_CHECK(replicas_[replica]->lose_all().empty(), "a replica turns off without requests");
+  SIM_CHECK(replicas_[replica]->lose_all({}).empty(), "a replica turns off without requests");
   pay(member, state_.now());
   member.state = State::off;
   ++member.life;
@@ -161,7 +182,17 @@ void Dynamics::stop(std::uint32_t replica) {
 }
 
 void Dynamics::lose(std::uint32_t replica) {
-  for (const RequestSlot slot : replicas_[replica]->lose_all()) {
+  Pools::Stranded stranded;
+  if (pools_ != nullptr) stranded = pools_->strand(ReplicaId(replica));
+  for (const RequestSlot slot : stranded.with_kv) {
+    if (setup_.on_loss == OnLoss::resume) {
+      pools_->offer_again(slot);
+    } else {
+      ++totals_.lost;
+      pools_->give_up(slot, RejectReason::replica_lost);
+    }
+  }
+  for (const RequestSlot slot : replicas_[replica]->lose_all(stranded.without_kv)) {
     ++totals_.lost;
     if (setup_.on_loss == OnLoss::reject) {
       state_.reject(slot, RejectReason::replica_lost);
@@ -221,73 +252,102 @@ void Dynamics::stop_drained() {
   arm();
 }
 
-ScalingView Dynamics::view() {
-  ScalingView view;
-  view.now = state_.now();
-  view.interval = std::max(state_.now() - asked_, kNanosecond);
-  view.start_up = *std::max_element(setup_.start_up.begin(), setup_.start_up.end());
-  view.serving = count(State::up);
-  view.starting = count(State::starting);
-  view.least = floor_now();
-  view.most = static_cast<std::int64_t>(members_.size());
-  view.outstanding = static_cast<std::int64_t>(state_.requests.live());
-  view.waiting = static_cast<std::int64_t>(homeless_.size());
+void Dynamics::see_load(const Unit& unit, ScalingView& view) {
   double busy = 0;
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    Member& member = members_[i];
-    view.waiting += static_cast<std::int64_t>(replicas_[i]->waiting());
-    const Duration before = std::exchange(member.busy_before, replicas_[i]->totals().busy);
+  for (const ReplicaId id : unit.rules.replicas) {
+    const ReplicaEngine& replica = *replicas_[id.index()];
+    Member& member = members_[id.index()];
+    const auto waiting = static_cast<std::int64_t>(replica.waiting());
+    view.waiting += waiting;
+    if (unit.takes_arrivals) {
+      // Finished prompts whose KV is still here are the decode replicas' load.
+      view.outstanding += waiting + static_cast<std::int64_t>(replica.running()) +
+                          static_cast<std::int64_t>(replica.swapped());
+    } else {
+      view.outstanding += replica.outstanding();
+      view.waiting += static_cast<std::int64_t>(replica.in_line().size());
+    }
+    const Duration before = std::exchange(member.busy_before, replica.totals().busy);
     if (member.state == State::up) busy += seconds(member.busy_before - before);
   }
+  const std::int64_t nowhere = unit.takes_arrivals ? homeless() : pools_->unoffered();
+  view.waiting += nowhere;
+  view.outstanding += nowhere;
   if (view.serving > 0) {
     view.busy = busy / seconds(view.interval) / static_cast<double>(view.serving);
   }
+}
+
+ScalingView Dynamics::view(Unit& unit) {
+  ScalingView view;
+  view.now = state_.now();
+  view.interval = std::max(state_.now() - asked_, kNanosecond);
+  view.serving = count(unit, State::up);
+  view.starting = count(unit, State::starting);
+  view.least = floor_now(unit.rules);
+  view.most = static_cast<std::int64_t>(unit.rules.replicas.size());
+  see_load(unit, view);
+  // Where nobody else serves, whoever has arrived is here.
+  if (units_.size() == 1) view.outstanding = static_cast<std::int64_t>(state_.requests.live());
+  std::uint64_t came = 0;
+  for (const ReplicaId id : unit.rules.replicas) {
+    view.start_up = std::max(view.start_up, setup_.start_up[id.index()]);
+    came += replicas_[id.index()]->came();
+  }
+  if (unit.takes_all) came = state_.metrics.arrived;
   view.arrivals =
-      static_cast<double>(state_.metrics.arrived - arrived_before_) / seconds(view.interval);
-  arrived_before_ = state_.metrics.arrived;
-  asked_ = state_.now();
+      static_cast<double>(came - std::exchange(unit.came_before, came)) / seconds(view.interval);
   return view;
 }
 
 void Dynamics::ask() {
-  check_context().policy = setup_.scaling_name.c_str();
-  const ScalingView seen = view();
-  wanted_ = std::clamp(setup_.scaling->wanted(seen), seen.least, seen.most);
+  for (Unit& unit : units_) {
+    check_context().policy = unit.rules.scaling_name.c_str();
+    const ScalingView seen = view(unit);
+    unit.wanted = std::clamp(unit.rules.scaling->wanted(seen), seen.least, seen.most);
+  }
+  asked_ = state_.now();
 }
 
-std::int64_t Dynamics::floor_now() const {
-  std::int64_t least = setup_.floor.front().replicas;
-  for (const ScheduledFloor& floor : setup_.floor) {
+std::int64_t Dynamics::floor_now(const ScalingUnit& unit) const {
+  std::int64_t least = unit.floor.front().replicas;
+  for (const ScheduledFloor& floor : unit.floor) {
     if (floor.at <= state_.now()) least = floor.replicas;
   }
-  return std::clamp<std::int64_t>(least, 1, static_cast<std::int64_t>(members_.size()));
+  return std::clamp<std::int64_t>(least, 1, static_cast<std::int64_t>(unit.replicas.size()));
 }
 
 void Dynamics::settle() {
+  for (const Unit& unit : units_) settle(unit);
+}
+
+void Dynamics::settle(const Unit& unit) {
+  std::int64_t serving = count(unit, State::up) + count(unit, State::starting);
+  const std::vector<ReplicaId>& mine = unit.rules.replicas;
   // One that restarts is as good as there.
-  std::int64_t serving = count(State::up) + count(State::starting);
-  if (restarting_ && members_[*restarting_].state == State::draining) ++serving;
-  const auto size = static_cast<std::uint32_t>(members_.size());
-  for (std::uint32_t i = 0; i < size && serving < wanted_; ++i) {
-    Member& member = members_[i];
-    if (member.state != State::draining || member.doomed || restarting_ == i) continue;
+  for (const ReplicaId id : mine) {
+    if (restarting_ == id.index() && members_[id.index()].state == State::draining) ++serving;
+  }
+  for (auto id = mine.begin(); id != mine.end() && serving < unit.wanted; ++id) {
+    Member& member = members_[id->index()];
+    if (member.state != State::draining || member.doomed || restarting_ == id->index()) continue;
     member.state = State::up;
     ++serving;
   }
-  for (std::uint32_t i = 0; i < size && serving < wanted_; ++i) {
-    if (members_[i].state != State::off) continue;
-    start(i);
+  for (auto id = mine.begin(); id != mine.end() && serving < unit.wanted; ++id) {
+    if (members_[id->index()].state != State::off) continue;
+    start(id->index());
     ++serving;
   }
-  for (std::uint32_t i = size; i-- > 0 && serving > wanted_;) {
-    if (members_[i].state != State::starting || restarting_ == i) continue;
-    stop(i);
+  for (auto id = mine.rbegin(); id != mine.rend() && serving > unit.wanted; ++id) {
+    if (members_[id->index()].state != State::starting || restarting_ == id->index()) continue;
+    stop(id->index());
     --serving;
   }
-  for (std::uint32_t i = size; i-- > 0 && serving > wanted_;) {
-    if (members_[i].state != State::up || restarting_ == i) continue;
+  for (auto id = mine.rbegin(); id != mine.rend() && serving > unit.wanted; ++id) {
+    if (members_[id->index()].state != State::up || restarting_ == id->index()) continue;
     ++totals_.drains;
-    drain(i);
+    drain(id->index());
     --serving;
   }
 }
@@ -304,13 +364,14 @@ void Dynamics::refresh() {
   for (std::uint32_t i = 0; i < members_.size(); ++i) {
     if (members_[i].state == State::up) up.emplace_back(i);
   }
-  serving_.set_members(std::move(up));
-  totals_.most_up = std::max(totals_.most_up, static_cast<std::int64_t>(serving_.replicas()));
+  if (pools_ != nullptr) pools_->set_up(up);
+  up_.set_members(std::move(up));
+  totals_.most_up = std::max(totals_.most_up, this->up());
 }
 
-std::int64_t Dynamics::count(State state) const {
-  return std::count_if(members_.begin(), members_.end(),
-                       [state](const Member& member) { return member.state == state; });
+std::int64_t Dynamics::count(const Unit& unit, State state) const {
+  return std::count_if(unit.rules.replicas.begin(), unit.rules.replicas.end(),
+                       [&](ReplicaId id) { return members_[id.index()].state == state; });
 }
 
 void Dynamics::close() {

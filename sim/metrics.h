@@ -80,9 +80,10 @@ struct ReplicaTotals {
 struct TransferTotals {
   std::int64_t started = 0;
   std::int64_t landed = 0;
-  Bytes bytes{0};       ///< of all started
-  LogHistogram waited;  ///< ns from the end of the prompt to the start of the move
-  LogHistogram moved;   ///< ns from there until landed
+  std::int64_t called_off = 0;  ///< source or target failed meanwhile
+  Bytes bytes{0};               ///< of all started
+  LogHistogram waited;          ///< ns from the end of the prompt to the start of the move
+  LogHistogram moved;           ///< ns from there until landed
 };
 
 /// Replicas that came and went (sim/dynamics.h).

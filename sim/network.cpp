@@ -84,6 +84,18 @@ FlowId Network::start_flow(std::span<const LinkId> path, Bytes bytes, Duration l
   return flow.id;
 }
 
+void Network::cancel(FlowId id, Instant now) {
+  SIM_CHECK(now >= now_, "the clock never goes back");
+  SIM_CHECK(now <= next_event(), "what ends before a flow is cancelled is asked for first");
+  carry_until(now);
+  const auto place = std::find_if(order_.begin(), order_.end(),
+                                  [this, id](std::uint32_t slot) { return flows_[slot].id == id; });
+  SIM_CHECK(place != order_.end(), "a flow is cancelled before it has landed");
+  free_.push_back(*place);
+  order_.erase(place);
+  rates_valid_ = false;
+}
+
 Instant Network::next_event() {
   solve();
   return next_;

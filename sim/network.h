@@ -51,6 +51,10 @@ class Network {
   /// for all that lands before.
   FlowId start_flow(std::span<const LinkId> path, Bytes bytes, Duration latency, Instant now);
 
+  /// Takes a flow that has not landed off its links; what they carried of it stays counted. `now`
+  /// as for `start_flow`.
+  void cancel(FlowId id, Instant now);
+
   /// The next instant at which a flow drains or lands; never() when there is none. Call `advance`
   /// no later than then.
   [[nodiscard]] Instant next_event();

@@ -1,6 +1,7 @@
 #include "sim/pools.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/check.h"
 
@@ -44,8 +45,59 @@ Pools::Pools(PoolSetup setup, const Replicas& replicas, SimulationState& state,
 void Pools::offer_finished() {
   // Routers see the instant before any decision of it, in whatever order events came.
   state_.phase = Phase::arrival;
-  for (const RequestSlot slot : state_.handed_over) hand_over(slot);
+  if (decoders_.replicas() == 0) {
+    unoffered_.insert(unoffered_.end(), state_.handed_over.begin(), state_.handed_over.end());
+  } else {
+    for (const RequestSlot slot : state_.handed_over) hand_over(slot);
+  }
   state_.handed_over.clear();
+}
+
+void Pools::set_up(const std::vector<ReplicaId>& up) {
+  std::vector<ReplicaId> entrances;
+  std::vector<ReplicaId> decoders;
+  for (const ReplicaId id : up) {
+    (takes_arrivals(replicas_[id.index()]->role()) ? entrances : decoders).push_back(id);
+  }
+  entrances_.set_members(std::move(entrances));
+  decoders_.set_members(std::move(decoders));
+  if (decoders_.replicas() == 0) return;
+  for (const RequestSlot slot : std::exchange(unoffered_, {})) offer_again(slot);
+}
+
+Pools::Stranded Pools::strand(ReplicaId gone) {
+  std::vector<RequestSlot> all = transfers_.call_off(gone);
+  const auto on_gone = [&](RequestSlot slot) {
+    return state_.requests.history(slot).replica == gone;
+  };
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    if (!decodes_only(replicas_[i]->role())) continue;
+    const bool itself = i == gone.index();  // its line goes with it
+    for (const RequestSlot slot : replicas_[i]->in_line()) {
+      if (!itself && !on_gone(slot)) continue;
+      if (!itself) replicas_[i]->withdraw(slot);
+      all.push_back(slot);
+    }
+  }
+  for (std::vector<RequestSlot>* offers : {&unoffered_, &state_.handed_over}) {
+    for (const RequestSlot slot : *offers)
+      if (on_gone(slot)) all.push_back(slot);
+    std::erase_if(*offers, on_gone);
+  }
+  Stranded stranded;
+  for (const RequestSlot slot : all) {
+    (on_gone(slot) ? stranded.without_kv : stranded.with_kv).push_back(slot);
+  }
+  return stranded;
+}
+
+void Pools::give_up(RequestSlot slot, RejectReason reason) {
+  LiveRequest& request = state_.requests[slot];
+  const Departed departed{slot, Blocks(request.blocks), request.shared_units};
+  request.blocks = 0;
+  request.shared_units = 0;
+  replicas_[state_.requests.history(slot).replica.index()]->release(departed);
+  state_.reject(slot, reason);
 }
 
 void Pools::pull() {
@@ -67,14 +119,9 @@ void Pools::hand_over(RequestSlot slot) {
   ReplicaEngine& target = *replicas_[decoders_.member(place).index()];
   if (target.could_hold(slot)) {
     target.offer(slot);
-    return;
+  } else {
+    give_up(slot, RejectReason::never_fits);
   }
-  LiveRequest& request = state_.requests[slot];
-  const Departed departed{slot, Blocks(request.blocks), request.shared_units};
-  request.blocks = 0;
-  request.shared_units = 0;
-  replicas_[state_.requests.history(slot).replica.index()]->release(departed);
-  state_.reject(slot, RejectReason::never_fits);
 }
 
 }  // namespace headroom

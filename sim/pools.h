@@ -5,11 +5,14 @@
 // stands in line, still holding its blocks on the prefill replica. The decode replica pulls from
 // the front of its line at its iteration boundaries, as far as room and `TransferRules` allow;
 // whoever cannot be taken holds back those behind (DistServe, OSDI 2024, and its released runtime).
+// Where a replica fails, what KV was on it is lost; a finished prompt whose KV is whole on its
+// prefill replica, in line or under way, is offered to another decode replica. One that finds none
+// up waits, its KV held (sim/dynamics.h).
 // Laws: prompts of joint and prefill replicas only are routed on arrival, decode replicas only
-// receive; a request is in one line or on one move; the compressed path gives the same bytes as the
-// plain one (tests/laws/fast_path_test.cpp).
-// Cost: O(log) a prompt beyond its routing; nothing where all replicas are joint.
-// Not here: the bytes under way (sim/transfer.h).
+// receive; a request is in one line or on one move, or waits for a decode replica; the compressed
+// path gives the same bytes as the plain one (tests/laws/fast_path_test.cpp). Cost: O(log) a prompt
+// beyond its routing; nothing where all replicas are joint. Not here: the bytes under way
+// (sim/transfer.h).
 #pragma once
 
 #include <memory>
@@ -76,6 +79,23 @@ class Pools {
 
   /// Where arrivals may go: joint and prefill replicas.
   [[nodiscard]] const PoolView& entrances() const { return entrances_; }
+  /// From now on only these replicas, in ascending order, are routed to.
+  void set_up(const std::vector<ReplicaId>& up);
+
+  /// Finished prompts that lose their KV or their decode replica with a replica that fails.
+  struct Stranded {
+    std::vector<RequestSlot> without_kv{};  ///< to be told to the replica (`lose_all`)
+    std::vector<RequestSlot> with_kv{};     ///< on other replicas; to be offered again or given up
+  };
+  /// `gone` fails: moves from and to it end, and lines let go of who can no longer come.
+  [[nodiscard]] Stranded strand(ReplicaId gone);
+  void offer_again(RequestSlot slot) { state_.handed_over.push_back(slot); }
+  /// A finished prompt gets no answer; its KV is let go.
+  void give_up(RequestSlot slot, RejectReason reason);
+  /// Finished prompts that wait for a decode replica to be up.
+  [[nodiscard]] std::int64_t unoffered() const {
+    return static_cast<std::int64_t>(unoffered_.size());
+  }
   /// The longest request that every decode replica takes.
   [[nodiscard]] Tokens longest() const { return longest_; }
 
@@ -101,6 +121,7 @@ class Pools {
   PoolView entrances_;
   PoolView decoders_;
   Transfers transfers_;
+  std::vector<RequestSlot> unoffered_;  ///< no decode replica is up
   RandomStream random_;
   Tokens longest_{0};
 };

@@ -57,8 +57,7 @@ void Replica::enqueue(RequestSlot slot) {
   } else {
     waiting_.push_back(slot);
   }
-  ++outstanding_;
-  outstanding_prompt_ += Tokens(request.prompt);
+  count_in(request);
   if (in_flight_ == setup_.pipeline_stages) {
     cut_run();
   } else {
@@ -459,10 +458,8 @@ void Replica::leave(RequestSlot slot) {
 }
 
 void Replica::retire(RequestSlot slot) {
-  LiveRequest& request = state_.requests[slot];
   give_back_all(slot);
-  --outstanding_;
-  outstanding_prompt_ -= Tokens(request.prompt);
+  count_out(state_.requests[slot]);
   ++totals_.finished;
   state_.finish(slot);
 }

@@ -72,11 +72,18 @@ class Replica final : public ReplicaEngine {
   void accept(Transfers& transfers) override;
   void join(RequestSlot slot) override;
   void release(const Departed& departed) override;
-  [[nodiscard]] std::vector<RequestSlot> lose_all() override;
+  [[nodiscard]] std::vector<RequestSlot> in_line() const override {
+    return {offered_.begin(), offered_.end()};
+  }
+  void withdraw(RequestSlot slot) override;
+  void call_off(RequestSlot slot) override;
+  [[nodiscard]] std::vector<RequestSlot> lose_all(
+      const std::vector<RequestSlot>& handed_over) override;
   void book_so_far() override;
 
   [[nodiscard]] std::int64_t outstanding() const override { return outstanding_; }
   [[nodiscard]] Tokens outstanding_prompt() const override { return outstanding_prompt_; }
+  [[nodiscard]] std::uint64_t came() const override { return came_; }
   [[nodiscard]] std::size_t waiting() const override { return waiting_.size() + coming_.size(); }
   [[nodiscard]] std::size_t running() const override { return running_.size(); }
   [[nodiscard]] std::size_t swapped() const override { return swapped_.size(); }
@@ -124,6 +131,18 @@ class Replica final : public ReplicaEngine {
 
   /// Marks the replica for a decision in this instant.
   void request_decision();
+  /// A decode replica's line or room is other than before: it looks again at its next boundary.
+  void look_again();
+  /// A request is outstanding from now on, or no longer.
+  void count_in(const LiveRequest& request) {
+    ++came_;
+    ++outstanding_;
+    outstanding_prompt_ += Tokens(request.prompt);
+  }
+  void count_out(const LiveRequest& request) {
+    --outstanding_;
+    outstanding_prompt_ -= Tokens(request.prompt);
+  }
   /// Lets requests into the queue that an overlapped scheduler sees by now: those that came before
   /// the iteration that has just ended began, and all where the replica stood idle.
   void see_arrivals();
@@ -168,6 +187,7 @@ class Replica final : public ReplicaEngine {
   /// Lets a finished prompt go to another replica.
   void hand_over(RequestSlot slot);
   [[nodiscard]] Blocks joining_blocks(RequestSlot slot) const;
+  [[nodiscard]] Blocks kv_of(const LiveRequest& request) const;
   [[nodiscard]] bool accepts_more();
   /// Whether the pull might decide otherwise at the next boundary although nothing ends before.
   [[nodiscard]] bool pull_is_open() const;
@@ -222,6 +242,7 @@ class Replica final : public ReplicaEngine {
   std::int64_t in_flight_ = 0;
   std::int64_t outstanding_ = 0;
   Tokens outstanding_prompt_{0};
+  std::uint64_t came_ = 0;
   std::uint32_t next_generation_ = 0;
   bool decision_requested_ = false;
   bool running_changed_ = false;  ///< some entry of running_ left
@@ -236,8 +257,9 @@ class Replica final : public ReplicaEngine {
   std::deque<RequestSlot> offered_;  ///< decode: in line, their KV elsewhere
   std::int64_t handed_over_ = 0;     ///< prefill: done, their KV still here
   std::int64_t inbound_ = 0;         ///< decode: accepted, not landed
-  Blocks inbound_blocks_{0};         ///< prompts of those
-  Blocks fresh_blocks_{0};           ///< prompts landed since the last batch started
+  Blocks inbound_blocks_{0};         ///< KV of those
+  Blocks inbound_room_{0};           ///< taken for those
+  Blocks fresh_blocks_{0};           ///< KV landed since the last batch started
   Duration stall_clock_{0};
   Instant busy_since_;
   ReplicaTotals totals_;

@@ -84,10 +84,19 @@ class ReplicaEngine {
   virtual void join(RequestSlot slot) = 0;
   /// Prefill: the KV of a request that was handed over has left.
   virtual void release(const Departed& departed) = 0;
+  /// Decode: the requests that stand in line, first come first.
+  [[nodiscard]] virtual std::vector<RequestSlot> in_line() const = 0;
+  /// Decode: one of them leaves the line.
+  virtual void withdraw(RequestSlot slot) = 0;
+  /// Decode: the KV of an accepted request will not land; gives back its room.
+  virtual void call_off(RequestSlot slot) = 0;
 
   /// The replica fails, or turns off: its requests leave it, in order of arrival, with nothing
-  /// computed and nothing held; it is as new afterwards. Requires a joint replica.
-  [[nodiscard]] virtual std::vector<RequestSlot> lose_all() = 0;
+  /// computed and nothing held; it is as new afterwards. Not among them: requests whose KV is on
+  /// another replica, which the pools around have taken back (sim/pools.h). `handed_over`: those
+  /// of a prefill replica whose KV is still here.
+  [[nodiscard]] virtual std::vector<RequestSlot> lose_all(
+      const std::vector<RequestSlot>& handed_over) = 0;
 
   /// The run ends here: books the iterations that have ended by now, where several are one event.
   virtual void book_so_far() {}
@@ -96,6 +105,8 @@ class ReplicaEngine {
   /// over is gone when its KV has left.
   [[nodiscard]] virtual std::int64_t outstanding() const = 0;
   [[nodiscard]] virtual Tokens outstanding_prompt() const = 0;
+  /// Requests ever enqueued or offered, each time.
+  [[nodiscard]] virtual std::uint64_t came() const = 0;
   [[nodiscard]] virtual std::size_t waiting() const = 0;
   [[nodiscard]] virtual std::size_t running() const = 0;
   [[nodiscard]] virtual std::size_t swapped() const = 0;

@@ -28,32 +28,39 @@ void Replica::forget(RequestSlot slot) {
   if (request.state == RequestState::held) history.stall_mark = RequestHistory::kNotDecoding;
   if (request.state == RequestState::running || request.state == RequestState::held)
     suspend_accounts(slot);
+  if (request.state == RequestState::migrating) {
+    history.transfer += state_.now() - history.handed_over;
+    history.preempted_since = state_.now();
+  }
   kv_.give_back_host(Blocks(request.host_blocks));
   request.host_blocks = 0;
   give_back_all(slot);
   request.in_flight = 0;
   request.computed = 0;
-  if (setup_.batch->result_release() == ResultRelease::with_batch) {
+  if (setup_.batch->result_release() == ResultRelease::with_batch &&
+      setup_.role == ReplicaRole::joint) {
     // Nothing of its answer has left yet: it begins anew.
     request.generated = 0;
     history.first_token = Instant::never();
-    history.preempted_before_first += history.preempted_after_first;
-    history.preempted_after_first = history.stalled = Duration(0);
+    history.preempted_before_first += history.preempted_after_first + history.transfer;
+    history.preempted_after_first = history.stalled = history.transfer = Duration(0);
   }
   request.restarted = request.target();
   request.state = RequestState::waiting;
   state_.record(Milestone::lost, slot);
 }
 
-std::vector<RequestSlot> Replica::lose_all() {
-  SIM_CHECK(setup_.role == ReplicaRole::joint, "only joint replicas come and go");
+std::vector<RequestSlot> Replica::lose_all(const std::vector<RequestSlot>& handed_over) {
+  SIM_CHECK(static_cast<std::int64_t>(handed_over.size()) == handed_over_,
+            "the pools know who has been handed over");
   book_so_far();
   if (in_flight_ > 0) totals_.busy += state_.now() - busy_since_;
   in_flight_ = 0;
   for (Batch& batch : batches_) batch.active = false;
   std::fill(stage_free_.begin(), stage_free_.end(), state_.now());
 
-  std::vector<RequestSlot> lost(waiting_.begin(), waiting_.end());
+  std::vector<RequestSlot> lost = handed_over;
+  lost.insert(lost.end(), waiting_.begin(), waiting_.end());
   for (const Coming& coming : coming_) lost.push_back(coming.slot);
   for (const std::vector<RequestSlot>* queue : {&running_, &swapped_, &held_}) {
     lost.insert(lost.end(), queue->begin(), queue->end());
@@ -67,6 +74,10 @@ std::vector<RequestSlot> Replica::lose_all() {
   running_.clear();
   swapped_.clear();
   held_.clear();
+  offered_.clear();
+  kv_.give_back(inbound_room_);
+  inbound_room_ = inbound_blocks_ = fresh_blocks_ = Blocks(0);
+  inbound_ = handed_over_ = 0;
   outstanding_ = 0;
   outstanding_prompt_ = Tokens(0);
   plan_swapped_ = Bytes(0);

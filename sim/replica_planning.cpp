@@ -107,7 +107,8 @@ void Replica::suspend_accounts(RequestSlot slot) {
   if (history.first_scheduled != Instant::never()) history.preempted_since = state_.now();
   if (history.stall_mark != RequestHistory::kNotDecoding &&
       history.first_token != Instant::never()) {
-    history.stalled += stall_clock_ - history.stall_mark;
+    // Who has joined a decode replica and is gone before its first boundary was stalled by nobody.
+    history.stalled += std::max(Duration(0), stall_clock_ - history.stall_mark);
   }
   history.stall_mark = RequestHistory::kNotDecoding;
 }
@@ -169,8 +170,7 @@ void Replica::drop(RequestSlot slot, RejectReason reason) {
   SIM_CHECK(place != waiting_.end(), "a dropped request waits in this replica's queue");
   waiting_.erase(place);
   give_back_all(slot);
-  --outstanding_;
-  outstanding_prompt_ -= Tokens(request.prompt);
+  count_out(request);
   plan_changed_something_ = true;
   state_.reject(slot, reason);
 }

@@ -31,8 +31,7 @@ void Replica::release(const Departed& departed) {
                        state_.requests.prefix(departed.slot));
   }
   --handed_over_;
-  --outstanding_;
-  outstanding_prompt_ -= Tokens(request.prompt);
+  count_out(request);
   request_decision();
 }
 
@@ -53,13 +52,41 @@ bool Replica::could_hold(RequestSlot slot) const { return joining_blocks(slot) <
 
 void Replica::offer(RequestSlot slot) {
   offered_.push_back(slot);
-  ++outstanding_;
-  outstanding_prompt_ += Tokens(state_.requests[slot].prompt);
+  count_in(state_.requests[slot]);
+  look_again();
+}
+
+void Replica::withdraw(RequestSlot slot) {
+  const auto place = std::find(offered_.begin(), offered_.end(), slot);
+  SIM_CHECK(place != offered_.end(), "who leaves a line stood in it");
+  offered_.erase(place);
+  count_out(state_.requests[slot]);
+  look_again();
+}
+
+void Replica::call_off(RequestSlot slot) {
+  // What runs has held it up to now.
+  totals_.peak_blocks = std::max(totals_.peak_blocks, used_blocks_now());
+  const LiveRequest& request = state_.requests[slot];
+  inbound_blocks_ -= kv_of(request);
+  inbound_room_ -= Blocks(request.blocks);
+  --inbound_;
+  give_back_all(slot);
+  count_out(request);
+  look_again();
+}
+
+void Replica::look_again() {
   if (in_flight_ == setup_.pipeline_stages) {
     cut_run_now();
   } else {
     request_decision();
   }
+}
+
+/// Of what has been computed: the prompt, and the answer so far where both were computed again.
+Blocks Replica::kv_of(const LiveRequest& request) const {
+  return blocks_for(Tokens(request.computed), setup_.block_tokens);
 }
 
 /// Whether the rules, room apart, let one more request in. Who was preempted goes first.
@@ -82,7 +109,8 @@ void Replica::accept(Transfers& transfers) {
     if (!take_blocks(room)) return;
     offered_.pop_front();
     ++inbound_;
-    inbound_blocks_ += blocks_for(Tokens(state_.requests[slot].prompt), setup_.block_tokens);
+    inbound_blocks_ += kv_of(state_.requests[slot]);
+    inbound_room_ += room;
     totals_.peak_blocks = std::max(totals_.peak_blocks, kv_.used());
     transfers.start(slot, id_, room);
   }
@@ -94,21 +122,17 @@ bool Replica::pull_is_open() const {
 
 void Replica::join(RequestSlot slot) {
   LiveRequest& request = state_.requests[slot];
-  const Blocks prompt = blocks_for(Tokens(request.prompt), setup_.block_tokens);
   --inbound_;
-  inbound_blocks_ -= prompt;
-  fresh_blocks_ += prompt;
+  inbound_blocks_ -= kv_of(request);
+  inbound_room_ -= Blocks(request.blocks);
+  fresh_blocks_ += kv_of(request);
   request.state = RequestState::running;
   running_.push_back(slot);
   // What runs now is not held up by others for it: it could not have run before the boundary.
   const Batch& running = batches_.front();
   state_.requests.history(slot).stall_mark =
       stall_clock_ + (running.active ? running.stall : Duration(0));
-  if (in_flight_ == setup_.pipeline_stages) {
-    cut_run_now();
-  } else {
-    request_decision();
-  }
+  look_again();
 }
 
 }  // namespace headroom

@@ -198,6 +198,13 @@ struct DynamicsSpec {
     Duration at{0};
     std::int64_t replicas = 1;
   };
+  /// A replica group that scales on its own.
+  struct Group {
+    std::string group;  ///< ReplicaGroupSpec::name
+    PolicyChoice scaling{};
+    std::int64_t least = 0;
+    std::vector<Floor> schedule{};
+  };
   struct Outage {
     Duration at{0};
     std::int64_t replica = 0;
@@ -207,6 +214,7 @@ struct DynamicsSpec {
   Duration interval{15'000'000'000};
   std::int64_t least = 0;              ///< replicas that serve at least, and at first; 0: all
   std::vector<Floor> schedule{};       ///< of `least`, in order of time
+  std::vector<Group> groups{};         ///< others scale by role
   std::optional<Duration> start_up{};  ///< empty: `boot`, and weights at `load_bandwidth`
   Duration boot{30'000'000'000};
   BytesPerSecond load_bandwidth{2e9};  ///< of weights, a GPU

@@ -144,10 +144,12 @@ void group_fields(JsonCursor& at, ReplicaGroupSpec& group) {
     group.attention = attention;
   }
   if (at.written("failures"))
-    at.list("failures", 1, 1000, "workers that die and are replaced",
-            [&](JsonCursor& failure, std::size_t) {
-              failure_fields(failure, group.failures.emplace_back());
-            });
+    at.list(
+        "failures", 1, 1000,
+        "workers that die and are replaced, the replica staying; whole replicas: dynamics.outages",
+        [&](JsonCursor& failure, std::size_t) {
+          failure_fields(failure, group.failures.emplace_back());
+        });
   at.text("cost", group.cost,
           "roofline, table:PATH (kernels) or steps:PATH (whole engine calls) of a profile store, "
           "pack:PATH of a fitted pack, linear:NAME, or calibrated:FILE of a live server");

@@ -7,6 +7,7 @@
 
 #include "sim/check.h"
 #include "sim/quantity_text.h"
+#include "sim/scaling_units.h"
 #include "sim/scenario_fields.h"
 
 namespace headroom {
@@ -27,6 +28,22 @@ const JsonNode* JsonPlaces::find(std::string_view pointer) const {
     }
   }
   return node;
+}
+
+std::string failure_during(const Scenario& scenario, const DynamicsSpec::Outage& outage) {
+  std::int64_t first = 0;
+  for (std::size_t g = 0; g < scenario.deployment.size(); ++g) {
+    const ReplicaGroupSpec& group = scenario.deployment[g];
+    for (std::size_t i = 0; i < group.failures.size(); ++i) {
+      const FailureSpec& failure = group.failures[i];
+      if (first + failure.replica != outage.replica || !failure.at) continue;
+      const Duration until = *failure.at + failure.downtime.value_or(Duration(0));
+      if (*failure.at <= outage.at + outage.down && outage.at <= until)
+        return fmt::format("/deployment/{}/failures/{}", g, i);
+    }
+    first += group.replicas;
+  }
+  return {};
 }
 
 std::string JsonPlaces::place(std::string_view pointer) const {
@@ -83,31 +100,21 @@ class Rules {
   void dynamics() const {
     if (!scenario_.dynamics) return;
     const DynamicsSpec& spec = *scenario_.dynamics;
+    scaling_groups(spec);
     std::int64_t replicas = 0;
-    for (const ReplicaGroupSpec& group : scenario_.deployment) {
-      replicas += group.replicas;
-      if (group.role == "joint") continue;
-      throw InputError(places_.place("/dynamics"),
-                       "expected joint replicas only, got prefill and decode pools, whose replicas "
-                       "cannot come and go; remove one of the two");
-    }
-    const auto bounded = [&](const std::string& pointer, std::int64_t value, std::int64_t most) {
-      if (value <= most) return;
-      throw InputError(
-          places_.place(pointer),
-          fmt::format("expected at most {} with {} replicas in the deployment, got {}; "
-                      "lower it or deploy more",
-                      most, replicas, value));
-    };
-    bounded("/dynamics/least", spec.least, replicas);
-    for (std::size_t i = 0; i < spec.schedule.size(); ++i) {
-      bounded(fmt::format("/dynamics/schedule/{}/replicas", i), spec.schedule[i].replicas,
-              replicas);
+    for (const ScalingUnitSpec& unit : scaling_units(scenario_)) {
+      replicas += unit.replicas;
+      bounded(unit.pointer + "/least", unit.least, unit.replicas, unit.replicas);
+      for (std::size_t i = 0; i < unit.schedule->size(); ++i) {
+        bounded(fmt::format("{}/schedule/{}/replicas", unit.pointer, i),
+                (*unit.schedule)[i].replicas, unit.replicas, unit.replicas);
+      }
     }
     for (std::size_t i = 0; i < spec.outages.size(); ++i) {
-      bounded(fmt::format("/dynamics/outages/{}/replica", i), spec.outages[i].replica,
-              replicas - 1);
+      bounded(fmt::format("/dynamics/outages/{}/replica", i), spec.outages[i].replica, replicas - 1,
+              replicas);
     }
+    outages(spec.outages);
     const auto needless = [&](const char* pointer, bool used, const char* why) {
       if (used || places_.find(pointer) == nullptr) return;
       throw InputError(places_.place(pointer),
@@ -121,6 +128,15 @@ class Rules {
     needless("/dynamics/notice", spec.reclaim.has_value(), "without reclaim");
   }
 
+  void bounded(const std::string& pointer, std::int64_t value, std::int64_t most,
+               std::int64_t replicas) const {
+    if (value <= most) return;
+    fail(pointer, fmt::format("expected at most {} with {} replicas that scale together, got {}; "
+                              "lower it or deploy more",
+                              most, replicas, value));
+  }
+  void scaling_groups(const DynamicsSpec& spec) const;
+  void outages(const std::vector<DynamicsSpec::Outage>& outages) const;
   void failures(const ReplicaGroupSpec& group, std::size_t index) const;
   void predictor() const;
   void trace() const;
@@ -168,6 +184,34 @@ void Rules::cluster() const {
     if (group.attention)
       check_nodes(group.attention->nodes, fmt::format("/deployment/{}/attention/nodes", i));
     failures(group, i);
+  }
+}
+
+void Rules::scaling_groups(const DynamicsSpec& spec) const {
+  std::vector<std::string> names;
+  for (const ReplicaGroupSpec& group : scenario_.deployment) names.push_back(group.name);
+  for (std::size_t i = 0; i < spec.groups.size(); ++i) {
+    const std::string& name = spec.groups[i].group;
+    const std::string pointer = fmt::format("/dynamics/groups/{}/group", i);
+    const auto same = [&](const DynamicsSpec::Group& one) { return one.group == name; };
+    if (std::count(names.begin(), names.end(), name) != 1) {
+      fail(pointer, fmt::format("expected the name of one group of the deployment ({}), got {}{}",
+                                fmt::join(names, ", "), headroom::quoted(name),
+                                nearest_name(name, names).empty() ? "; name groups apart"
+                                                                  : did_you_mean(name, names)));
+    }
+    if (std::count_if(spec.groups.begin(), spec.groups.end(), same) > 1)
+      fail(pointer, "expected each group once, got one twice; join the two entries");
+  }
+}
+
+void Rules::outages(const std::vector<DynamicsSpec::Outage>& outages) const {
+  for (std::size_t i = 0; i < outages.size(); ++i) {
+    const std::string other = failure_during(scenario_, outages[i]);
+    if (other.empty()) continue;
+    fail(fmt::format("/dynamics/outages/{}", i),
+         "expected a replica whose workers are up then, got one with a failure of its own (" +
+             other + "); keep one of the two");
   }
 }
 

@@ -31,4 +31,9 @@ void check_scenario_rules(const JsonPlaces& places, const Scenario& scenario);
 /// Those of a serving system alone, without a workload of its own.
 void check_system_rules(const JsonPlaces& places, const Scenario& scenario);
 
+/// The failure of a worker ("/deployment/1/failures/0") that goes on during a failure of its whole
+/// replica, of which one cannot be; empty where there is none.
+[[nodiscard]] std::string failure_during(const Scenario& scenario,
+                                         const DynamicsSpec::Outage& outage);
+
 }  // namespace headroom

@@ -103,9 +103,9 @@ Simulation::Simulation(SimulationSetup setup)
   }
   if (setup_.pools) pools_.emplace(std::move(*setup_.pools), replicas_, state_, *this, setup_.seed);
   if (setup_.dynamics) {
-    SIM_CHECK(!pools_, "replicas that come and go are joint");
     state_.metrics.dynamic = true;
-    dynamics_.emplace(std::move(*setup_.dynamics), replicas_, state_, *this, setup_.seed);
+    const Dynamics::Surroundings around{replicas_, state_, *this, pools_ ? &*pools_ : nullptr};
+    dynamics_.emplace(std::move(*setup_.dynamics), around, setup_.seed);
   }
   prefixes_shared_ = std::any_of(replicas_.begin(), replicas_.end(),
                                  [](const auto& replica) { return replica->shares_prefixes(); });
@@ -126,11 +126,13 @@ bool Simulation::step() {
   discard_stale();
   const Instant arrival = state_.source->next_arrival();
   const Instant queued = state_.queue.empty() ? Instant::never() : state_.queue.top().time;
-  const bool at_once = !state_.ready.empty();
+  const bool at_once = !state_.ready.empty() || !state_.handed_over.empty();
   // Decisions of this instant come after its completions and arrivals, before anything later.
   if (at_once && arrival > now() &&
       (queued > now() || state_.queue.top().phase() >= Phase::decision)) {
     decide_all();
+    // Requests may have been dropped, or have left a prefill replica at once.
+    if (dynamics_) follow_dynamics();
     return true;
   }
   const Instant next = std::min(arrival, queued);
@@ -214,6 +216,7 @@ void Simulation::handle(const Event& event) {
       dynamics_->on_event();
       return;
     case EventKind::failure:
+      if (dynamics_ && !dynamics_->runs(event.subject)) return;
       check_context().policy = "failure";
       replicas_[event.subject]->on_failure(failures_[event.subject][event.detail]);
       return;
@@ -300,9 +303,9 @@ void Simulation::admit(RequestSlot slot) {
 
 void Simulation::route(RequestSlot slot) {
   check_context().policy = setup_.routing_name.c_str();
-  const PoolView* some = pools_      ? &pools_->entrances()
-                         : dynamics_ ? &dynamics_->serving()
-                                     : nullptr;
+  const PoolView* some = dynamics_ ? &dynamics_->entrances()
+                         : pools_  ? &pools_->entrances()
+                                   : nullptr;
   const ClusterView& seen = some ? *some : static_cast<const ClusterView&>(*this);
   if (seen.replicas() == 0) return dynamics_->wait(slot);
   ReplicaId chosen = setup_.routing->route(state_.requests.view(slot), seen, routing_random_);
@@ -367,9 +370,9 @@ Metrics Simulation::close() {
               "KV blocks are conserved: an empty replica holds none");
   }
   const TransferTotals& moves = metrics.transfers;
-  SIM_CHECK(moves.started == moves.landed + static_cast<std::int64_t>(pools_ ? pools_->under_way()
-                                                                             : std::size_t{0}),
-            "moves are conserved: started == landed + under way");
+  const auto under_way = static_cast<std::int64_t>(pools_ ? pools_->under_way() : std::size_t{0});
+  SIM_CHECK(moves.started == moves.landed + moves.called_off + under_way,
+            "moves are conserved: started == landed + called off + under way");
   SIM_CHECK(metrics.arrived == metrics.finished + metrics.total_rejected() + metrics.live_at_end,
             "requests are conserved: arrived == finished + rejected + live");
   return metrics;

@@ -20,6 +20,7 @@ void StageQueues::enqueue(RequestSlot slot) {
   state_.requests.history(slot).replica = id_;
   state_.record(Milestone::routed, slot);
   stages_.front().prefill.push_back({slot, 0});
+  ++came_;
   ++outstanding_;
   outstanding_prompt_ += Tokens(state_.requests[slot].prompt);
   request_decision();
@@ -37,6 +38,7 @@ std::size_t StageQueues::waiting() const {
 
 void StageQueues::offer(RequestSlot slot) {
   offered_.push_back(slot);
+  ++came_;
   ++outstanding_;
   outstanding_prompt_ += Tokens(state_.requests[slot].prompt);
   request_decision();
@@ -199,8 +201,18 @@ void StageQueues::leave(RequestSlot slot) {
   state_.finish(slot);
 }
 
-std::vector<RequestSlot> StageQueues::lose_all() {
-  law_broken("DistServe's simulator knows no failures", "lose_all", __FILE__, __LINE__);
+namespace {
+
+[[noreturn]] void no_failures(const char* asked) {
+  law_broken("DistServe's simulator knows no failures", asked, __FILE__, __LINE__);
+}
+
+}  // namespace
+
+void StageQueues::withdraw(RequestSlot /*slot*/) { no_failures("withdraw"); }
+void StageQueues::call_off(RequestSlot /*slot*/) { no_failures("call_off"); }
+std::vector<RequestSlot> StageQueues::lose_all(const std::vector<RequestSlot>& /*handed_over*/) {
+  no_failures("lose_all");
 }
 
 }  // namespace headroom

@@ -46,9 +46,15 @@ class StageQueues final : public ReplicaEngine {
   void accept(Transfers& transfers) override;
   void join(RequestSlot slot) override;
   void release(const Departed& departed) override;
-  [[nodiscard]] std::vector<RequestSlot> lose_all() override;
+  // They never fail.
+  [[nodiscard]] std::vector<RequestSlot> in_line() const override { return offered_; }
+  void withdraw(RequestSlot slot) override;
+  void call_off(RequestSlot slot) override;
+  [[nodiscard]] std::vector<RequestSlot> lose_all(
+      const std::vector<RequestSlot>& handed_over) override;
   [[nodiscard]] std::int64_t outstanding() const override { return outstanding_; }
   [[nodiscard]] Tokens outstanding_prompt() const override { return outstanding_prompt_; }
+  [[nodiscard]] std::uint64_t came() const override { return came_; }
   /// Before the first stage: prompts, and on a decode replica requests.
   [[nodiscard]] std::size_t waiting() const override;
   [[nodiscard]] std::size_t running() const override;
@@ -90,6 +96,7 @@ class StageQueues final : public ReplicaEngine {
   std::vector<PrefillChunk> chunks_;  ///< scratch
   std::uint64_t next_batch_ = 0;
   std::int64_t busy_stages_ = 0;
+  std::uint64_t came_ = 0;
   std::int64_t outstanding_ = 0;
   Tokens outstanding_prompt_{0};
   bool decision_requested_ = false;

@@ -66,13 +66,31 @@ Bytes Transfers::sent_early(RequestSlot slot, Bytes bytes, const Path& along) co
 void Transfers::land(const Move& move) {
   const RequestSlot slot = move.departed.slot;
   RequestHistory& history = state_.requests.history(slot);
-  history.transfer = state_.now() - history.handed_over;
+  history.transfer += state_.now() - history.handed_over;
   history.replica = move.to;
   ++state_.metrics.transfers.landed;
   state_.metrics.transfers.moved.add((state_.now() - move.start).value());
   state_.record(Milestone::transferred, slot);
   replicas_[move.from.index()]->release(move.departed);
   replicas_[move.to.index()]->join(slot);
+}
+
+std::vector<RequestSlot> Transfers::call_off(ReplicaId gone) {
+  std::vector<RequestSlot> slots;
+  std::erase_if(moves_, [&](const Move& move) {
+    if (move.from != gone && move.to != gone) return false;
+    const RequestSlot slot = move.departed.slot;
+    network_->cancel(move.flow, state_.now());
+    if (move.to != gone) replicas_[move.to.index()]->call_off(slot);
+    LiveRequest& request = state_.requests[slot];
+    request.blocks = static_cast<std::int32_t>(move.departed.blocks.value());
+    request.shared_units = move.departed.shared_units;
+    ++state_.metrics.transfers.called_off;
+    slots.push_back(slot);
+    return true;
+  });
+  if (!slots.empty()) foresee();
+  return slots;
 }
 
 /// Keeps one event standing: that of the network's next change.

@@ -7,8 +7,8 @@
 // ones were computed: what its path carries from its first scheduling to its end, at most all but
 // the last layer; the rest is the flow. Others' flows do not slow down that early part.
 // Laws: a request's KV is held on the source until its last byte has landed, and room for it is
-// held on the target from the first; moves started == landed + under way; every byte is counted
-// once.
+// held on the target from the first; moves started == landed + called off + under way; every byte
+// is counted once a move.
 // Cost: O(flows) an event; a route is searched once a pair of replicas.
 // Not here: who moves where and when (sim/pools.h, Replica::accept).
 #pragma once
@@ -43,6 +43,10 @@ class Transfers {
   /// Moves the KV of an offered request; `room` blocks are taken for it on `to`. Where the move
   /// takes no time the request has joined `to` on return.
   void start(RequestSlot slot, ReplicaId to, Blocks room);
+
+  /// `gone` fails: moves from and to it end where they are. Their requests hold what they held on
+  /// the source again, room on targets other than `gone` is given back. In order of start.
+  [[nodiscard]] std::vector<RequestSlot> call_off(ReplicaId gone);
 
   /// Whether a network event with this detail still stands.
   [[nodiscard]] bool is_current(std::uint32_t detail) const { return detail == generation_; }

@@ -117,14 +117,27 @@ class AsTheFloor final : public ScalingPolicy {
   [[nodiscard]] std::int64_t wanted(const ScalingView& view) override { return view.least; }
 };
 
-/// Dynamics of `replicas` that all serve at first and start up in `start_up`.
-[[nodiscard]] inline DynamicsSetup dynamics(std::int64_t replicas, Duration start_up) {
+/// Dynamics of replicas that all serve at first and start up in `start_up`: units of so many, in
+/// order.
+[[nodiscard]] inline DynamicsSetup dynamics(const std::vector<std::int64_t>& units,
+                                            Duration start_up) {
   DynamicsSetup setup;
-  setup.scaling = std::make_unique<AsTheFloor>();
-  setup.scaling_name = "as the floor";
-  setup.floor = {{Instant(), replicas}};
-  setup.start_up.assign(static_cast<std::size_t>(replicas), start_up);
+  for (const std::int64_t replicas : units) {
+    if (replicas == 0) continue;
+    ScalingUnit unit;
+    unit.scaling = std::make_unique<AsTheFloor>();
+    unit.scaling_name = "as the floor";
+    unit.floor = {{Instant(), replicas}};
+    for (std::int64_t i = 0; i < replicas; ++i) {
+      unit.replicas.emplace_back(static_cast<std::uint32_t>(setup.start_up.size()));
+      setup.start_up.push_back(start_up);
+    }
+    setup.units.push_back(std::move(unit));
+  }
   return setup;
+}
+[[nodiscard]] inline DynamicsSetup dynamics(std::int64_t replicas, Duration start_up) {
+  return dynamics(std::vector<std::int64_t>{replicas}, start_up);
 }
 
 /// Keeps every finished request, in order of finishing.

@@ -318,16 +318,19 @@ void write_dynamics(HtmlPage& page, const Summary& s) {
   if (!s.dynamics) return;
   const DynamicsTotals& t = s.dynamics->totals;
   page.paragraph("Replicas come and go: " + s.context.dynamics + ".");
-  page.table({"Replicas that came and went",
-              {"", "count"},
-              {{"GPUs paid on average", significant(s.dynamics->mean_paid)},
-               {"most replicas at a time", grouped(t.most_up)},
-               {"started", grouped(t.starts)},
-               {"drained", grouped(t.drains)},
-               {"failed", grouped(t.failures)},
-               {"reclaimed", grouped(t.reclaims)},
-               {"restarted", grouped(t.restarts)},
-               {"requests on a replica that failed", grouped(t.lost)}}});
+  PageTable table{"Replicas that came and went",
+                  {"", "count"},
+                  {{"GPUs paid on average", significant(s.dynamics->mean_paid)},
+                   {"most replicas at a time", grouped(t.most_up)},
+                   {"started", grouped(t.starts)},
+                   {"drained", grouped(t.drains)},
+                   {"failed", grouped(t.failures)},
+                   {"reclaimed", grouped(t.reclaims)},
+                   {"restarted", grouped(t.restarts)},
+                   {"requests on a replica that failed", grouped(t.lost)}}};
+  if (!s.pools.empty())
+    table.rows.push_back({"moves of KV called off", grouped(s.dynamics->moves_called_off)});
+  page.table(table);
 }
 
 void write_cost(HtmlPage& page, const Summary& s, const RunDetail& d) {

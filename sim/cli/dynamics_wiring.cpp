@@ -5,6 +5,8 @@
 #include "sim/check.h"
 #include "sim/cli/policy_choice.h"
 #include "sim/quantity_text.h"
+#include "sim/scaling_units.h"
+#include "sim/scenario_rules.h"
 #include "traces/line_reader.h"
 #include "traces/outage_trace.h"
 
@@ -17,12 +19,37 @@ Duration start_up(const DynamicsSpec& spec, const AssembledGroup& group) {
   return spec.boot + duration_from_seconds(loading);
 }
 
+/// `firsts`: number of the first replica of each group.
+ScalingUnit wire_unit(const ScalingUnitSpec& spec, const Assembly& assembly,
+                      const std::vector<ReplicaId>& firsts) {
+  ScalingUnit unit;
+  for (const std::size_t group : spec.groups) {
+    for (std::int64_t i = 0; i < assembly.groups[group].spec.replicas; ++i)
+      unit.replicas.emplace_back(firsts[group].index() + static_cast<std::uint32_t>(i));
+  }
+  const auto [entry, parameters] = resolve<ScalingPolicy>(*spec.scaling);
+  unit.scaling = entry->make(parameters);
+  unit.scaling_name = entry->name;
+  const auto all = static_cast<std::int64_t>(unit.replicas.size());
+  unit.floor.push_back({Instant(), spec.least > 0 ? spec.least : all});
+  for (const DynamicsSpec::Floor& floor : *spec.schedule)
+    unit.floor.push_back({Instant() + floor.at, floor.replicas});
+  return unit;
+}
+
+std::string scaling_sentence(const PolicyChoice& scaling) {
+  std::string text = scaling.name;
+  for (const auto& [name, value] : scaling.parameters) text += fmt::format(", {} {}", name, value);
+  return text;
+}
+
 }  // namespace
 
 std::optional<DynamicsSetup> wire_dynamics(const Scenario& scenario, const Assembly& assembly) {
   if (!scenario.dynamics) return std::nullopt;
   const DynamicsSpec& spec = *scenario.dynamics;
   DynamicsSetup setup;
+  std::vector<ReplicaId> firsts;
   for (const AssembledGroup& group : assembly.groups) {
     if (group.engine.simdistserve) {
       throw InputError(
@@ -30,23 +57,27 @@ std::optional<DynamicsSetup> wire_dynamics(const Scenario& scenario, const Assem
           "expected an engine whose replicas can come and go, got simdistserve; remove "
           "one of the two");
     }
+    firsts.emplace_back(static_cast<std::uint32_t>(setup.start_up.size()));
     setup.start_up.insert(setup.start_up.end(), static_cast<std::size_t>(group.spec.replicas),
                           start_up(spec, group));
   }
-  const auto [entry, parameters] = resolve<ScalingPolicy>(spec.scaling);
-  setup.scaling = entry->make(parameters);
-  setup.scaling_name = entry->name;
+  for (const ScalingUnitSpec& unit : scaling_units(scenario))
+    setup.units.push_back(wire_unit(unit, assembly, firsts));
   setup.interval = spec.interval;
-  setup.floor.push_back({Instant(), spec.least > 0 ? spec.least : assembly.replicas});
-  for (const DynamicsSpec::Floor& floor : spec.schedule) {
-    setup.floor.push_back({Instant() + floor.at, floor.replicas});
-  }
   setup.mean_up = spec.mtbf;
   setup.mean_repair = spec.mttr;
   std::vector<DynamicsSpec::Outage> outages = spec.outages;
   if (!spec.outage_trace.empty()) {
     const auto more = read_outages(LineReader(open_bytes(spec.outage_trace), spec.outage_trace),
                                    assembly.replicas);
+    for (const DynamicsSpec::Outage& outage : more) {
+      const std::string other = failure_during(scenario, outage);
+      if (other.empty()) continue;
+      throw InputError(scenario.file + ": /dynamics/outage_trace",
+                       fmt::format("expected replicas whose workers are up then, got replica {} at "
+                                   "{} with a failure of its own ({}); keep one of the two",
+                                   outage.replica, to_text(outage.at), other));
+    }
     outages.insert(outages.end(), more.begin(), more.end());
   }
   for (const DynamicsSpec::Outage& outage : outages) {
@@ -61,9 +92,9 @@ std::optional<DynamicsSetup> wire_dynamics(const Scenario& scenario, const Assem
 }
 
 std::string dynamics_sentence(const DynamicsSpec& spec) {
-  std::string text = "replicas by " + spec.scaling.name;
-  for (const auto& [name, value] : spec.scaling.parameters)
-    text += fmt::format(", {} {}", name, value);
+  std::string text = "replicas by " + scaling_sentence(spec.scaling);
+  for (const DynamicsSpec::Group& unit : spec.groups)
+    text += fmt::format("; those of {} by {}", unit.group, scaling_sentence(unit.scaling));
   if (spec.mtbf) {
     text += fmt::format("; failures every {} a replica, repaired in {}, on average",
                         to_text(*spec.mtbf), to_text(spec.mttr));

@@ -89,37 +89,52 @@ Duration paid_time(const Metrics& metrics, std::size_t replica) {
   return metrics.dynamic ? metrics.replicas[replica].paid : span_of(metrics);
 }
 
+/// Of replicas of a run whose replicas come and go, together.
+Duration paid_by(const Metrics& metrics, std::size_t first, std::int64_t replicas) {
+  Duration sum(0);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(replicas); ++i)
+    sum += metrics.replicas[first + i].paid;
+  return sum;
+}
+
 void add_paid_hours(ReportContext& context, const Scenario& scenario, const Assembly& assembly,
                     const Metrics& metrics) {
   if (!metrics.dynamic) return;
   context.dynamics = dynamics_sentence(*scenario.dynamics);
   double hours = 0;
-  std::size_t replica = 0;
+  std::size_t first = 0;
   for (const AssembledGroup& group : assembly.groups) {
-    for (std::int64_t i = 0; i < group.spec.replicas; ++i, ++replica) {
-      hours += seconds(metrics.replicas[replica].paid) / 3600 *
-               static_cast<double>(gpus_of(group) / group.spec.replicas);
-    }
+    hours += seconds(paid_by(metrics, first, group.spec.replicas)) / 3600 *
+             static_cast<double>(gpus_of(group) / group.spec.replicas);
+    first += static_cast<std::size_t>(group.spec.replicas);
   }
   context.paid_gpu_hours = hours;
 }
 
-/// The scenario's price, else the mean of the catalogue's over all GPUs; nothing where one is
-/// unknown.
-void add_price(ReportContext& context, const Scenario& scenario, const Assembly& assembly) {
+/// The scenario's price, else the mean of the catalogue's over all GPUs, where replicas come and go
+/// over their paid hours; nothing where one is unknown.
+void add_price(ReportContext& context, const Scenario& scenario, const Assembly& assembly,
+               const Metrics& metrics) {
   if (scenario.price.device_hour) {
     context.gpu_hour_price = scenario.price.device_hour;
     context.price_source = scenario.price.source.empty() ? "the scenario" : scenario.price.source;
     return;
   }
   double sum = 0;
+  double weights = 0;
+  std::size_t first = 0;
+  const bool by_hours = metrics.dynamic && paid_by(metrics, 0, assembly.replicas) > Duration(0);
   for (const AssembledGroup& group : assembly.groups) {
+    double replicas = static_cast<double>(group.spec.replicas);
+    if (by_hours) replicas = seconds(paid_by(metrics, first, group.spec.replicas));
+    first += static_cast<std::size_t>(group.spec.replicas);
     for (const Held& held : held_by(group)) {
       if (!(held.device.price.hour.value() > 0)) return;
-      sum += held.device.price.hour.value() * static_cast<double>(held.count * group.spec.replicas);
+      sum += held.device.price.hour.value() * (static_cast<double>(held.count) * replicas);
+      weights += static_cast<double>(held.count) * replicas;
     }
   }
-  context.gpu_hour_price = UsdPerHour(sum / static_cast<double>(assembly.gpus));
+  context.gpu_hour_price = UsdPerHour(sum / weights);
   context.price_source = joined_devices(assembly, [](const Device& device) {
     return fmt::format("{}, {}", device.price.source, device.price.date);
   });
@@ -290,7 +305,7 @@ ReportContext make_report_context(const Scenario& scenario, const Assembly& asse
   context.validation = validation_of(assembly.groups.front());
   context.kv_blocks_per_replica = assembly.groups.front().kv_blocks;
   context.kv_block_tokens = assembly.groups.front().engine.block_tokens;
-  add_price(context, scenario, assembly);
+  add_price(context, scenario, assembly, metrics);
   add_purchase(context, scenario);
   context.facility = scenario.facility;
   add_paid_hours(context, scenario, assembly, metrics);

@@ -119,7 +119,7 @@ Outcome play(const World& world, const PolicyEntry<BatchPolicy>& policy,
   }
   if (world.dynamic) {
     setup.dynamics = toy::dynamics(world.replicas, world.start_up);
-    if (world.wobbling) setup.dynamics->scaling = std::make_unique<toy::Wobble>();
+    if (world.wobbling) setup.dynamics->units[0].scaling = std::make_unique<toy::Wobble>();
     setup.dynamics->interval = world.interval;
     setup.dynamics->mean_up = world.mean_up;
     setup.dynamics->mean_repair = world.start_up;

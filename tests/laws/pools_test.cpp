@@ -1,6 +1,6 @@
 // Laws of prefill and decode pools over every registered batch policy, on random worlds: requests,
 // blocks and moves conserved, parts of latencies adding up, and the compressed path giving the same
-// bytes as the plain one.
+// bytes as the plain one; again where replicas of both pools fail, start, drain and restart.
 #include <rapidcheck.h>
 
 #include <algorithm>
@@ -24,6 +24,16 @@ struct World {
   double bandwidth = 0;  ///< bytes a second; 0: moves take no time
   Duration latency{0};
   std::int64_t layers = 0;
+  std::optional<Instant> time_limit{};
+  // Replicas that come and go.
+  bool dynamic = false;
+  bool wobbling = false;  ///< the number that serves changes all the time
+  Duration interval{1}, start_up{0};
+  std::optional<Duration> mean_up{}, mean_reclaim{};
+  std::vector<Outage> outages{};
+  std::optional<Instant> restart{};
+  OnLoss on_loss = OnLoss::resume;
+  [[nodiscard]] std::int64_t replicas() const { return decodes + joints + prefills; }
 };
 
 /// Gives a request the hashes of the first blocks of one of three documents, as far as it reaches.
@@ -74,10 +84,51 @@ World arbitrary_world() {
   return world;
 }
 
+World arbitrary_dynamic_world() {
+  World world = arbitrary_world();
+  world.dynamic = true;
+  // Failures more frequent than answers are long would never end.
+  world.time_limit = Instant() + 5 * kSecond;
+  world.wobbling = *rc::gen::arbitrary<bool>();
+  world.interval = Duration(*rc::gen::inRange<std::int64_t>(1'000'000, 100'000'000));
+  // Round times make failures coincide with completions.
+  world.start_up = Duration(*rc::gen::element<std::int64_t>(0, 1'000'000, 7'654'321, 40'000'000));
+  const auto mean = [] {
+    return Duration(*rc::gen::inRange<std::int64_t>(10'000'000, 400'000'000));
+  };
+  if (*rc::gen::arbitrary<bool>()) world.mean_up = mean();
+  if (*rc::gen::arbitrary<bool>()) world.mean_reclaim = mean();
+  std::int64_t at = 0;
+  for (int i = *rc::gen::inRange(0, 8); i > 0; --i) {
+    at += *rc::gen::element<std::int64_t>(0, 1'000'000, 5'000'000, 3'141'592, 50'000'000);
+    const auto replica = *rc::gen::inRange<std::int64_t>(0, world.replicas());
+    world.outages.push_back({Instant(at), ReplicaId(static_cast<std::uint32_t>(replica)),
+                             Duration(*rc::gen::inRange<std::int64_t>(1, 100'000'000))});
+  }
+  if (*rc::gen::arbitrary<bool>()) world.restart = Instant(*rc::gen::inRange(0, 50'000'000));
+  world.on_loss = *rc::gen::element(OnLoss::resume, OnLoss::reject);
+  return world;
+}
+
 struct Outcome {
   Metrics metrics;
   toy::Recorder recorder;
 };
+
+void add_dynamics(const World& world, SimulationSetup& setup) {
+  setup.dynamics = toy::dynamics({world.decodes, world.joints, world.prefills}, world.start_up);
+  if (world.wobbling) {
+    for (ScalingUnit& unit : setup.dynamics->units) unit.scaling = std::make_unique<toy::Wobble>();
+  }
+  setup.dynamics->interval = world.interval;
+  setup.dynamics->mean_up = world.mean_up;
+  setup.dynamics->mean_repair = world.start_up;
+  setup.dynamics->mean_reclaim = world.mean_reclaim;
+  setup.dynamics->notice = world.start_up;
+  setup.dynamics->outages = world.outages;
+  setup.dynamics->restart = world.restart;
+  setup.dynamics->on_loss = world.on_loss;
+}
 
 Outcome play(const World& world, const PolicyEntry<BatchPolicy>& policy,
              const PolicyEntry<RoutingPolicy>& routing, RunCompression compression) {
@@ -92,6 +143,9 @@ Outcome play(const World& world, const PolicyEntry<BatchPolicy>& policy,
       setup.replicas.push_back(
           toy::replica(policy.make(default_parameters(policy.parameters)), cost, shape));
       setup.replicas.back().batch_name = policy.name;
+      setup.replicas.back().new_batch = [&] {
+        return policy.make(default_parameters(policy.parameters));
+      };
       setup.replicas.back().role = role;
       setup.replicas.back().transfer = world.rules;
       const DeviceId device = wiring.topology.add_device(wiring.topology.add_node());
@@ -108,6 +162,8 @@ Outcome play(const World& world, const PolicyEntry<BatchPolicy>& policy,
   setup.pools = PoolSetup{routing.make(default_parameters(routing.parameters)), routing.name};
   if (world.bandwidth > 0) setup.pools->wiring = std::move(wiring);
   setup.pools->layers = world.layers;
+  if (world.dynamic) add_dynamics(world, setup);
+  setup.time_limit = world.time_limit;
   setup.compression = compression;
   setup.sample_interval = kMillisecond * 7;
   setup.sinks = {&outcome.recorder};
@@ -126,7 +182,7 @@ bool same_totals(const ReplicaTotals& a, const ReplicaTotals& b) {
          a.prefill_iterations == b.prefill_iterations && a.prefill_tokens == b.prefill_tokens &&
          a.decode_tokens == b.decode_tokens && a.peak_blocks == b.peak_blocks &&
          a.preemptions_recompute == b.preemptions_recompute && a.swapped == b.swapped &&
-         a.finished == b.finished && a.handed_over == b.handed_over;
+         a.finished == b.finished && a.handed_over == b.handed_over && a.paid == b.paid;
 }
 
 bool same_sample(const ClusterSample& a, const ClusterSample& b) {
@@ -143,6 +199,9 @@ void require_same(const Outcome& fast, const Outcome& plain) {
   RC_ASSERT(a.rejected == b.rejected);
   RC_ASSERT(a.ledger.fixed_ns == b.ledger.fixed_ns);
   RC_ASSERT(a.transfers.bytes == b.transfers.bytes);
+  RC_ASSERT(a.transfers.called_off == b.transfers.called_off);
+  RC_ASSERT(a.dynamics.lost == b.dynamics.lost);
+  RC_ASSERT(a.live_at_end == b.live_at_end);
   RC_ASSERT(a.transfers.waited.mean() == b.transfers.waited.mean());
   RC_ASSERT(a.transfers.moved.mean() == b.transfers.moved.mean());
   RC_ASSERT(a.token_gaps.mean() == b.token_gaps.mean());
@@ -157,9 +216,12 @@ void require_same(const Outcome& fast, const Outcome& plain) {
 
 void require_lawful(const World& world, const Outcome& outcome) {
   const Metrics& metrics = outcome.metrics;
-  RC_ASSERT(metrics.live_at_end == 0U);
-  RC_ASSERT(metrics.finished + metrics.total_rejected() == world.requests.size());
-  RC_ASSERT(metrics.transfers.started == metrics.transfers.landed);
+  if (!world.dynamic) {
+    RC_ASSERT(metrics.live_at_end == 0U);
+    RC_ASSERT(metrics.transfers.started == metrics.transfers.landed);
+    RC_ASSERT(metrics.arrived == world.requests.size());
+  }
+  RC_ASSERT(metrics.finished + metrics.total_rejected() + metrics.live_at_end == metrics.arrived);
   std::int64_t handed_over = 0;
   std::size_t index = 0;
   for (const ReplicaTotals& totals : metrics.replicas) {
@@ -170,8 +232,11 @@ void require_lawful(const World& world, const Outcome& outcome) {
     if (at < world.decodes) RC_ASSERT(totals.handed_over == 0);
   }
   const auto refused = static_cast<std::int64_t>(metrics.total_rejected());
-  RC_ASSERT(metrics.transfers.started <= handed_over);
-  RC_ASSERT(metrics.transfers.started + refused >= handed_over);
+  if (!world.dynamic) {
+    RC_ASSERT(metrics.transfers.started <= handed_over);
+    RC_ASSERT(metrics.transfers.started + refused >= handed_over);
+  }
+  RC_ASSERT(metrics.transfers.landed <= handed_over);
   for (const FinishedRequest& r : outcome.recorder.finished) {
     RC_ASSERT(r.queued + r.prefill + r.preempted + r.transfer + r.stalled + r.decode ==
               r.end_to_end());
@@ -194,6 +259,23 @@ TEST_CASE("pools keep every law, and summing runs of equal iterations changes no
     INFO(policy.name);
     CHECK(rc::check("pools under " + policy.name, [&] {
       const World world = arbitrary_world();
+      const PolicyEntry<RoutingPolicy>& router =
+          routers[*rc::gen::inRange<std::size_t>(0, routers.size())];
+      const Outcome fast = play(world, policy, router, RunCompression::on);
+      const Outcome plain = play(world, policy, router, RunCompression::off);
+      require_lawful(world, fast);
+      require_same(fast, plain);
+    }));
+  }
+}
+
+TEST_CASE("nor where replicas of both pools fail, start, drain and restart") {
+  const auto& routers = PolicyRegistry<RoutingPolicy>::instance().entries();
+  for (const PolicyEntry<BatchPolicy>& policy : PolicyRegistry<BatchPolicy>::instance().entries()) {
+    if (!may_decode(policy)) continue;
+    INFO(policy.name);
+    CHECK(rc::check("dynamic pools under " + policy.name, [&] {
+      const World world = arbitrary_dynamic_world();
       const PolicyEntry<RoutingPolicy>& router =
           routers[*rc::gen::inRange<std::size_t>(0, routers.size())];
       const Outcome fast = play(world, policy, router, RunCompression::on);

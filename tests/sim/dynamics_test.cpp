@@ -127,9 +127,9 @@ TEST_CASE("an autoscaler's replicas serve after their start-up and are paid from
   // when one is wanted again: nothing runs on it then.
   std::vector<ScalingView> seen;
   World one(2, every(ms(1), 100, 1), ms(4));
-  one.rules().floor = {{Instant(), 1}};
+  one.rules().units[0].floor = {{Instant(), 1}};
   one.rules().interval = ms(10);
-  one.rules().scaling = std::make_unique<Told>(std::vector<std::int64_t>{2, 2, 2, 2, 1}, seen);
+  one.rules().units[0].scaling = std::make_unique<Told>(std::vector<std::int64_t>{2, 2, 2, 2, 1}, seen);
   const Metrics metrics = one.run();
   CHECK(metrics.finished == 100);
   CHECK(metrics.dynamics.starts == 1);
@@ -151,7 +151,7 @@ TEST_CASE("an autoscaler's replicas serve after their start-up and are paid from
 
 TEST_CASE("a schedule is the floor of its time") {
   World one(3, every(ms(1), 100, 1), Duration(0));
-  one.rules().floor = {{Instant(), 1}, {Instant() + ms(30), 3}, {Instant() + ms(60), 2}};
+  one.rules().units[0].floor = {{Instant(), 1}, {Instant() + ms(30), 3}, {Instant() + ms(60), 2}};
   one.rules().interval = ms(5);
   const Metrics metrics = one.run();
   CHECK(metrics.dynamics.most_up == 3);

@@ -347,6 +347,25 @@ TEST_CASE("The largest flow on the slowest link ends within the clock") {
   CHECK(landed <= expected * (1 + 1e-7));
 }
 
+TEST_CASE(
+    "A flow that is cancelled leaves its links to the others, and what they carried counted") {
+  // Two flows of 1,000 bytes share 1 B/ns: 250 each by 500 ns. Without the first the other 750 take
+  // 750 ns more.
+  Network network(gigabytes({1}));
+  const FlowId first = network.start_flow(path_of({0}), Bytes(1000), Duration(0), Instant(0));
+  (void)network.start_flow(path_of({0}), Bytes(1000), Duration(0), Instant(0));
+  std::vector<LandedFlow> landed;
+  network.advance(Instant(500), landed);
+  network.cancel(first, Instant(500));
+  CHECK(network.flows() == 1);
+  CHECK_FALSE(network.remaining(first).has_value());
+  const std::vector<LandedFlow> rest = run_out(network);
+  REQUIRE(rest.size() == 1);
+  CHECK(rest[0].landed == Instant(1250));
+  CHECK(network.carried(LinkId(0)) == Bytes(1250));
+  CHECK(testing::aborts([&] { network.cancel(first, Instant(1250)); }));
+}
+
 TEST_CASE("Wrong calls stop the program") {
   Network network(gigabytes({1, 1}));
   (void)network.start_flow(path_of({0}), Bytes(1000), Duration(0), Instant(0));
