@@ -34,6 +34,8 @@ struct PlanFigures {
   std::string binds{};     ///< the limit with that slack
   double requests_per_s = 0, output_tokens_per_s = 0;
   double usd_per_million_output = 0;
+  /// Where replicas come and go: paid over the run, on average.
+  std::optional<double> paid_gpus{}, usd_per_hour{};
   double watts = 0;  ///< mean power of all GPUs
   std::uint64_t requests = 0;
 };
@@ -44,10 +46,10 @@ struct PlanRow {
   std::vector<PlanPool> pools;  ///< one joint, or prefill and decode
   std::vector<std::pair<std::string, std::string>> settings{};  ///< swept key, value
   bool holds = false;
-  std::string why_not{};  ///< one sentence, where it does not hold or was not tried
-  bool on_front = false;  ///< none is as cheap, as fast and as strong, and better in one
-  std::int64_t gpus = 0, nodes = 0;
-  double usd_per_hour = 0;
+  std::string why_not{};             ///< one sentence, where it does not hold or was not tried
+  bool on_front = false;             ///< none is as cheap, as fast and as strong, and better in one
+  std::int64_t gpus = 0, nodes = 0;  ///< at most, where replicas come and go
+  double usd_per_hour = 0;           ///< as paid, where they do
   double tdp_watts = 0;              ///< of its GPUs
   double objective = 0;              ///< what was minimised
   std::optional<double> max_load{};  ///< it holds up to so many times the load; at most kMostLoad

@@ -266,7 +266,8 @@ void purchase_fields(JsonCursor& at, PurchaseSpec& spec) {
   double discount = spec.discount.value_or(0);
   at.number(
       "discount", discount, 0, 1,
-      "off the on-demand price; when left out 0.4 reserved and 0.6 spot, planning assumptions");
+      "off the on-demand price; when left out 0.4 reserved, a planning assumption, and 0.58 spot, "
+      "AWS p5en of 2026-08");
   if (at.has("discount")) spec.discount = discount;
   at.text("currency", spec.currency, "code of a currency that costs are told in beside USD");
   at.number("per_usd", spec.per_usd, 1e-6, 1e9, "units of that currency for 1 USD");

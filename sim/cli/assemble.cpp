@@ -481,6 +481,7 @@ RunResult run_scenario(const Scenario& scenario, const RunOptions& options) {
                      static_cast<std::size_t>(assembly.replicas));
   SimulationSetup setup = make_setup(scenario, assembly, watched);
   if (options.group_alone && setup.pools) setup.pools->wiring.reset();
+  if (setup.dynamics && options.slower != 1) slow_clock(*setup.dynamics, options.slower);
   setup.sinks = options.sinks;
   setup.sinks.push_back(&account);
   setup.milestones = options.milestones;

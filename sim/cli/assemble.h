@@ -100,6 +100,8 @@ struct RunOptions {
   /// Of two pools this group alone is judged: it meets as many replicas of the other as it likes,
   /// and KV moves in no time (sim/cli/pool_alone.h).
   std::optional<std::size_t> group_alone{};
+  /// The run's clock goes so many times slower than that of start-up, failures and autoscalers.
+  double slower = 1;
 };
 
 struct RunResult {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/check.h"
 #include "sim/cli/policy_choice.h"
 #include "sim/quantity_text.h"
@@ -36,6 +38,29 @@ ScalingUnit wire_unit(const ScalingUnitSpec& spec, const Assembly& assembly,
     unit.floor.push_back({Instant() + floor.at, floor.replicas});
   return unit;
 }
+
+Duration scaled(Duration time, double factor) {
+  return duration_from_seconds(seconds(time) * factor);
+}
+
+/// A policy on the clock of the world.
+class OnWorldClock final : public ScalingPolicy {
+ public:
+  OnWorldClock(std::unique_ptr<ScalingPolicy> policy, double slower)
+      : policy_(std::move(policy)), slower_(slower) {}
+  [[nodiscard]] std::int64_t wanted(const ScalingView& view) override {
+    ScalingView seen = view;
+    seen.now = Instant() + scaled(view.now - Instant(), slower_);
+    seen.interval = scaled(view.interval, slower_);
+    seen.start_up = scaled(view.start_up, slower_);
+    seen.arrivals = view.arrivals / slower_;
+    return policy_->wanted(seen);
+  }
+
+ private:
+  std::unique_ptr<ScalingPolicy> policy_;
+  double slower_;
+};
 
 std::string scaling_sentence(const PolicyChoice& scaling) {
   std::string text = scaling.name;
@@ -89,6 +114,26 @@ std::optional<DynamicsSetup> wire_dynamics(const Scenario& scenario, const Assem
   if (spec.restart) setup.restart = Instant() + *spec.restart;
   if (spec.on_loss == "reject") setup.on_loss = OnLoss::reject;
   return setup;
+}
+
+void slow_clock(DynamicsSetup& setup, double slower) {
+  const auto sooner = [slower](Duration time) { return scaled(time, 1 / slower); };
+  const auto at = [&](Instant time) { return Instant() + sooner(time - Instant()); };
+  for (ScalingUnit& unit : setup.units) {
+    unit.scaling = std::make_unique<OnWorldClock>(std::move(unit.scaling), slower);
+    for (ScheduledFloor& floor : unit.floor) floor.at = at(floor.at);
+  }
+  for (Duration& start_up : setup.start_up) start_up = sooner(start_up);
+  for (Outage& outage : setup.outages) {
+    outage.at = at(outage.at);
+    outage.down = sooner(outage.down);
+  }
+  for (std::optional<Duration>* mean : {&setup.mean_up, &setup.mean_reclaim})
+    if (*mean) *mean = std::max(sooner(**mean), kNanosecond);
+  setup.interval = std::max(sooner(setup.interval), kNanosecond);
+  setup.mean_repair = sooner(setup.mean_repair);
+  setup.notice = sooner(setup.notice);
+  if (setup.restart) setup.restart = at(*setup.restart);
 }
 
 std::string dynamics_sentence(const DynamicsSpec& spec) {

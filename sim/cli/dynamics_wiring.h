@@ -14,6 +14,10 @@ namespace headroom {
 [[nodiscard]] std::optional<DynamicsSetup> wire_dynamics(const Scenario& scenario,
                                                          const Assembly& assembly);
 
+/// For a run whose clock goes `slower` times slower than the world's: everything that happens
+/// around the replicas comes so much earlier on it, and scaling policies are shown the world's.
+void slow_clock(DynamicsSetup& setup, double slower);
+
 /// One sentence for the report: what starts, fails and scales.
 [[nodiscard]] std::string dynamics_sentence(const DynamicsSpec& spec);
 

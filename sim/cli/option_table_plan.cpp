@@ -34,7 +34,7 @@ std::vector<CommandSpec> plan_specs() {
           {"objective", "WHAT", "usd-per-hour (when left out), usd-per-token, gpus or energy"},
           {"most-gpus", "N", "GPUs at most; 64 when left out"},
           {"most-nodes", "N", "nodes at most"},
-          {"most-usd", "PRICE", "cost at most, e.g. \"40 USD/h\""},
+          {"most-usd", "PRICE", "cost at most, with all replicas there, e.g. \"40 USD/h\""},
           {"most-power", "POWER", "of all GPUs by their data sheets at most, e.g. \"20 kW\""},
           {"keep", "N", "so many of the best are searched to the end; 10 when left out"},
           {"from-now", "", "what-if against the scenario's own deployment, as a difference"},

@@ -147,7 +147,9 @@ class Answer {
     double cheapest = family(winner).phases.front().device.price.hour.value();
     for (const PlanPhase& phase : family(winner).phases)
       cheapest = std::min(cheapest, phase.device.price.hour.value());
-    report_.bound_usd_per_hour = static_cast<double>(winner.at.bound_gpus) * cheapest;
+    const double bound = winner.at.bound_paid_gpus > 0 ? winner.at.bound_paid_gpus
+                                                       : static_cast<double>(winner.at.bound_gpus);
+    report_.bound_usd_per_hour = bound * cheapest;
     report_.cost_model = winner.at.cost_model;
     const std::size_t rows = std::min(keep_, report_.ranked.size());
     std::vector<PlanHighest> highest(rows);
@@ -176,6 +178,8 @@ class Answer {
       less.what = kind.role == "joint" ? "a replica" : fmt::format("a {} replica", kind.role);
       less.gpus = kind.gpus();
       less.usd_saved = kind.usd_per_hour();
+      if (judged.figures && judged.figures->usd_per_hour)
+        less.usd_saved = *winner.at.figures->usd_per_hour - *judged.figures->usd_per_hour;
       less.holds = judged.holds;
       less.figures = judged.figures;
       report_.less.push_back(std::move(less));
@@ -255,6 +259,8 @@ class Answer {
         if (!seen.contains(device)) fresh.insert(device);
       }
       if (fresh.size() != 1) continue;
+      // What of a bill falls to one of two kinds that come and go is not known.
+      if (row.figures->usd_per_hour && devices_of(row).size() > 1) continue;
       const FamilyAnswer& answer = found_.ranked[i];  // of this row
       const std::vector<PlanPhase>& phases = family(answer).phases;
       double share = 0;
@@ -262,6 +268,7 @@ class Answer {
         if (phases[p].device.name == *fresh.begin())
           share += phases[p].usd_per_hour() * static_cast<double>(answer.counts[p]);
       }
+      if (row.figures->usd_per_hour) share = row.usd_per_hour;
       seen.insert(*fresh.begin());
       const double needed = winner.usd_per_hour - (row.usd_per_hour - share);
       report_.price_turns.push_back({*fresh.begin(), needed / share - 1, row.name});
@@ -368,6 +375,12 @@ PlanReport plan_head(const PlanSpace& space, const PlanJudge& judge) {
   report.objective = objective_names()[static_cast<std::size_t>(space.objective)];
   report.limits = space.limits;
   report.notes = space.notes;
+  if (judge.scenario().dynamics) {
+    report.notes.emplace_back(
+        "Replicas come and go: GPUs, nodes and limits are of all that there may be, money and "
+        "energy "
+        "of those that a run was paid for.");
+  }
   return report;
 }
 
@@ -386,6 +399,7 @@ PlanRow plan_row(const PlanSpace& space, const PlanFamily& family, const PlanCou
   row.gpus = bill.gpus;
   row.nodes = bill.nodes;
   row.usd_per_hour = bill.usd_per_hour;
+  if (judged.figures) row.usd_per_hour = judged.figures->usd_per_hour.value_or(bill.usd_per_hour);
   row.tdp_watts = bill.tdp_watts;
   row.figures = judged.figures;
   if (judged.figures) row.objective = objective_value(space.objective, bill, *judged.figures);

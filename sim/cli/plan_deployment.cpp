@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "sim/cli/plan_dynamics.h"
 #include "sim/cli/plan_space.h"
 #include "sim/scenario_json.h"
 
@@ -130,6 +131,8 @@ ScenarioText deployment_scenario(const PlanSpace& space, const PlanFamily& famil
     if (!family.apart() && root.find(path) != nullptr)
       text.overrides.push_back(change_of(path, "null"));
   }
+  if (const auto dynamics = deployed_dynamics(root, family, counts))
+    text.overrides.push_back(change_of("dynamics", *dynamics));
   for (const auto& [path, value] : family.settings) {
     text.overrides.push_back(change_of(path_for(path, family), value));
   }

@@ -84,7 +84,8 @@ class Search {
     // Along the edge of what holds: more prefill replicas are only worth it with fewer to decode.
     for (PlanCounts at = task_.lower;; ++at[0]) {
       const auto may = [&](std::int64_t n) { return could_win({at[0], n}); };
-      const std::int64_t most = largest(at[1], may);
+      std::int64_t most = largest(at[1], may);
+      if (task_.value && fewest_ > 0) most = std::min(most, fewest_ - 1);
       if (most < at[1]) break;
       const bool first = at[0] == task_.lower[0];
       look({at[0]}, most, first ? task_.guess[1] : most);
@@ -97,7 +98,10 @@ class Search {
  private:
   bool could_win(const PlanCounts& counts) const {
     return task_.allowed(counts) &&
-           (outcome_.counts.empty() || task_.floor(counts) < task_.floor(outcome_.counts));
+           (outcome_.counts.empty() || task_.floor(counts) < worth(outcome_.counts, outcome_.at));
+  }
+  [[nodiscard]] double worth(const PlanCounts& counts, const Judged& judged) const {
+    return task_.value ? task_.value(counts, judged) : task_.floor(counts);
   }
 
   /// The last count from its least to `most`, the first ones as given.
@@ -117,12 +121,17 @@ class Search {
       outcome_.last = std::move(row.last);
     }
     if (!row.held) return;
+    fewest_ = *row.held;
+    if (!outcome_.counts.empty() &&
+        worth(with(*row.held), row.at) >= worth(outcome_.counts, outcome_.at))
+      return;
     outcome_.counts = with(*row.held);
     outcome_.at = std::move(row.at);
   }
 
   const FamilyTask& task_;
   FamilyOutcome outcome_;
+  std::int64_t fewest_ = 0;  ///< of the last kind that held so far
 };
 
 }  // namespace

@@ -22,6 +22,8 @@ struct FamilyTask {
   std::function<bool(const PlanCounts&)> allowed;
   std::function<double(const PlanCounts&)> floor;  ///< of the objective; more for more
   std::function<Judged(const PlanCounts&)> judge;
+  /// What counts that hold cost, where that is more than `floor` of them; empty: as `floor`.
+  std::function<double(const PlanCounts&, const Judged&)> value{};
 };
 
 struct FamilyOutcome {

@@ -81,6 +81,10 @@ PlanFigures figures_of(const Summary& summary, const MissWatch& watch, double sl
   figures.requests_per_s = summary.throughput.requests.per_second / slower;
   figures.output_tokens_per_s = summary.throughput.output_tokens.per_second / slower;
   figures.usd_per_million_output = summary.cost.usd_per_million_output.value_or(0) * slower;
+  if (summary.dynamics) {
+    figures.paid_gpus = summary.dynamics->mean_paid;
+    figures.usd_per_hour = summary.cost.usd_per_hour;
+  }
   if (summary.context.energy && summary.span_s > 0)
     figures.watts = summary.context.energy->value() / summary.span_s;
   figures.requests = summary.arrived;
@@ -142,6 +146,7 @@ Judged PlanJudge::simulate_it(const PlanFamily& family, const Scenario& scenario
   if (question.part == JudgedPart::decode) scope.ttft = scope.end_to_end = false;
   MissWatch watch(scenario.slo, load_, scope, stop_);
   RunOptions options;
+  options.slower = question.what_if.slower;
   options.sinks = {&watch};
   options.stop = watch.stop();
   options.costs = &costs_;
@@ -167,6 +172,11 @@ Judged PlanJudge::simulate_it(const PlanFamily& family, const Scenario& scenario
   const Summary summary = summarise(result.metrics, result.context);
   judged.figures = figures_of(summary, watch, question.what_if.slower);
   if (summary.lower_bound) judged.bound_gpus = summary.lower_bound->gpus;
+  if (summary.dynamics && summary.lower_bound && summary.lower_bound->usd && summary.span_s > 0 &&
+      summary.context.gpu_hour_price->value() > 0) {
+    judged.bound_paid_gpus =
+        *summary.lower_bound->usd / summary.context.gpu_hour_price->value() / summary.span_s * 3600;
+  }
   if (summary.context.lower_bound) judged.bound_reason = summary.context.lower_bound->reason;
   judged.cost_model = summary.context.cost_model;
   judged.cost_digest = summary.context.cost_digest;

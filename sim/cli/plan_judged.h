@@ -18,6 +18,8 @@ struct Judged {
   std::string missed{};                  ///< the limit that too many missed
   std::optional<PlanFigures> figures{};  ///< of runs to the end
   std::int64_t bound_gpus = 0;           ///< of a perfect system, of runs to the end
+  /// The same on average, where replicas come and go; else 0.
+  double bound_paid_gpus = 0;
   std::string bound_reason{}, cost_model{}, scenario_digest{}, cost_digest{};
 };
 

@@ -10,6 +10,7 @@
 #include "sim/check.h"
 #include "sim/cli/plan_answer.h"
 #include "sim/cli/plan_limits.h"
+#include "sim/cli/report_context.h"
 #include "sim/cli/scenario_files.h"
 #include "sim/cli/terminal.h"
 #include "sim/quantity_text.h"
@@ -143,9 +144,11 @@ class FromNow {
     const Scenario today = read_scenario(now.base).scenario;
     check_plan_base(read_scenario(answer.space.base).scenario);
     check_plan_base(today);
-    const PlanFamily family = family_of(today, counts_);
+    PlanFamily family = family_of(today, counts_);
     answer.family = family;
     replace_device(event_, answer.family);
+    family.pay(paid_share(today));
+    answer.family.pay(paid_share(read_scenario(answer.space.base).scenario));
     now.families = {family};
     answer.space.families = {answer.family};
     look(now, answer);

@@ -33,7 +33,9 @@ Json figures_json(const PlanFigures& f) {
           f.usd_per_million_output,
           f.watts,
           f.requests,
-          f.binds};
+          f.binds,
+          f.paid_gpus ? Json(*f.paid_gpus) : Json(),
+          f.usd_per_hour ? Json(*f.usd_per_hour) : Json()};
 }
 
 PlanFigures figures_of(const Json& j) {
@@ -45,7 +47,11 @@ PlanFigures figures_of(const Json& j) {
     *value = j.at(i++).get<double>();
   }
   f.requests = j.at(i++).get<std::uint64_t>();
-  f.binds = j.at(i).get<std::string>();
+  f.binds = j.at(i++).get<std::string>();
+  for (std::optional<double>* value : {&f.paid_gpus, &f.usd_per_hour}) {
+    if (!j.at(i).is_null()) *value = j.at(i).get<double>();
+    ++i;
+  }
   return f;
 }
 
@@ -57,6 +63,7 @@ std::string text_of(const Judged& judged) {
             {"met", judged.met},
             {"missed", judged.missed},
             {"bound_gpus", judged.bound_gpus},
+            {"bound_paid_gpus", judged.bound_paid_gpus},
             {"bound_reason", judged.bound_reason},
             {"cost_model", judged.cost_model},
             {"scenario_digest", judged.scenario_digest},
@@ -75,6 +82,7 @@ Judged judged_of(const std::string& text) {
   judged.met = json.at("met");
   judged.missed = json.at("missed");
   judged.bound_gpus = json.at("bound_gpus");
+  judged.bound_paid_gpus = json.at("bound_paid_gpus");
   judged.bound_reason = json.at("bound_reason");
   judged.cost_model = json.at("cost_model");
   judged.scenario_digest = json.at("scenario_digest");
@@ -98,6 +106,7 @@ std::string PlanResults::key_of(const Scenario& scenario, const std::string& que
   std::string words =
       fmt::format("{}|{}|{}|{}|{}|{}", kVersion, program_, scenario.digest, question,
                   contents(scenario.workload.trace), contents(scenario.model.name));
+  if (scenario.dynamics) words += "|" + contents(scenario.dynamics->outage_trace);
   for (const NodeSpec& node : scenario.nodes) words += "|" + contents(node.device);
   for (const ReplicaGroupSpec& group : scenario.deployment) {
     words += "|" + contents(group.engine);

@@ -8,6 +8,7 @@
 
 #include "reports/number_text.h"
 #include "sim/cli/parallel.h"
+#include "sim/cli/plan_dynamics.h"
 #include "sim/cli/plan_family.h"
 
 namespace headroom {
@@ -35,6 +36,7 @@ std::string held_text(const Judged& judged) {
 
 /// What a deployment costs by an objective, as far as that is known without a simulation: never
 /// more than `objective_value`.
+/// `bill` is of the replicas that are paid at all times.
 double objective_floor(PlanObjective objective, const PlanBill& bill, const PlanLoad& load,
                        const PlanWhatIf& what_if) {
   const double span = seconds(load.span) / what_if.load;
@@ -94,9 +96,17 @@ class Hunt {
   [[nodiscard]] const PlanFamily& family(std::size_t i) const { return space_.families[i]; }
 
   [[nodiscard]] double floor(std::size_t i, const PlanCounts& counts) const {
-    return objective_floor(space_.objective, bill_of(family(i), counts), judge_.load(),
-                           aim_.what_if);
+    const PlanCounts paid = paid_at_least(judge_.scenario(), family(i), counts);
+    return objective_floor(space_.objective, bill_of(family(i), paid), judge_.load(), aim_.what_if);
   }
+  /// What it costs where it was simulated.
+  [[nodiscard]] double value(std::size_t i, const PlanCounts& counts, const Judged& judged) const {
+    return objective_value(space_.objective, bill_of(family(i), counts),
+                           judged.figures.value_or(PlanFigures{}));
+  }
+  /// Where replicas come and go, an autoscaled pool is not judged alone: beside another one
+  /// requests come to it differently, which may serve it better.
+  [[nodiscard]] bool pools_alone() const { return !judge_.scenario().dynamics.has_value(); }
   [[nodiscard]] Key floor_key(std::size_t i, const PlanCounts& counts) const {
     return {floor(i, counts), bill_of(family(i), counts).gpus, i};
   }
@@ -128,6 +138,7 @@ class Hunt {
   }
 
   void find_phases() {
+    if (!pools_alone()) return;
     std::vector<std::pair<std::size_t, std::size_t>> asked;
     for (std::size_t i = 0; i < bounds_.size(); ++i) {
       if (!family(i).apart() || ruled_out(i)) continue;
@@ -233,6 +244,11 @@ class Hunt {
              (!beat || floor_key(i, counts) <= *beat);
     };
     task.floor = [this, i](const PlanCounts& counts) { return floor(i, counts); };
+    if (!pools_alone()) {
+      task.value = [this, i](const PlanCounts& counts, const Judged& judged) {
+        return value(i, counts, judged);
+      };
+    }
     task.judge = [this, i, question](const PlanCounts& counts) {
       return judge_.judge(family(i), counts, question);
     };
@@ -266,7 +282,7 @@ class Hunt {
   FamilyAnswer settle(std::size_t i, const std::optional<Key>& beat) {
     FamilyAnswer answer;
     answer.index = i;
-    for (std::size_t phase = 0; family(i).apart() && phase < 2; ++phase) {
+    for (std::size_t phase = 0; pools_alone() && family(i).apart() && phase < 2; ++phase) {
       const PhaseLeast& alone = phases_.at(phase_name(family(i), phase));
       if (alone.replicas > 0) continue;
       answer.last = alone.last;
@@ -293,8 +309,7 @@ class Hunt {
     }
     answer.counts = std::move(outcome.counts);
     answer.at = std::move(outcome.at);
-    answer.objective = objective_value(space_.objective, bill_of(family(i), answer.counts),
-                                       answer.at.figures.value_or(PlanFigures{}));
+    answer.objective = value(i, answer.counts, answer.at);
     return answer;
   }
 
@@ -305,8 +320,9 @@ class Hunt {
                  ? "one replica is beyond the limits"
                  : fmt::format("needs at least {}, which is beyond the limits", counts_text(least));
     }
+    const PlanBill paid = bill_of(family(i), paid_at_least(judge_.scenario(), family(i), least));
     return fmt::format("needs at least {}: {} GPUs, {} USD/h, more than those that hold",
-                       counts_text(least), bill.gpus, significant(bill.usd_per_hour));
+                       counts_text(least), paid.gpus, significant(paid.usd_per_hour));
   }
 
   static std::string shortfall(const FamilyAnswer& answer, bool dear) {
@@ -332,11 +348,11 @@ class Hunt {
 double objective_value(PlanObjective objective, const PlanBill& bill, const PlanFigures& figures) {
   switch (objective) {
     case PlanObjective::usd_per_hour:
-      return bill.usd_per_hour;
+      return figures.usd_per_hour.value_or(bill.usd_per_hour);
     case PlanObjective::usd_per_token:
       return figures.usd_per_million_output;
     case PlanObjective::gpus:
-      return static_cast<double>(bill.gpus);
+      return figures.paid_gpus.value_or(static_cast<double>(bill.gpus));
     case PlanObjective::energy:
       break;
   }

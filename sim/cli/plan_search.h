@@ -9,6 +9,10 @@
 // beside 64 replicas of its kind whose KV moves in no time (Zhong et al., OSDI 2024, section 4.1).
 // Under these the best of the space is found: tests/cli/plan_search_test.cpp compares with
 // exhaustive search.
+// Where replicas come and go, what a deployment costs is what its run was paid for, and its bound
+// the replicas that are paid at all times (sim/cli/plan_dynamics.h); two pools are then judged
+// together only. A family is still answered with the least replicas that hold, each pair of pools
+// along the edge of what holds.
 // Law: the answer does not depend on the number of threads.
 // Cost: a simulation cut short for most families, a few whole ones for the best.
 // Not here: what is told around the best (sim/cli/plan_answer.h).
@@ -49,8 +53,8 @@ struct PlanFound {
   std::vector<PlanCounts> guesses;   ///< by family: where it holds, or about where it would
 };
 
-/// What a simulated deployment costs by an objective: USD/h, USD a million output tokens, GPUs, or
-/// J an output token.
+/// What a simulated deployment costs by an objective: USD/h, USD a million output tokens, GPUs (on
+/// average, where they come and go), or J an output token.
 [[nodiscard]] double objective_value(PlanObjective objective, const PlanBill& bill,
                                      const PlanFigures& figures);
 

@@ -7,6 +7,7 @@
 
 #include "sim/check.h"
 #include "sim/cli/plan_limits.h"
+#include "sim/cli/report_context.h"
 #include "sim/cli/scenario_files.h"
 #include "sim/cli/sweep_plan.h"
 #include "sim/edge_scenario_reader.h"
@@ -266,6 +267,7 @@ PlanSpace plan_space(const Invocation& call) {
   const BytesPerSecond card = scenario.nodes.front().nic;
   const std::string nic = card.value() > 0 ? to_text(card) : kUsualNic;
   space.families = Families(call, swept, nic).all();
+  for (PlanFamily& family : space.families) family.pay(paid_share(scenario));
   check_axes(space, swept);
   const auto apart = [](const PlanFamily& family) { return family.apart(); };
   if (!call.has("nic") && !(card.value() > 0) &&

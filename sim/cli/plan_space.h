@@ -40,6 +40,10 @@ struct PlanFamily {
   std::vector<std::pair<std::string, std::string>> settings{};  ///< swept key, value
   std::string nic{};  ///< network card of a node, "50 GB/s"; matters to pools apart
   [[nodiscard]] bool apart() const { return phases.size() > 1; }
+  /// Devices cost `share` of their on-demand price.
+  void pay(double share) {
+    for (PlanPhase& phase : phases) phase.device.price.hour = phase.device.price.hour * share;
+  }
   /// "h100-sxm tp 2 > h200-sxm tp 4 batch=sarathi".
   [[nodiscard]] std::string name() const;
 };

@@ -11,6 +11,9 @@ namespace headroom {
 [[nodiscard]] ReportContext make_report_context(const Scenario& scenario, const Assembly& assembly,
                                                 const Metrics& metrics, const RunAccount& account);
 
+/// What a device costs over its on-demand price, as the scenario buys it.
+[[nodiscard]] double paid_share(const Scenario& scenario);
+
 /// Effective values as records keep them: without the seed, names and gates, which are no part of
 /// what is compared.
 [[nodiscard]] std::vector<RecordedInput> recorded_inputs(const LoadedScenario& loaded);

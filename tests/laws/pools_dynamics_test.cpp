@@ -3,6 +3,7 @@
 //
 // The world: a prompt token costs 1 us on top of 1 ms an iteration, a decode iteration 1 ms. KV is
 // 1,024 bytes a token; a move at 1 GB/s of 1,000 tokens takes 1.024 ms.
+#include "sim/cli/dynamics_wiring.h"
 #include "sim/pools.h"
 #include "sim/registry.h"
 #include "tests/catch.h"
@@ -201,6 +202,22 @@ TEST_CASE("each pool scales by what it sees of its own") {
   CHECK(decode[2].outstanding == 10);
 }
 
+TEST_CASE("a replica is off at the instant at which the last KV leaves it, whatever comes next") {
+  // Asked at 1.5 ms, the prefill pool is to be one. Both prompts end, and move at once, at 2 ms;
+  // the next event is later.
+  class One final : public ScalingPolicy {
+    [[nodiscard]] std::int64_t wanted(const ScalingView& /*view*/) override { return 1; }
+  };
+  Cluster one(2, 1, {request(Duration(0), 999, 30), request(Duration(0), 999, 30)});
+  one.setup.dynamics->units[0].floor = {{Instant(), 2}, {at(1), 1}};
+  one.setup.dynamics->units[0].scaling = std::make_unique<One>();
+  one.setup.dynamics->interval = ms(1.5);
+  one.run();
+  CHECK(one.metrics.finished == 2);
+  CHECK(one.metrics.replicas[0].paid == one.metrics.last_finish - Instant());
+  CHECK(one.metrics.replicas[1].paid == ms(1.999));
+}
+
 TEST_CASE("a rolling restart of both pools loses nothing") {
   std::vector<RequestSpec> requests;
   for (int i = 0; i < 300; ++i) requests.push_back(request(ms(i), 50, 20));
@@ -225,4 +242,63 @@ TEST_CASE("replicas that could come and go, but do not, change nothing between p
   plain.wired().run();
   CHECK(still.metrics.decision_digest == plain.metrics.decision_digest);
   CHECK(still.metrics.end == plain.metrics.end);
+}
+
+TEST_CASE("costs twice as high are a clock that goes half as fast, autoscalers and failures too") {
+  // Follows the load, and keeps what it sees.
+  class Follower final : public ScalingPolicy {
+   public:
+    explicit Follower(std::vector<ScalingView>& seen) : seen_(seen) {}
+    [[nodiscard]] std::int64_t wanted(const ScalingView& view) override {
+      seen_.push_back(view);
+      return view.outstanding / 4 + 1;
+    }
+
+   private:
+    std::vector<ScalingView>& seen_;
+  };
+  struct Played {
+    std::vector<ScalingView> views;
+    Metrics metrics;
+    Recorder seen;
+  };
+  const auto play = [](std::int64_t slower) {
+    const std::int64_t clock = 2 / slower;  // ms of this clock to 1 ms at half of its speed
+    Played played;
+    std::vector<RequestSpec> requests;
+    for (int i = 0; i < 80; ++i) requests.push_back(request(kMillisecond * clock * i, 10, 9));
+    ListSource source(std::move(requests));
+    const LineCost cost({kMillisecond * clock, Duration(0), 0, Duration(0)});
+    SimulationSetup setup = world(source);
+    for (int i = 0; i < 4; ++i) setup.replicas.push_back(replica(vllm(), cost));
+    setup.dynamics = dynamics(4, ms(10));
+    setup.dynamics->units[0].floor = {{Instant(), 1}, {at(60), 2}};
+    setup.dynamics->units[0].scaling = std::make_unique<Follower>(played.views);
+    setup.dynamics->interval = ms(8);
+    setup.dynamics->outages = {{at(40), ReplicaId(0), ms(30)}};
+    setup.dynamics->restart = at(100);
+    setup.sinks = {&played.seen};
+    if (slower != 1) slow_clock(*setup.dynamics, static_cast<double>(slower));
+    played.metrics = simulate(std::move(setup));
+    return played;
+  };
+  const Played real = play(1);
+  const Played half = play(2);
+  CHECK(real.metrics.dynamics.starts > 2);
+  CHECK(real.metrics.dynamics.starts == half.metrics.dynamics.starts);
+  CHECK(real.metrics.dynamics.lost == half.metrics.dynamics.lost);
+  REQUIRE(real.views.size() == half.views.size());
+  for (std::size_t i = 0; i < real.views.size(); ++i) {
+    CHECK(real.views[i].now == half.views[i].now);
+    CHECK(real.views[i].outstanding == half.views[i].outstanding);
+    CHECK(real.views[i].arrivals == Approx(half.views[i].arrivals));
+    CHECK(real.views[i].start_up == half.views[i].start_up);
+  }
+  REQUIRE(real.seen.finished.size() == half.seen.finished.size());
+  for (std::size_t i = 0; i < real.seen.finished.size(); ++i) {
+    CHECK(real.seen.finished[i].finish - Instant() ==
+          (half.seen.finished[i].finish - Instant()) * 2);
+  }
+  for (std::size_t i = 0; i < 4; ++i)
+    CHECK(real.metrics.replicas[i].paid == half.metrics.replicas[i].paid * 2);
 }
