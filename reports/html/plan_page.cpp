@@ -37,7 +37,22 @@ std::string headroom_text(const PlanReport& report) {
   return text;
 }
 
+/// "After load x 2: replicas 2 → 4, USD/h 6.00 → 12.00."
+std::string difference_of(const PlanFromNow& from) {
+  std::string text = fmt::format("After {}, ", from.event);
+  if (!from.then) {
+    text += "no number of replicas holds the service levels";
+    return text + (from.unchanged.why_not.empty() ? "." : ": " + from.unchanged.why_not + ".");
+  }
+  text += from.unchanged.holds ? "the deployment of now still holds; the cheapest is "
+                               : "the deployment of now does not hold; this one does: ";
+  return text + fmt::format("{} replicas of {}, {} USD/h ({:+.2f}).", replicas_text(*from.then),
+                            from.then->name, significant(from.then->usd_per_hour),
+                            from.then->usd_per_hour - from.now.usd_per_hour);
+}
+
 std::string answer_of(const PlanReport& report) {
+  if (report.from_now) return difference_of(*report.from_now);
   if (!report.feasible()) {
     std::string text = fmt::format("No deployment of at most {} GPUs holds the service levels",
                                    report.limits.gpus);
@@ -56,7 +71,26 @@ std::string answer_of(const PlanReport& report) {
   return text + ".";
 }
 
+/// After the event, beside what was before it.
+std::vector<KeyFigure> figures_of(const PlanFromNow& from) {
+  if (!from.then) return {};
+  const PlanRow& then = *from.then;
+  std::vector<KeyFigure> figures{
+      {"Cost", significant(then.usd_per_hour) + " USD/h",
+       fmt::format("now: {}", significant(from.now.usd_per_hour))},
+      {"GPUs", grouped(then.gpus), fmt::format("now: {}", from.now.gpus)}};
+  const auto add = [&](const char* label, double PlanFigures::*figure) {
+    if (!then.figures) return;
+    figures.push_back({label, significant((*then.figures).*figure) + " ms",
+                       "unchanged: " + ms_text(from.unchanged.figures, figure) + " ms"});
+  };
+  add("TTFT p99", &PlanFigures::ttft_p99);
+  add("TPOT p99", &PlanFigures::tpot_p99);
+  return figures;
+}
+
 std::vector<KeyFigure> figures_of(const PlanReport& report) {
+  if (report.from_now) return figures_of(*report.from_now);
   if (!report.feasible()) return {};
   const PlanRow& winner = report.ranked.front();
   std::vector<KeyFigure> figures{
@@ -147,6 +181,26 @@ void write_what_if(HtmlPage& page, const PlanReport& report) {
   if (!turns.rows.empty()) page.table(turns);
 }
 
+/// The deployment of now, the same after the event, and the cheapest after it.
+Chart stages_chart(const PlanFromNow& from) {
+  Chart chart{"Cost against TTFT p99",
+              "From what runs now to what holds after it.",
+              {"USD an hour"},
+              {"TTFT p99, ms", AxisScale::logarithmic}};
+  chart.x.least = 0;
+  const auto add = [&](const char* stage, const PlanRow& row, SeriesColour colour) {
+    if (!row.figures) return;
+    ChartSeries series{stage, SeriesStyle::points, {}, colour};
+    series.points.push_back({row.usd_per_hour, row.figures->ttft_p99,
+                             fmt::format("{} of {}", replicas_text(row), row.name)});
+    chart.series.push_back(std::move(series));
+  };
+  add("now", from.now, ChartSeries{}.colour);
+  add("unchanged", from.unchanged, from.unchanged.holds ? SeriesColour::good : SeriesColour::bad);
+  if (from.then) add("cheapest", *from.then, SeriesColour::good);
+  return chart;
+}
+
 void write_from_now(HtmlPage& page, const PlanReport& report) {
   if (!report.from_now) return;
   const PlanFromNow& from = *report.from_now;
@@ -157,6 +211,14 @@ void write_from_now(HtmlPage& page, const PlanReport& report) {
     changes.rows.push_back({std::string(1, change.sign), change.what, change.before, change.after});
   }
   page.table(changes);
+  page.chart(stages_chart(from));
+  std::vector<PlanRow> rows{from.now, from.unchanged};
+  if (from.then) rows.push_back(*from.then);
+  PageTable table = rows_table(rows, "The deployment of now, the same after it, and the cheapest");
+  const std::vector<std::string> stages{"now", "unchanged, after it", "cheapest, after it"};
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    table.rows[i][0] = fmt::format("{}: {}", stages[i], table.rows[i][0]);
+  page.table(table);
 }
 
 void write_lost(HtmlPage& page, const PlanReport& report) {
@@ -184,7 +246,7 @@ void write_lost(HtmlPage& page, const PlanReport& report) {
 
 void write_end(HtmlPage& page, const PlanReport& report) {
   page.section("What the costs rest on");
-  page.paragraph(report.cost_model + ".");
+  if (!report.cost_model.empty()) page.paragraph(report.cost_model + ".");
   if (!report.bound_reason.empty()) page.paragraph("Perfect system: " + report.bound_reason + ".");
   std::vector<std::pair<std::string, std::string>> facts{
       {"scenario", report.scenario}, {"model", report.model}, {"load", report.load}};
@@ -196,8 +258,9 @@ void write_end(HtmlPage& page, const PlanReport& report) {
   }
   if (report.limits.nodes) facts.emplace_back("most nodes", grouped(*report.limits.nodes));
   if (report.limits.watts) facts.emplace_back("most W", significant(*report.limits.watts));
-  facts.emplace_back("families", fmt::format("{}, {} of them ruled out by bounds", report.families,
-                                             report.bounded));
+  if (!report.from_now)
+    facts.emplace_back("families", fmt::format("{}, {} of them ruled out by bounds",
+                                               report.families, report.bounded));
   facts.emplace_back("simulations", fmt::format("{} of {} requests", grouped(report.runs),
                                                 grouped(report.simulated_requests)));
   if (report.feasible()) {
@@ -232,7 +295,8 @@ Chart front_chart(const PlanReport& report, const char* label, double PlanFigure
 }
 
 std::string plan_page(const PlanReport& report) {
-  HtmlPage page({"plan", report.scenario, report.feasible() ? PageVerdict::yes : PageVerdict::no,
+  const bool holds = report.from_now ? report.from_now->then.has_value() : report.feasible();
+  HtmlPage page({"plan", report.scenario, holds ? PageVerdict::yes : PageVerdict::no,
                  answer_of(report), figures_of(report)});
   if (!report.notes.empty()) page.section("What to know first");
   page.items("note", report.notes);

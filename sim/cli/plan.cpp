@@ -56,11 +56,6 @@ void check_outputs(const Invocation& call) {
                      "expected one document for standard output, got several; name files for the "
                      "others");
   }
-  if (call.has("html") && call.has("from-now")) {
-    throw InputError("--html",
-                     "expected none beside --from-now, whose answer is a difference; "
-                     "remove it");
-  }
 }
 
 /// Before anything is simulated, where the engine is not itself an axis.

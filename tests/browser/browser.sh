@@ -39,6 +39,7 @@ else
   report run quickstart --rate "40 /s" --html azure.html
 fi
 report plan quickstart --limit 1000 --html plan.html
+report plan quickstart --limit 1000 --from-now --load 3 --html from-now.html
 report run drones --html edge.html
 # 200 points: ten rates, five numbers of replicas, two policies, two limits of TTFT.
 report sweep quickstart --limit 300 --set "workload.rate=5 /s,10 /s,15 /s,20 /s,30 /s,40 /s,50 /s,60 /s,80 /s,100 /s" \
@@ -59,5 +60,5 @@ report history base.db --metric ttft.p99 --html history.html
 report compare hostile.db#1 hostile.db#2 hostile.db#3 --force --html hostile-compare.html
 report history hostile.db --html hostile-history.html
 
-node check.mjs "$chromium" "$pictures" azure=azure.html plan=plan.html sweep=sweep.html edge=edge.html hostile=hostile.html \
+node check.mjs "$chromium" "$pictures" azure=azure.html plan=plan.html from-now=from-now.html sweep=sweep.html edge=edge.html hostile=hostile.html \
   compare=compare.html history=history.html hostile-compare=hostile-compare.html hostile-history=hostile-history.html

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/scenario_reader.h"
 #include "tests/catch.h"
 #include "tests/cli/plan_world.h"
 #include "tests/cli/program.h"
@@ -145,6 +146,30 @@ TEST_CASE("limits on nodes, power and money are kept") {
   CHECK(folder.headroom(call + "--most-nodes 1").code == 0);
 }
 
+TEST_CASE("a difference is a page, too") {
+  const Folder folder;
+  folder.write("s.json", replaced(loaded_scenario(), "\"replicas\": 1", "\"replicas\": 2"));
+  const Outcome grown =
+      folder.headroom("plan s.json --from-now --load 3 --html p.html --json p.json");
+  CHECK(grown.code == 0);
+  const std::string page = headroom::read_text_file((folder.path() / "p.html").string());
+  const auto json =
+      nlohmann::json::parse(headroom::read_text_file((folder.path() / "p.json").string()));
+  for (const auto& change : json.at("from_now").at("changes")) {
+    INFO(change.dump());
+    CHECK(page.find(change.at("before").get<std::string>()) != std::string::npos);
+    CHECK(page.find(change.at("after").get<std::string>()) != std::string::npos);
+  }
+  CHECK(page.find("After load x 3, the deployment of now does not hold; this one does: ") !=
+        std::string::npos);
+  const Outcome tight =
+      folder.headroom("plan s.json --from-now --slo 'tpot p99 1 ms' --html tight.html");
+  CHECK(tight.code == 1);
+  CHECK(headroom::read_text_file((folder.path() / "tight.html").string())
+            .find("no number of replicas holds the service levels: the decode step alone takes") !=
+        std::string::npos);
+}
+
 TEST_CASE("a change of a running deployment is answered as a difference") {
   const Folder folder;
   folder.write("s.json", replaced(loaded_scenario(), "\"replicas\": 1", "\"replicas\": 2"));
@@ -248,7 +273,6 @@ TEST_CASE("what is no question for a plan is one clear line") {
           {"plan s.json --emit docker", "--emit: expected one of vllm, sglang"},
           {"plan s.json --emit sglang", "--emit: expected a target for the engine"},
           {"plan s.json --emit vllm --json -", "--emit-to: expected one document"},
-          {"plan s.json --from-now --load 2 --html p.html", "--html: expected none beside"},
           {"plan s.json --emit-to x", "--emit-to: expected --emit beside it"},
           {"plan s.json --load 2", "--load: expected --from-now beside it"},
           {"plan s.json --from-now", "--from-now: expected something that changes"},
