@@ -1,9 +1,10 @@
 // Manifests for Kubernetes, NVIDIA Dynamo and llm-d, as JSON.
 //
 // Sources: kubernetes.io (apps/v1 Deployment, v1 Service); docs.nvidia.com/dynamo, reference of
-// DynamoGraphDeployment nvidia.com/v1beta1 and its vLLM templates; llm-d-incubation/
-// llm-d-modelservice, examples/values-pd.yaml (a chart that llm-d 0.7 replaced by Kustomize bases
-// of the same fields).
+// DynamoGraphDeployment nvidia.com/v1beta1 and its vLLM templates; llm-d/llm-d, guides
+// pd-disaggregation and optimized-baseline, modelserver/gpu/vllm/base (kustomization.yaml,
+// patch-decode.yaml, patch-prefill.yaml, patch-vllm.yaml), 2026: Kustomize overlays of
+// guides/recipes/modelserver, in the place of the chart that llm-d had before 0.7.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -135,28 +136,45 @@ Json dynamo(const EmitPlan& plan) {
           {"spec", {{"components", components}}}};
 }
 
-Json llm_d(const EmitPlan& plan) {
-  Json values{{"multinode", false},
-              {"modelArtifacts", {{"name", plan.model}, {"uri", "hf://" + plan.model}}},
-              {"routing", {{"servicePort", 8000}}}};
-  for (const char* role : {"decode", "prefill"}) {
-    const ServerLaunch* found = nullptr;
-    for (const ServerLaunch& server : plan.servers) {
-      // Servers that do both are the chart's decode pods.
-      if (server.role == role || (server.role == "joint" && std::string(role) == "decode"))
-        found = &server;
-    }
-    values[role] = {{"create", found != nullptr}};
-    if (found == nullptr) continue;
-    values[role]["replicas"] = found->replicas;
-    values[role]["containers"] = Json::array({{{"name", "vllm"},
-                                               {"image", "vllm/vllm-openai:latest"},
-                                               {"modelCommand", "vllmServe"},
-                                               {"args", found->options},
-                                               {"resources", gpu_limits(*found)},
-                                               {"mountModelVolume", true}}});
+/// A change of one Deployment of llm-d's recipe.
+Json llm_d_patch(const EmitPlan& plan, const ServerLaunch& server) {
+  std::vector<std::string> args{plan.model};
+  args.insert(args.end(), server.options.begin(), server.options.end());
+  Json container{{"name", "modelserver"}, {"command", Json::array({"vllm", "serve"})}};
+  if (plan.apart()) {
+    // Before a decode server stands llm-d's routing proxy, at the port of the service.
+    if (server.role == "decode") args.insert(args.end(), {"--port", "8200"});
+    container["env"] =
+        Json::array({{{"name", "VLLM_NIXL_SIDE_CHANNEL_HOST"},
+                      {"valueFrom", {{"fieldRef", {{"fieldPath", "status.podIP"}}}}}}});
   }
-  return values;
+  container["args"] = args;
+  container["resources"] = gpu_limits(server);
+  // The recipe for servers that do both calls them decode, too.
+  const Json change{{"apiVersion", "apps/v1"},
+                    {"kind", "Deployment"},
+                    {"metadata", {{"name", server.role == "joint" ? "decode" : server.role}}},
+                    {"spec",
+                     {{"replicas", server.replicas},
+                      {"template", {{"spec", {{"containers", Json::array({container})}}}}}}}};
+  return {{"patch", change.dump()}};
+}
+
+Json llm_d(const EmitPlan& plan) {
+  const std::string recipes =
+      "github.com/llm-d/llm-d//guides/recipes/modelserver/base/single-host/";
+  Json patches = Json::array();
+  for (const ServerLaunch& server : plan.servers) patches.push_back(llm_d_patch(plan, server));
+  return {
+      {"apiVersion", "kustomize.config.k8s.io/v1beta1"},
+      {"kind", "Kustomization"},
+      {"resources", Json::array({recipes + (plan.apart() ? "pd/vllm" : "default") + "?ref=main"})},
+      {"namePrefix", "headroom-"},
+      {"images", Json::array({{{"name", "REPLACE_MODEL_SERVER_IMAGE"},
+                               {"newName", "docker.io/vllm/vllm-openai"},
+                               {"newTag", "latest"}}})},
+      {"commonAnnotations", {{"headroom/plan", plan.name}}},
+      {"patches", patches}};
 }
 
 }  // namespace

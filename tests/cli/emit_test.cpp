@@ -3,6 +3,7 @@
 #include "sim/cli/emit.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -238,10 +239,54 @@ TEST_CASE("manifests hold the replicas, GPUs and options of the deployment") {
              documented("sglang", word)));
     }
   }
-  const Json values = Json::parse(emit_text("llm-d", plan_for("vllm", {}, {1, 2})));
-  CHECK(values.at("decode").at("replicas") == 2);
-  CHECK(values.at("prefill").at("replicas") == 1);
+}
+
+TEST_CASE("what is written for llm-d changes the Deployments of its recipes") {
+  // Names of llm-d's guides: pd-disaggregation and optimized-baseline.
+  const auto patches = [](const Json& overlay) {
+    CHECK(overlay.at("apiVersion") == "kustomize.config.k8s.io/v1beta1");
+    CHECK(overlay.at("kind") == "Kustomization");
+    CHECK(overlay.at("images").at(0).at("name") == "REPLACE_MODEL_SERVER_IMAGE");
+    std::map<std::string, Json> by_name;
+    for (const Json& patch : overlay.at("patches")) {
+      const Json change = Json::parse(patch.at("patch").get<std::string>());
+      CHECK(change.at("kind") == "Deployment");
+      by_name[change.at("metadata").at("name")] = change.at("spec");
+    }
+    return by_name;
+  };
+  const auto server = [](const Json& spec) {
+    const Json& container = spec.at("template").at("spec").at("containers").at(0);
+    CHECK(container.at("name") == "modelserver");
+    CHECK(container.at("command") == Json::array({"vllm", "serve"}));
+    return container;
+  };
+  const EmitPlan plan = plan_for("vllm", {}, {1, 2});
+  const Json apart = Json::parse(emit_text("llm-d", plan));
+  CHECK(apart.at("resources").at(0).get<std::string>().find("/single-host/pd/vllm?") !=
+        std::string::npos);
+  auto both = patches(apart);
+  REQUIRE(both.size() == 2);
+  CHECK(both.at("decode").at("replicas") == 2);
+  CHECK(both.at("prefill").at("replicas") == 1);
+  for (const ServerLaunch& launched : plan.servers) {
+    const Json container = server(both.at(launched.role));
+    auto args = container.at("args").get<std::vector<std::string>>();
+    CHECK(args.front() == plan.model);
+    CHECK(value_after(args, "--tensor-parallel-size") == "2");
+    CHECK((value_after(args, "--port") == "8200") == (launched.role == "decode"));
+    for (const std::string& word : args) {
+      INFO(word);
+      if (word.rfind("--", 0) == 0) CHECK(documented("vllm serve", word));
+    }
+    CHECK(container.at("resources").at("limits").at("nvidia.com/gpu") == "2");
+    CHECK(container.at("env").at(0).at("name") == "VLLM_NIXL_SIDE_CHANNEL_HOST");
+  }
   const Json joint = Json::parse(emit_text("llm-d", plan_for("vllm", {}, {4})));
-  CHECK(joint.at("decode").at("replicas") == 4);
-  CHECK(joint.at("prefill").at("create") == false);
+  CHECK(joint.at("resources").at(0).get<std::string>().find("/single-host/default?") !=
+        std::string::npos);
+  const auto one = patches(joint);
+  REQUIRE(one.size() == 1);
+  CHECK(one.at("decode").at("replicas") == 4);
+  CHECK_FALSE(server(one.at("decode")).contains("env"));
 }
