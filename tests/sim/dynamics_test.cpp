@@ -129,7 +129,8 @@ TEST_CASE("an autoscaler's replicas serve after their start-up and are paid from
   World one(2, every(ms(1), 100, 1), ms(4));
   one.rules().units[0].floor = {{Instant(), 1}};
   one.rules().interval = ms(10);
-  one.rules().units[0].scaling = std::make_unique<Told>(std::vector<std::int64_t>{2, 2, 2, 2, 1}, seen);
+  one.rules().units[0].scaling =
+      std::make_unique<Told>(std::vector<std::int64_t>{2, 2, 2, 2, 1}, seen);
   const Metrics metrics = one.run();
   CHECK(metrics.finished == 100);
   CHECK(metrics.dynamics.starts == 1);
