@@ -115,20 +115,35 @@ SeriesColour colour_of(ChangeWord word) {
   return SeriesColour::by_order;
 }
 
-std::vector<KeyFigure> figures_of(const std::vector<Comparison>& comparisons) {
+std::uint64_t count_of(const std::vector<Comparison>& comparisons, Outcome outcome) {
+  return static_cast<std::uint64_t>(
+      std::count_if(comparisons.begin(), comparisons.end(),
+                    [&](const Comparison& one) { return one.outcome == outcome; }));
+}
+
+/// How many candidates, or of one with several scenarios how many figures, are worse or not.
+std::vector<KeyFigure> count_figures(const std::vector<Comparison>& comparisons) {
   std::vector<KeyFigure> figures;
-  if (comparisons.size() > 1 || comparisons[0].sets.size() != 1) {
-    for (const auto& [outcome, label] : {std::pair{Outcome::worse, "Worse"},
-                                         {Outcome::no_answer, "Without an answer"},
-                                         {Outcome::ok, "No worse"}}) {
-      const auto count = static_cast<std::uint64_t>(
-          std::count_if(comparisons.begin(), comparisons.end(),
-                        [&](const Comparison& one) { return one.outcome == outcome; }));
-      figures.push_back({label, grouped(count), fmt::format("of {}", comparisons.size()),
-                         count > 0 ? page_verdict(outcome) : PageVerdict::open});
-    }
+  const auto add = [&](const char* label, std::uint64_t count, PageVerdict verdict) {
+    figures.push_back({label, grouped(count), {}, count > 0 ? verdict : PageVerdict::open});
+  };
+  if (comparisons.size() > 1) {
+    add("Worse", count_of(comparisons, Outcome::worse), PageVerdict::no);
+    add("Without an answer", count_of(comparisons, Outcome::no_answer), PageVerdict::open);
+    add("No worse", count_of(comparisons, Outcome::ok), PageVerdict::yes);
     return figures;
   }
+  const Comparison& c = comparisons[0];
+  add("Worse", c.count(ChangeWord::worse), PageVerdict::no);
+  add("Better", c.count(ChangeWord::better), PageVerdict::yes);
+  add("Unclear", c.count(ChangeWord::unclear), PageVerdict::open);
+  add("Same", c.count(ChangeWord::same), PageVerdict::open);
+  return figures;
+}
+
+std::vector<KeyFigure> figures_of(const std::vector<Comparison>& comparisons) {
+  if (comparisons.size() > 1 || comparisons[0].sets.size() != 1) return count_figures(comparisons);
+  std::vector<KeyFigure> figures;
   for (const auto& [name, label] : kHeadFigures) {
     const MetricChange* change = find(comparisons[0].sets[0], name);
     if (change == nullptr || change->word == ChangeWord::missing) continue;
@@ -336,14 +351,10 @@ void write_gates(HtmlPage& page, const Comparison& c) {
 
 std::string comparison_answer(const std::vector<Comparison>& comparisons) {
   if (comparisons.size() == 1) return answer_of(comparisons[0]);
-  const auto count = [&](Outcome outcome) {
-    return std::count_if(comparisons.begin(), comparisons.end(),
-                         [&](const Comparison& one) { return one.outcome == outcome; });
-  };
-  std::string text =
-      fmt::format("Of {} candidates {} {} worse than {}, {} without an answer", comparisons.size(),
-                  count(Outcome::worse), count(Outcome::worse) == 1 ? "is" : "are",
-                  comparisons[0].base, count(Outcome::no_answer));
+  const std::uint64_t worse = count_of(comparisons, Outcome::worse);
+  std::string text = fmt::format("Of {} candidates {} {} worse than {}, {} without an answer",
+                                 comparisons.size(), worse, worse == 1 ? "is" : "are",
+                                 comparisons[0].base, count_of(comparisons, Outcome::no_answer));
   for (const Comparison& c : comparisons) {
     if (c.outcome != Outcome::worse) continue;
     return text + fmt::format("; {}: {}.", c.candidate, reason_of(c));

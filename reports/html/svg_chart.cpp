@@ -294,11 +294,17 @@ class Drawing {
 
   void draw_area(const ChartSeries& series, const Stack& stack, const Colour& colour) {
     std::string upper, lower;
+    const auto drawn = [&](std::size_t i) {
+      return std::isfinite(at_x(series.points[i].x)) && std::isfinite(at_y(stack[i][1]));
+    };
     for (std::size_t i = 0; i < series.points.size(); ++i) {
-      const double x = at_x(series.points[i].x);
-      if (!std::isfinite(x) || !std::isfinite(at_y(stack[i][1]))) continue;
-      upper += fmt::format("{}{:.1f},{:.1f}", upper.empty() ? "M" : "L", x, at_y(stack[i][1]));
-      lower = fmt::format("L{:.1f},{:.1f}", x, base_y(stack[i][0])) + lower;
+      if (!drawn(i)) continue;
+      upper += fmt::format("{}{:.1f},{:.1f}", upper.empty() ? "M" : "L", at_x(series.points[i].x),
+                           at_y(stack[i][1]));
+    }
+    for (std::size_t i = series.points.size(); i-- > 0;) {
+      if (!drawn(i)) continue;
+      lower += fmt::format("L{:.1f},{:.1f}", at_x(series.points[i].x), base_y(stack[i][0]));
     }
     if (upper.empty()) return;
     out_ += fmt::format("<path d=\"{}{}Z\" fill=\"{}\" fill-opacity=\"0.85\" class=\"fill\"/>\n",

@@ -48,7 +48,7 @@ inline std::string attribute_fault(std::string_view tag) {
     if (equals == std::string_view::npos || tag.substr(equals, 2) != "=\"") {
       return std::string(tag.substr(at));
     }
-    const std::string name(tag.substr(at, equals - at));
+    std::string name(tag.substr(at, equals - at));
     const std::size_t close = tag.find('"', equals + 2);
     if (close == std::string_view::npos || !seen.insert(name).second) return name;
     at = close + 1;
