@@ -3,12 +3,14 @@
 #include <cstddef>
 
 // Named by cmake/report_assets.cmake.
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 extern const char headroom_page_style_begin[], headroom_page_style_end[];
 extern const char headroom_page_loader_begin[], headroom_page_loader_end[];
 extern const char headroom_page_charts_begin[], headroom_page_charts_end[];
 extern const char headroom_page_notices_begin[], headroom_page_notices_end[];
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace headroom {
 namespace {

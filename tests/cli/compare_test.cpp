@@ -305,7 +305,7 @@ TEST_CASE("five seeds find a change of 2 % of the mean TPOT and no change of 0 %
   CostCache costs;
   int found = 0, false_alarms = 0, smallest = 0;
   for (int trial = 0; trial < kTrials; ++trial) {
-    const auto first = static_cast<std::uint64_t>(trial * 5 + 1);
+    const auto first = static_cast<std::uint64_t>(trial) * 5 + 1;
     const RecordFile base = seeds_of(costs, first, 1);
     const Comparison slower = headroom::compare_records(base, seeds_of(costs, first, 1.02), {});
     for (const MetricChange& change : slower.sets.front().metrics) {
