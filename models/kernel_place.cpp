@@ -478,6 +478,8 @@ std::vector<CrossValidation> cross_validate(const KernelGrid& grid) {
     one.near_median = quantile(errors.near, 0.5);
     one.site_median = quantile(errors.sites, 0.5);
     one.site_p90 = quantile(errors.sites, 0.9);
+    one.point_errors.assign(errors.points.begin(), errors.points.end());
+    one.site_errors.assign(errors.sites.begin(), errors.sites.end());
     list.push_back(one);
   }
   return list;

@@ -46,6 +46,7 @@ struct CrossValidation {
   /// both multiples of 4 or neither): what they differ by is mostly noise of measurement.
   std::int64_t near_pairs = 0;
   double near_median = 0;
+  std::vector<float> point_errors{}, site_errors{};  ///< in no order, to be pooled
 };
 [[nodiscard]] std::vector<CrossValidation> cross_validate(const KernelGrid& grid);
 

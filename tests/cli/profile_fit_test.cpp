@@ -27,8 +27,10 @@ std::string scenario_on(const std::string& cost) {
   return text.replace(text.find("COST"), 4, cost);
 }
 
-/// GEMMs that take `times` as long as start-up and roofline together.
-void write_store(const std::string& path, const std::string& device, double times) {
+/// GEMMs that take `times` as long as start-up and roofline together, every other one `apart`
+/// longer still.
+void write_store(const std::string& path, const std::string& device, double times,
+                 double apart = 0) {
   ProfileStore store(path, ProfileStore::Mode::read_write);
   ProfileStore::Transaction transaction(store);
   ProfileRun run;
@@ -39,19 +41,36 @@ void write_store(const std::string& path, const std::string& device, double time
   run.source = "a test";
   run.licence = "none";
   const std::int64_t id = store.insert_run(run);
+  int rows = 0;
   for (const std::int64_t m : {1, 16, 256, 4096})
     for (const std::int64_t n : {1024, 4096, 16384})
       for (const std::int64_t k : {1024, 4096, 16384}) {
         KernelRow row;
         row.shape = {.op = "gemm", .compute = "bf16", .stored = "bf16", .m = m, .n = n, .k = k};
         const auto point = pack_point(*operator_of(row.shape), find_device(device, ""));
-        row.times.median_ns = point->base * times * 1e9;
+        row.times.median_ns = point->base * times * (1 + apart * (rows++ % 2)) * 1e9;
         store.insert_kernel(id, row);
       }
   transaction.commit();
 }
 
 }  // namespace
+
+TEST_CASE("look-ups are held to themselves by device, then by operator over all devices") {
+  const Folder folder;
+  const std::string path = (folder.path() / "k.db").string();
+  write_store(path, find_device("h100", "").name, 4);
+  write_store(path, find_device("a100", "").name, 4, 0.5);
+  const Outcome check = folder.headroom("profile check k.db --cross-validate");
+  INFO(check.out << check.err);
+  CHECK(check.code == 1);
+  // Of 72 errors those of the H100 are zero: so is the lower median of all.
+  const std::size_t all = check.out.find("\nall            all           gemm ");
+  REQUIRE(all != std::string::npos);
+  CHECK(check.out.find("72   0.00 <= 4", all) != std::string::npos);
+  CHECK(check.out.find("2 of 4 medians of a device, library and format within what is asked for; "
+                       "2 of 2 over all of them\n") != std::string::npos);
+}
 
 // A pack of GEMMs at four times their base against one at twice: the run's GEMMs take twice as
 // long, everything else the same.
