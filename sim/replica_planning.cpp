@@ -2,10 +2,22 @@
 // the queues.
 #include <algorithm>
 
+#include "sim/mix.h"
 #include "sim/policy.h"
 #include "sim/replica.h"
 
 namespace headroom {
+namespace {
+
+/// Hashes for the whole blocks of a prompt that is like no other.
+std::vector<std::uint64_t> own_hashes(const LiveRequest& request, std::int64_t block_tokens) {
+  std::vector<std::uint64_t> hashes(static_cast<std::size_t>(request.prompt / block_tokens));
+  for (std::size_t i = 0; i < hashes.size(); ++i)
+    hashes[i] = mixed((std::uint64_t{request.id} << 32) + i);
+  return hashes;
+}
+
+}  // namespace
 
 void Replica::give_back_all(RequestSlot slot) {
   LiveRequest& request = state_.requests[slot];
@@ -122,6 +134,11 @@ void Replica::preempt(RequestSlot slot, Preemption how) {
   running_.erase(std::next(place).base());
   suspend_accounts(slot);
   ++request.preemptions;
+  if (how == Preemption::recompute && prefixes_ && state_.requests.prefix(slot).hashes.empty()) {
+    // Where prompts stay, one without hashes is found again at least by its own request.
+    state_.requests.set_prefix(slot, own_hashes(request, block_tokens_), setup_.block_tokens);
+    publish(slot, std::min(request.computed, request.prompt));
+  }
   const std::int32_t blocks = request.blocks;
   give_back_all(slot);
   if (how == Preemption::recompute) {
