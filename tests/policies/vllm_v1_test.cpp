@@ -82,10 +82,9 @@ TEST_CASE("vllm-v1: the last running request gives way, loses all it computed, a
   // 10 blocks, two prompts of 64: 4 blocks each, a fifth from the first decode on (80 tokens). Step
   // 0 computes the prompts, steps 1 to 16 fill 80 tokens. Step 17: request 0 needs a sixth block,
   // request 1 gives up five.
-  const Run run =
-      watch("vllm-v1", {{"lookahead_blocks", "0"}},
-            {request(half_ms(0), 64, 30), request(half_ms(0), 64, 30), request(half_ms(1), 16, 2)},
-            pool(10));
+  const std::vector<RequestSpec> three{request(half_ms(0), 64, 30), request(half_ms(0), 64, 30),
+                                       request(half_ms(1), 16, 2)};
+  const Run run = watch("vllm-v1", {{"prefix_caching", "false"}}, three, pool(10));
   const Step& preempting = run.steps[17];
   CHECK(run.steps[16].scheduled == Ids{0, 1});
   CHECK(preempting.preemptions == 1);
@@ -98,6 +97,11 @@ TEST_CASE("vllm-v1: the last running request gives way, loses all it computed, a
   // Request 1 starts again when request 0 is done: 64 + 17 tokens.
   CHECK(run.finished(1).preemptions == 1);
   CHECK(run.metrics.replicas[0].prefill_tokens == 64 + 64 + 16 + (64 + 17));
+  // Where prompts stay on the device it finds its own again: request 0 took one block that held
+  // generated tokens, and none of the prompt.
+  const Run kept = watch("vllm-v1", {}, three, pool(10));
+  CHECK(kept.finished(1).preemptions == 1);
+  CHECK(kept.metrics.replicas[0].prefill_tokens == 64 + 64 + 16 + 17);
 }
 
 TEST_CASE("vllm-v1: a request that outgrows the whole pool is dropped, and the next runs") {
