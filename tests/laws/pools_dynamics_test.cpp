@@ -42,14 +42,14 @@ struct Cluster {
     setup.dynamics = dynamics({prefills, decodes}, ms(1));
     setup.sinks = {&seen};
   }
-  /// A network card of 1 GB/s each, joined by a switch.
-  Cluster& wired() {
+  /// A network card each, joined by a switch.
+  Cluster& wired(double bandwidth = 1e9) {
     ReplicaWiring wiring;
     const SwitchId spine = wiring.topology.add_switch();
     for (std::size_t i = 0; i < setup.replicas.size(); ++i) {
       const DeviceId device = wiring.topology.add_device(wiring.topology.add_node());
       wiring.topology.connect(Endpoint::of(device), Endpoint::of(spine),
-                              {LinkKind::nic, BytesPerSecond(1e9), Duration(0)});
+                              {LinkKind::nic, BytesPerSecond(bandwidth), Duration(0)});
       wiring.endpoints.push_back(device);
     }
     setup.pools->wiring = std::move(wiring);
@@ -140,6 +140,21 @@ TEST_CASE("a move beside one that is called off has the link for itself from the
   CHECK(one.done(0).transfer == ms(1.536));
   // The other is pulled at the next boundary of replica 2, after its decode of 1 ms.
   CHECK(one.done(1).first_token + one.done(1).transfer == at(4.536 + 1 + 1.024));
+}
+
+TEST_CASE("room that a lost prompt gives back lets the next one in at the next boundary") {
+  // Request 0 decodes from 1.016 + 0.16384 ms on, an iteration a millisecond. 1 takes 51 of 100
+  // blocks and moves at 0.1 GB/s; 2, done at 2.816 ms, finds no room. Prefill replica 1 fails at 5:
+  // 2 is pulled at 5.17984, for 8.192 ms.
+  Cluster one(
+      2, 1,
+      {request(Duration(0), 16, 60), request(Duration(0), 800, 3), request(Duration(1), 800, 3)});
+  one.setup.replicas[2].kv_blocks = Blocks(100);
+  one.setup.replicas[2].transfer.waiting_share = 1;
+  one.wired(1e8).fails(1, 5, 1000).run();
+  CHECK(one.done(0).id == RequestId(2));
+  CHECK(seconds(one.done(0).transfer) == Approx((5.17984 + 8.192 - 2.816) * 1e-3));
+  CHECK(one.metrics.finished == 3);
 }
 
 TEST_CASE("requests in line at a decode replica that fails get no answer where none is to resume") {
