@@ -114,18 +114,22 @@ void WorkTable::charge(std::int64_t count, std::int64_t times, CostLedger& ledge
   const Split& split = splits_[at_index(i)];
   const std::int64_t offset = count - grid().start(i);
   for (std::size_t c = 0; c < kOperatorClasses; ++c) {
-    const Int128 amount = split.by_class[c].value + split.by_class[c].slope * offset;
+    const std::int64_t amount = split.by_class[c].value + split.by_class[c].slope * offset;
     if (amount == 0) continue;
-    // Between two nodes nothing is measured any more.
-    const Int128 on_nodes = (amount * split.shares[c][0]) >> kShareBits;
-    const Int128 interpolated = (amount * split.shares[c][1]) >> kShareBits;
-    const Int128 measured = offset == 0 ? on_nodes : 0;
+    const auto share = [&](std::size_t evidence) {
+      return static_cast<std::int64_t>((Int128{amount} * split.shares[c][evidence]) >> kShareBits);
+    };
+    const auto book = [&](Evidence evidence, std::int64_t part) {
+      if (part != 0) ledger.add(static_cast<OperatorClass>(c), evidence, Int128{part} * times);
+    };
     const bool none_extrapolated = split.shares[c][0] + split.shares[c][1] == 1 << kShareBits;
-    const Int128 extrapolated = none_extrapolated ? 0 : amount - on_nodes - interpolated;
-    const auto operator_class = static_cast<OperatorClass>(c);
-    ledger.add(operator_class, Evidence::measured, measured * times);
-    ledger.add(operator_class, Evidence::extrapolated, extrapolated * times);
-    ledger.add(operator_class, Evidence::interpolated, (amount - measured - extrapolated) * times);
+    // Between two nodes nothing is measured any more.
+    const std::int64_t on_nodes = none_extrapolated && offset != 0 ? 0 : share(0);
+    const std::int64_t measured = offset == 0 ? on_nodes : 0;
+    const std::int64_t extrapolated = none_extrapolated ? 0 : amount - on_nodes - share(1);
+    book(Evidence::measured, measured);
+    book(Evidence::extrapolated, extrapolated);
+    book(Evidence::interpolated, amount - measured - extrapolated);
   }
 }
 

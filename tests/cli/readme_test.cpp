@@ -23,7 +23,32 @@ std::vector<std::string> readme_commands() {
   return commands;
 }
 
+/// The indented lines of README.md behind the line that holds `before`.
+std::vector<std::string> readme_sample(const std::string& before) {
+  std::istringstream readme(read_file(fs::path(HEADROOM_SOURCE_DIR) / "README.md"));
+  std::vector<std::string> lines;
+  std::string line;
+  while (std::getline(readme, line) && line.find(before) == std::string::npos) continue;
+  while (std::getline(readme, line) && (line.empty() || line.rfind("    ", 0) == 0))
+    if (!line.empty()) lines.push_back(line.substr(4));
+  return lines;
+}
+
 }  // namespace
+
+TEST_CASE("what the README shows of a run is what the run prints, in that order") {
+  const Folder folder;
+  const std::string out = folder.headroom("run quickstart").out;
+  const std::vector<std::string> sample = readme_sample("prints, among other things:");
+  REQUIRE(sample.size() > 10);
+  std::size_t at = 0;
+  for (const std::string& line : sample) {
+    INFO(line);
+    const std::size_t found = out.find("\n" + line + "\n", at);
+    REQUIRE(found != std::string::npos);
+    at = found + 1;
+  }
+}
 
 TEST_CASE("every command of the README runs as written") {
   const Folder folder;
