@@ -254,7 +254,7 @@ class Assembler {
                     group.engine.captured_tokens, group.spec.memory_utilisation);
     words += "|" + group.spec.execution.name;
     for (const auto& [name, text] : group.spec.execution.parameters)
-      words += "|" + name + "=" + text;
+      words += fmt::format("|{}={}", name, text);
     if (const AttentionPool& pool = group.attention; pool.there()) {
       words += fmt::format("|{}|{}|{}|{}|{}|{}", pool.device.name, pool.devices,
                            group.spec.attention->partition, pool.model_replicas,

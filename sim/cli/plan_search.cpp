@@ -132,7 +132,7 @@ class Hunt {
     const std::string other = phase == 0 ? "deployment.decode." : "deployment.prefill.";
     std::string name = family.phases[phase].role + " " + family.phases[phase].name();
     for (const auto& [path, value] : family.settings) {
-      if (path.rfind(other, 0) != 0) name += " " + path + "=" + value;
+      if (path.rfind(other, 0) != 0) name += fmt::format(" {}={}", path, value);
     }
     return name;
   }

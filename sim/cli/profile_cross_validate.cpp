@@ -135,7 +135,7 @@ void check_device(const ProfileStore& store, const Device& device, const KernelF
 }
 
 /// Each operator that something is asked of, every point counted once.
-Tally print_pooled(std::map<std::string, Pooled> pooled, const TextSink& sink) {
+Tally print_pooled(std::map<std::string, Pooled>& pooled, const TextSink& sink) {
   Tally tally;
   for (auto& [op, errors] : pooled) {
     if (target_of(op).op.empty()) continue;
@@ -179,7 +179,7 @@ int profile_cross_validate(const std::string& store, const KernelFilter& filter,
   Totals totals;
   for (const std::string& name : devices)
     check_device(opened, find_device(name, store), filter, sink, totals);
-  const Tally pooled = print_pooled(std::move(totals.pooled), sink);
+  const Tally pooled = print_pooled(totals.pooled, sink);
   const Tally& lines = totals.lines;
   sink(fmt::format(
       "{} of {} medians of a device, library and format within what is asked for; {} of {} over "

@@ -112,8 +112,9 @@ void add_paid_hours(ReportContext& context, const Scenario& scenario, const Asse
   double hours = 0;
   std::size_t first = 0;
   for (const AssembledGroup& group : assembly.groups) {
+    const std::int64_t gpus_each = gpus_of(group) / group.spec.replicas;  // a whole number
     hours += seconds(paid_by(metrics, first, group.spec.replicas)) / 3600 *
-             static_cast<double>(gpus_of(group) / group.spec.replicas);
+             static_cast<double>(gpus_each);
     first += static_cast<std::size_t>(group.spec.replicas);
   }
   context.paid_gpu_hours = hours;
