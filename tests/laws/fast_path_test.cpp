@@ -67,6 +67,8 @@ World arbitrary_world() {
   // One request of the largest size always fits: 1,000 tokens are 63 blocks of 16.
   world.shape.kv_blocks = *rc::gen::element<std::int64_t>(70, 90, 200, 100'000);
   world.shape.host_blocks = *rc::gen::element<std::int64_t>(0, 100, 10'000);
+  world.shape.kept_below = {Blocks(*rc::gen::element<std::int64_t>(0, 50, 10'000)),
+                            Blocks(*rc::gen::element<std::int64_t>(0, 50))};
   world.shape.max_model_len = 1024;
   world.shape.scheduling = *rc::gen::element(Scheduling::in_step, Scheduling::overlapped);
   world.replicas = *rc::gen::inRange<std::int64_t>(1, 4);
