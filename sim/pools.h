@@ -10,9 +10,9 @@
 // up waits, its KV held (sim/dynamics.h).
 // Laws: prompts of joint and prefill replicas only are routed on arrival, decode replicas only
 // receive; a request is in one line or on one move, or waits for a decode replica; the compressed
-// path gives the same bytes as the plain one (tests/laws/fast_path_test.cpp). Cost: O(log) a prompt
-// beyond its routing; nothing where all replicas are joint. Not here: the bytes under way
-// (sim/transfer.h).
+// path gives the same bytes as the plain one (tests/laws/pools_test.cpp).
+// Cost: O(log) a prompt beyond its routing; nothing where all replicas are joint.
+// Not here: the bytes under way (sim/transfer.h).
 #pragma once
 
 #include <memory>

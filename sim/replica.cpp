@@ -160,10 +160,10 @@ void Replica::start_batch() {
   SIM_CHECK(batch.decode_context >= static_cast<std::int64_t>(batch.decodes.size()),
             "each decode reads its own token at least");
   batch.arrivals = plan_.arrivals_;
-  batch.host_transfer =
-      plan_swapped_ + setup_.block_bytes * (plan_loaded_.host + plan_loaded_.disk).value();
-  batch.disk_wait = disk_time(setup_.block_bytes * plan_loaded_.disk.value());
-  plan_loaded_ = {};
+  batch.host_transfer = plan_swapped_ + plan_loaded_;
+  batch.disk_wait = plan_disk_wait_;
+  plan_loaded_ = Bytes(0);
+  plan_disk_wait_ = Duration(0);
   batch.start = last_start_ = now;
   batch.active = true;
   totals_.swapped += plan_swapped_;
@@ -182,11 +182,6 @@ void Replica::start_batch() {
   if (in_flight_ < setup_.pipeline_stages) {
     state_.queue.push(stage_free_[0], Phase::completion, EventKind::stage_free, id_.index());
   }
-}
-
-Duration Replica::disk_time(Bytes bytes) const {
-  if (bytes == Bytes(0)) return Duration(0);
-  return duration_from_seconds(bytes.as_double() / setup_.disk_bandwidth.value());
 }
 
 std::int64_t Replica::skew_of(const Batch& batch) const {

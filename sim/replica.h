@@ -176,7 +176,6 @@ class Replica final : public ReplicaEngine {
   void start_batch();
   /// What contexts that are not equal cost, in tokens of context.
   [[nodiscard]] std::int64_t skew_of(const Batch& batch) const;
-  [[nodiscard]] Duration disk_time(Bytes bytes) const;
   void price_batch(Batch& batch);
   [[nodiscard]] std::int64_t steady_iterations(const Batch& batch, const DecodeLine& line) const;
   void check_progress();
@@ -250,9 +249,10 @@ class Replica final : public ReplicaEngine {
   bool plan_changed_something_ = false;
   Instant down_until_;  ///< nothing starts before
   std::vector<std::uint32_t>
-      lost_;                  ///< by failures whose iteration is still under way: one in so many
-  Bytes plan_swapped_{0};     ///< since the last batch started; the next one waits for it
-  TierBlocks plan_loaded_{};  ///< the same for prefixes brought back
+      lost_;               ///< by failures whose iteration is still under way: one in so many
+  Bytes plan_swapped_{0};  ///< since the last batch started; the next one waits for it
+  Bytes plan_loaded_{0};   ///< the same for prefixes brought back
+  Duration plan_disk_wait_{0};
   // Pools.
   std::deque<RequestSlot> offered_;  ///< decode: in line, their KV elsewhere
   std::int64_t handed_over_ = 0;     ///< prefill: done, their KV still here

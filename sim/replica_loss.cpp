@@ -81,7 +81,8 @@ std::vector<RequestSlot> Replica::lose_all(const std::vector<RequestSlot>& hande
   outstanding_ = 0;
   outstanding_prompt_ = Tokens(0);
   plan_swapped_ = Bytes(0);
-  plan_loaded_ = {};
+  plan_loaded_ = Bytes(0);
+  plan_disk_wait_ = Duration(0);
   lost_.clear();  // what died with a worker is gone with the whole
   down_until_ = state_.now();
   running_changed_ = false;

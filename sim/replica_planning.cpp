@@ -35,8 +35,10 @@ void Replica::reuse(RequestSlot slot) {
   SIM_CHECK(request.state == RequestState::waiting, "only waiting requests take up a prefix");
   if (!prefixes_) return;
   const TierBlocks loaded = prefixes_->attach(request, state_.requests.prefix(slot));
-  plan_loaded_.host += loaded.host;
-  plan_loaded_.disk += loaded.disk;
+  plan_loaded_ += setup_.block_bytes * (loaded.host + loaded.disk).value();
+  if (loaded.disk == Blocks(0)) return;
+  const Bytes from_disk = setup_.block_bytes * loaded.disk.value();
+  plan_disk_wait_ += duration_from_seconds(from_disk.as_double() / setup_.disk_bandwidth.value());
 }
 
 void Replica::let_go(RequestSlot slot) {

@@ -26,16 +26,6 @@ void set_member(JsonNode& node, const char* name, JsonNode value) {
   node.add(name, std::move(value));
 }
 
-/// The group of the scenario that a phase is made from: that of its role, else the first.
-JsonNode template_of(const JsonNode& root, const std::string& role) {
-  const JsonNode* groups = root.find("deployment");
-  for (const JsonNode& group : groups->children) {
-    const JsonNode* written = group.find("role");
-    if (written != nullptr && written->text == role) return group;
-  }
-  return groups->children.front();
-}
-
 std::string nodes_name(const PlanFamily& family, std::size_t phase) {
   // Pools on one kind of device share its nodes.
   const bool shared = family.phases[phase].device_text == family.phases.front().device_text;

@@ -32,16 +32,6 @@ bool fit_floors(JsonNode& unit, std::int64_t replicas) {
   return changed;
 }
 
-/// The group that a phase is made from: that of its role, else the first.
-const JsonNode& template_of(const JsonNode& root, const std::string& role) {
-  const JsonNode* groups = root.find("deployment");
-  for (const JsonNode& group : groups->children) {
-    const JsonNode* written = group.find("role");
-    if (written != nullptr && written->text == role) return group;
-  }
-  return groups->children.front();
-}
-
 /// What scales one phase: the entry of its template's group, completed by what is said for all.
 JsonNode unit_of(const JsonNode& root, const JsonNode& dynamics, const std::string& role) {
   JsonNode unit = JsonNode::object();
@@ -63,6 +53,15 @@ JsonNode unit_of(const JsonNode& root, const JsonNode& dynamics, const std::stri
 }
 
 }  // namespace
+
+const JsonNode& template_of(const JsonNode& root, const std::string& role) {
+  const JsonNode* groups = root.find("deployment");
+  for (const JsonNode& group : groups->children) {
+    const JsonNode* written = group.find("role");
+    if (written != nullptr && written->text == role) return group;
+  }
+  return groups->children.front();
+}
 
 std::optional<std::string> deployed_dynamics(const JsonNode& root, const PlanFamily& family,
                                              const PlanCounts& counts) {

@@ -15,6 +15,9 @@
 
 namespace headroom {
 
+/// The group of a scenario that a phase is made from: that of its role, else the first.
+[[nodiscard]] const JsonNode& template_of(const JsonNode& root, const std::string& role);
+
 /// "dynamics" for a deployment whose groups are named by role: floors no higher than its replicas,
 /// outages of replicas that it has. Nothing where `root` says nothing, or fits as it stands.
 [[nodiscard]] std::optional<std::string> deployed_dynamics(const JsonNode& root,

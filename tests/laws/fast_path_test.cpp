@@ -7,6 +7,7 @@
 
 #include "sim/registry.h"
 #include "tests/catch.h"
+#include "tests/laws/random_dynamics.h"
 #include "tests/toy_world.h"
 
 using namespace headroom;
@@ -22,27 +23,8 @@ struct World {
   toy::ReplicaShape shape;
   std::int64_t replicas = 1;
   std::optional<Duration> time_limit{};
-  // Replicas that come and go.
-  bool dynamic = false;
-  bool wobbling = false;  ///< the number that serves changes all the time
-  Duration interval{1};
-  Duration start_up{0};
-  std::optional<Duration> mean_up{}, mean_reclaim{};
-  std::vector<Outage> outages{};
-  OnLoss on_loss = OnLoss::resume;
+  std::optional<laws::RandomDynamics> dynamics{};
 };
-
-/// Gives a request the hashes of up to ten blocks of 16 tokens, as far as its prompt reaches.
-void share_prefix(World& world, RequestSpec& request) {
-  const auto document = *rc::gen::inRange<std::uint64_t>(1, 4);
-  const auto blocks =
-      std::min<std::int64_t>(*rc::gen::inRange<std::int64_t>(0, 11), request.prompt / Tokens(16));
-  world.hashes.emplace_back();
-  for (std::int64_t b = 0; b < blocks; ++b)
-    world.hashes.back().push_back(100 * document + static_cast<std::uint64_t>(b));
-  request.prefix_blocks = world.hashes.back();
-  request.prefix_block_tokens = Tokens(16);
-}
 
 World arbitrary_world() {
   World world;
@@ -58,7 +40,7 @@ World arbitrary_world() {
     world.requests.push_back(toy::request(Duration(at),
                                           *rc::gen::inRange<std::int64_t>(1, longest_prompt + 1),
                                           *rc::gen::inRange<std::int64_t>(1, longest_output + 1)));
-    if (sharing) share_prefix(world, world.requests.back());
+    if (sharing) laws::share_prefix(world.hashes, world.requests.back());
   }
   world.cost.base = Duration(*rc::gen::inRange<std::int64_t>(1, 3'000'000));
   world.cost.per_decode = Duration(*rc::gen::inRange<std::int64_t>(0, 50'000));
@@ -81,25 +63,9 @@ World arbitrary_world() {
 
 World arbitrary_dynamic_world() {
   World world = arbitrary_world();
-  world.dynamic = true;
+  world.dynamics = laws::arbitrary_dynamics(world.replicas);
   // Failures more frequent than answers are long would never end.
   if (!world.time_limit) world.time_limit = 20 * kSecond;
-  world.wobbling = *rc::gen::arbitrary<bool>();
-  world.interval = Duration(*rc::gen::inRange<std::int64_t>(1'000'000, 100'000'000));
-  world.start_up = Duration(*rc::gen::inRange<std::int64_t>(0, 50'000'000));
-  const auto mean = [] {
-    return Duration(*rc::gen::inRange<std::int64_t>(10'000'000, 400'000'000));
-  };
-  if (*rc::gen::arbitrary<bool>()) world.mean_up = mean();
-  if (*rc::gen::arbitrary<bool>()) world.mean_reclaim = mean();
-  std::int64_t at = 0;
-  for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
-    at += *rc::gen::inRange<std::int64_t>(1, 100'000'000);
-    const auto replica = *rc::gen::inRange<std::int64_t>(0, world.replicas);
-    world.outages.push_back({Instant(at), ReplicaId(static_cast<std::uint32_t>(replica)),
-                             Duration(*rc::gen::inRange<std::int64_t>(1, 100'000'000))});
-  }
-  world.on_loss = *rc::gen::element(OnLoss::resume, OnLoss::reject);
   return world;
 }
 
@@ -119,17 +85,7 @@ Outcome play(const World& world, const PolicyEntry<BatchPolicy>& policy,
     setup.replicas.back().batch_name = policy.name;
     setup.replicas.back().new_batch = [&] { return policy.make(parameters); };
   }
-  if (world.dynamic) {
-    setup.dynamics = toy::dynamics(world.replicas, world.start_up);
-    if (world.wobbling) setup.dynamics->units[0].scaling = std::make_unique<toy::Wobble>();
-    setup.dynamics->interval = world.interval;
-    setup.dynamics->mean_up = world.mean_up;
-    setup.dynamics->mean_repair = world.start_up;
-    setup.dynamics->mean_reclaim = world.mean_reclaim;
-    setup.dynamics->notice = world.start_up;
-    setup.dynamics->outages = world.outages;
-    setup.dynamics->on_loss = world.on_loss;
-  }
+  if (world.dynamics) world.dynamics->add_to(setup, {world.replicas});
   if (world.time_limit) setup.time_limit = Instant() + *world.time_limit;
   setup.compression = compression;
   setup.sample_interval = kMillisecond * 7;

@@ -8,6 +8,7 @@
 
 #include "sim/registry.h"
 #include "tests/catch.h"
+#include "tests/laws/random_dynamics.h"
 #include "tests/toy_world.h"
 
 using namespace headroom;
@@ -25,28 +26,9 @@ struct World {
   Duration latency{0};
   std::int64_t layers = 0;
   std::optional<Instant> time_limit{};
-  // Replicas that come and go.
-  bool dynamic = false;
-  bool wobbling = false;  ///< the number that serves changes all the time
-  Duration interval{1}, start_up{0};
-  std::optional<Duration> mean_up{}, mean_reclaim{};
-  std::vector<Outage> outages{};
-  std::optional<Instant> restart{};
-  OnLoss on_loss = OnLoss::resume;
+  std::optional<laws::RandomDynamics> dynamics{};
   [[nodiscard]] std::int64_t replicas() const { return decodes + joints + prefills; }
 };
-
-/// Gives a request the hashes of the first blocks of one of three documents, as far as it reaches.
-void share_prefix(World& world, RequestSpec& request) {
-  const auto document = *rc::gen::inRange<std::uint64_t>(1, 4);
-  const auto blocks =
-      std::min<std::int64_t>(*rc::gen::inRange<std::int64_t>(0, 11), request.prompt / Tokens(16));
-  world.hashes.emplace_back();
-  for (std::int64_t b = 0; b < blocks; ++b)
-    world.hashes.back().push_back(100 * document + static_cast<std::uint64_t>(b));
-  request.prefix_blocks = world.hashes.back();
-  request.prefix_block_tokens = Tokens(16);
-}
 
 World arbitrary_world() {
   World world;
@@ -61,7 +43,7 @@ World arbitrary_world() {
     world.requests.push_back(toy::request(Duration(at),
                                           *rc::gen::inRange<std::int64_t>(1, longest_prompt + 1),
                                           *rc::gen::inRange<std::int64_t>(1, longest_output + 1)));
-    if (sharing) share_prefix(world, world.requests.back());
+    if (sharing) laws::share_prefix(world.hashes, world.requests.back());
   }
   // Round durations make completions of different replicas coincide.
   world.cost.base = Duration(*rc::gen::element<std::int64_t>(1'000, 1'000'000, 1'234'567));
@@ -86,27 +68,9 @@ World arbitrary_world() {
 
 World arbitrary_dynamic_world() {
   World world = arbitrary_world();
-  world.dynamic = true;
+  world.dynamics = laws::arbitrary_dynamics(world.replicas());
   // Failures more frequent than answers are long would never end.
   world.time_limit = Instant() + 5 * kSecond;
-  world.wobbling = *rc::gen::arbitrary<bool>();
-  world.interval = Duration(*rc::gen::inRange<std::int64_t>(1'000'000, 100'000'000));
-  // Round times make failures coincide with completions.
-  world.start_up = Duration(*rc::gen::element<std::int64_t>(0, 1'000'000, 7'654'321, 40'000'000));
-  const auto mean = [] {
-    return Duration(*rc::gen::inRange<std::int64_t>(10'000'000, 400'000'000));
-  };
-  if (*rc::gen::arbitrary<bool>()) world.mean_up = mean();
-  if (*rc::gen::arbitrary<bool>()) world.mean_reclaim = mean();
-  std::int64_t at = 0;
-  for (int i = *rc::gen::inRange(0, 8); i > 0; --i) {
-    at += *rc::gen::element<std::int64_t>(0, 1'000'000, 5'000'000, 3'141'592, 50'000'000);
-    const auto replica = *rc::gen::inRange<std::int64_t>(0, world.replicas());
-    world.outages.push_back({Instant(at), ReplicaId(static_cast<std::uint32_t>(replica)),
-                             Duration(*rc::gen::inRange<std::int64_t>(1, 100'000'000))});
-  }
-  if (*rc::gen::arbitrary<bool>()) world.restart = Instant(*rc::gen::inRange(0, 50'000'000));
-  world.on_loss = *rc::gen::element(OnLoss::resume, OnLoss::reject);
   return world;
 }
 
@@ -114,21 +78,6 @@ struct Outcome {
   Metrics metrics;
   toy::Recorder recorder;
 };
-
-void add_dynamics(const World& world, SimulationSetup& setup) {
-  setup.dynamics = toy::dynamics({world.decodes, world.joints, world.prefills}, world.start_up);
-  if (world.wobbling) {
-    for (ScalingUnit& unit : setup.dynamics->units) unit.scaling = std::make_unique<toy::Wobble>();
-  }
-  setup.dynamics->interval = world.interval;
-  setup.dynamics->mean_up = world.mean_up;
-  setup.dynamics->mean_repair = world.start_up;
-  setup.dynamics->mean_reclaim = world.mean_reclaim;
-  setup.dynamics->notice = world.start_up;
-  setup.dynamics->outages = world.outages;
-  setup.dynamics->restart = world.restart;
-  setup.dynamics->on_loss = world.on_loss;
-}
 
 Outcome play(const World& world, const PolicyEntry<BatchPolicy>& policy,
              const PolicyEntry<RoutingPolicy>& routing, RunCompression compression) {
@@ -162,7 +111,7 @@ Outcome play(const World& world, const PolicyEntry<BatchPolicy>& policy,
   setup.pools = PoolSetup{routing.make(default_parameters(routing.parameters)), routing.name};
   if (world.bandwidth > 0) setup.pools->wiring = std::move(wiring);
   setup.pools->layers = world.layers;
-  if (world.dynamic) add_dynamics(world, setup);
+  if (world.dynamics) world.dynamics->add_to(setup, {world.decodes, world.joints, world.prefills});
   setup.time_limit = world.time_limit;
   setup.compression = compression;
   setup.sample_interval = kMillisecond * 7;
@@ -216,7 +165,7 @@ void require_same(const Outcome& fast, const Outcome& plain) {
 
 void require_lawful(const World& world, const Outcome& outcome) {
   const Metrics& metrics = outcome.metrics;
-  if (!world.dynamic) {
+  if (!world.dynamics) {
     RC_ASSERT(metrics.live_at_end == 0U);
     RC_ASSERT(metrics.transfers.started == metrics.transfers.landed);
     RC_ASSERT(metrics.arrived == world.requests.size());
@@ -232,7 +181,7 @@ void require_lawful(const World& world, const Outcome& outcome) {
     if (at < world.decodes) RC_ASSERT(totals.handed_over == 0);
   }
   const auto refused = static_cast<std::int64_t>(metrics.total_rejected());
-  if (!world.dynamic) {
+  if (!world.dynamics) {
     RC_ASSERT(metrics.transfers.started <= handed_over);
     RC_ASSERT(metrics.transfers.started + refused >= handed_over);
   }
@@ -250,15 +199,13 @@ bool may_decode(const PolicyEntry<BatchPolicy>& policy) {
          ResultRelease::when_done;
 }
 
-}  // namespace
-
-TEST_CASE("pools keep every law, and summing runs of equal iterations changes no byte") {
+void check_every_policy(const std::string& what, World (*arbitrary)()) {
   const auto& routers = PolicyRegistry<RoutingPolicy>::instance().entries();
   for (const PolicyEntry<BatchPolicy>& policy : PolicyRegistry<BatchPolicy>::instance().entries()) {
     if (!may_decode(policy)) continue;
     INFO(policy.name);
-    CHECK(rc::check("pools under " + policy.name, [&] {
-      const World world = arbitrary_world();
+    CHECK(rc::check(what + policy.name, [&] {
+      const World world = arbitrary();
       const PolicyEntry<RoutingPolicy>& router =
           routers[*rc::gen::inRange<std::size_t>(0, routers.size())];
       const Outcome fast = play(world, policy, router, RunCompression::on);
@@ -269,19 +216,12 @@ TEST_CASE("pools keep every law, and summing runs of equal iterations changes no
   }
 }
 
+}  // namespace
+
+TEST_CASE("pools keep every law, and summing runs of equal iterations changes no byte") {
+  check_every_policy("pools under ", arbitrary_world);
+}
+
 TEST_CASE("nor where replicas of both pools fail, start, drain and restart") {
-  const auto& routers = PolicyRegistry<RoutingPolicy>::instance().entries();
-  for (const PolicyEntry<BatchPolicy>& policy : PolicyRegistry<BatchPolicy>::instance().entries()) {
-    if (!may_decode(policy)) continue;
-    INFO(policy.name);
-    CHECK(rc::check("dynamic pools under " + policy.name, [&] {
-      const World world = arbitrary_dynamic_world();
-      const PolicyEntry<RoutingPolicy>& router =
-          routers[*rc::gen::inRange<std::size_t>(0, routers.size())];
-      const Outcome fast = play(world, policy, router, RunCompression::on);
-      const Outcome plain = play(world, policy, router, RunCompression::off);
-      require_lawful(world, fast);
-      require_same(fast, plain);
-    }));
-  }
+  check_every_policy("dynamic pools under ", arbitrary_dynamic_world);
 }
