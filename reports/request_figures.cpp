@@ -56,10 +56,13 @@ std::uint64_t load_hash(const RequestRow& row, bool arrivals_given) {
 }
 
 /// The latencies of rows, from two readings. One that gathers too many requests near a quantile,
-/// such as a constant, takes a column instead, so that memory stays bounded.
+/// such as a constant, takes a column instead, so that memory stays bounded; so do all of a run of
+/// few requests, for bins cost the same however few they hold.
 class Latencies {
  public:
+  explicit Latencies(std::size_t rows) : readings_(rows < kFewRows ? 0 : kCount) {}
   void count(const RequestRow& row) {
+    if (readings_.empty()) return;
     const auto values = values_of(row);
     for (std::size_t m = 0; m < kCount; ++m) {
       if (values[m] >= 0) readings_[m].count(values[m]);
@@ -69,13 +72,14 @@ class Latencies {
     constexpr std::int64_t kFew = 1 << 16;
     const std::int64_t most = std::max(kFew, static_cast<std::int64_t>(rows / 4));
     std::int64_t kept = 0;
-    for (std::size_t m = 0; m < kCount; ++m) {
+    for (std::size_t m = 0; m < readings_.size(); ++m) {
       const std::int64_t more = readings_[m].find_bins();
       twice_[m] = kept + more <= most;
       kept += twice_[m] ? more : 0;
     }
   }
   void collect(const RequestRow& row) {
+    if (readings_.empty()) return;
     const auto values = values_of(row);
     for (std::size_t m = 0; m < kCount; ++m) {
       if (twice_[m] && values[m] >= 0) readings_[m].collect(values[m]);
@@ -94,6 +98,7 @@ class Latencies {
                                        LatencyMetric::end_to_end, LatencyMetric::queueing,
                                        LatencyMetric::normalised};
   static constexpr std::size_t kCount = kMetrics.size();
+  static constexpr std::size_t kFewRows = 100'000;
 
   static std::array<std::int64_t, kCount> values_of(const RequestRow& row) {
     return {row.ttft_ns, tpot_or_none(row), row.end_to_end_ns, row.queued_ns,
@@ -108,7 +113,7 @@ class Latencies {
     return summary_of(column);
   }
 
-  std::array<TwoReadings, kCount> readings_;
+  std::vector<TwoReadings> readings_;  ///< by metric; none for few requests
   std::array<bool, kCount> twice_{};
 };
 
@@ -136,7 +141,7 @@ bool holds_all(const RequestRow& row, const SloLimits& limits) {
 RequestFigures request_figures(const Metrics& metrics, const ReportContext& context) {
   RequestFigures out;
   const RequestRows& rows = metrics.rows;
-  Latencies latencies;
+  Latencies latencies(rows.size());
   std::uint64_t hashes = 0;  // a sum, so that the order in which they finished does not count
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RequestRow& row = rows[i];
