@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -109,11 +110,11 @@ class StepCost final : public CostModel {
 
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
     Int128 total = transfer(shape);
-    if (shape.decodes > 0)
-      total += along(decode_line(shape.decodes, shape.padded_decodes, shape.decode_context),
-                     shape.decode_context);
+    if (const Rows rows = generating(shape); rows.decodes > 0)
+      total += along(decode_line(rows.decodes, shape.padded_decodes, rows.context), rows.context);
     if (!shape.prefills.empty()) total += switch_;
-    for (const PrefillChunk& chunk : shape.prefills) total += chunk_time(chunk).first;
+    for (const PrefillChunk& chunk : shape.prefills)
+      total += chunk_time(chunk, shape.prefills).first;
     return {Duration(static_cast<std::int64_t>(total >> kFixedBits)), Duration(0)};
   }
 
@@ -121,16 +122,14 @@ class StepCost final : public CostModel {
                                        std::int64_t context) const override {
     const std::int64_t largest = std::ssize(lines_);
     const std::int64_t pieces = std::clamp(padded + 1, (decodes + largest - 1) / largest, decodes);
-    const std::int64_t rows = decodes / pieces, longer = decodes % pieces;
     const std::size_t knot = knot_of(context, decodes);
-    const Cell one = cell(rows, knot);
-    const Cell other = longer > 0 ? cell(rows + 1, knot) : Cell{};
-    const std::int64_t value = one.value * (pieces - longer) + other.value * longer + kFixedOne / 2;
+    const Cell whole = pieces == 1 ? cell(decodes, knot) : in_pieces(decodes, pieces, knot);
+    const std::int64_t value = whole.value + kFixedOne / 2;
     const std::int64_t start = contexts_[knot] * decodes;
     if (context < start) return {value, 0, start - 1};  // held below the first context
     DecodeLine line;
     // Slopes are rounded down, so a line ends no higher than the next begins.
-    line.slope = (one.slope * (pieces - longer) + other.slope * longer) / decodes;
+    line.slope = whole.slope / decodes;
     line.base = value - line.slope * start;
     const std::int64_t room = line.slope > 0 ? (std::int64_t{1} << 61) / line.slope : kNoEnd;
     line.last_context = knot + 1 < contexts_.size() ? contexts_[knot + 1] * decodes - 1
@@ -140,12 +139,11 @@ class StepCost final : public CostModel {
 
   void charge(const BatchShape& shape, CostLedger& ledger) const override {
     ledger.add(OperatorClass::host, Evidence::extrapolated, transfer(shape));
-    if (shape.decodes > 0)
-      charge_decodes(shape.decodes, shape.padded_decodes, shape.decode_context, 1,
-                     shape.decode_context, ledger);
+    if (const Rows rows = generating(shape); rows.decodes > 0)
+      charge_decodes(rows.decodes, shape.padded_decodes, rows.context, 1, rows.context, ledger);
     if (!shape.prefills.empty()) ledger.add(OperatorClass::host, Evidence::interpolated, switch_);
     for (const PrefillChunk& chunk : shape.prefills) {
-      const auto [time, evidence] = chunk_time(chunk);
+      const auto [time, evidence] = chunk_time(chunk, shape.prefills);
       ledger.add(OperatorClass::prefill_attention, evidence, time);
     }
   }
@@ -165,6 +163,16 @@ class StepCost final : public CostModel {
   struct Cell {
     std::int64_t value = 0, slope = 0;
   };
+
+  /// Rows that generate, and the sum of their contexts.
+  struct Rows {
+    std::int64_t decodes = 0, context = 0;
+  };
+  /// With the first token of a prompt beside them, at their mean context.
+  static Rows generating(const BatchShape& shape) {
+    if (shape.decodes == 0 || shape.prefills.empty()) return {shape.decodes, shape.decode_context};
+    return {shape.decodes + 1, shape.decode_context + shape.decode_context / shape.decodes};
+  }
 
   static Int128 along(const DecodeLine& line, std::int64_t context) {
     return Int128(line.base) + Int128(line.slope) * context;
@@ -223,6 +231,36 @@ class StepCost final : public CostModel {
     return lines_[static_cast<std::size_t>(rows - 1)][knot];
   }
 
+  /// A batch in more than one piece: the mean over its compositions where single pieces may have
+  /// any length, else even pieces. A composition of n rows into k pieces has a piece of m rows k
+  /// C(n - m - 1, k - 2) / C(n - 1, k - 1) times on average.
+  [[nodiscard]] Cell in_pieces(std::int64_t rows, std::int64_t pieces, std::size_t knot) const {
+    Int128 value = 0, slope = 0;
+    const auto add = [&](std::int64_t piece, std::int64_t times) {
+      value += Int128(cell(piece, knot).value) * times;
+      slope += Int128(cell(piece, knot).slope) * times;
+    };
+    constexpr std::int64_t kOne = 1 << 20;
+    if (rows > std::ssize(lines_)) {
+      const std::int64_t each = rows / pieces, longer = rows % pieces;
+      add(each, (pieces - longer) * kOne);
+      if (longer > 0) add(each + 1, longer * kOne);
+      return {static_cast<std::int64_t>(value / kOne), static_cast<std::int64_t>(slope / kOne)};
+    }
+    const std::int64_t longest = rows - pieces + 1;
+    std::int64_t left = pieces * kOne;
+    double share = static_cast<double>(pieces - 1) / static_cast<double>(rows - 1);
+    for (std::int64_t m = 1; m < longest; ++m) {
+      const auto rounded = static_cast<std::int64_t>(share * static_cast<double>(pieces * kOne));
+      const std::int64_t times = std::min(rounded, left);
+      add(m, times);
+      left -= times;
+      share *= static_cast<double>(longest - m) / static_cast<double>(rows - m - 1);
+    }
+    add(longest, left);
+    return {static_cast<std::int64_t>(value / kOne), static_cast<std::int64_t>(slope / kOne)};
+  }
+
   /// All chunk lengths on the cached lengths of any.
   void make_prefill(double scale) {
     for (auto& [chunk, curve] : prefill_) {
@@ -253,15 +291,19 @@ class StepCost final : public CostModel {
     return low + share * (high - low);
   }
 
-  [[nodiscard]] std::pair<std::int64_t, Evidence> chunk_time(const PrefillChunk& chunk) const {
+  /// Cut where shorter ones of its call end.
+  [[nodiscard]] std::pair<std::int64_t, Evidence> chunk_time(
+      const PrefillChunk& chunk, std::span<const PrefillChunk> call) const {
     double ns = 0;
     Evidence evidence = Evidence::measured;
     for (std::int64_t done = 0; done < chunk.tokens;) {
-      const std::int64_t tokens = std::min(chunk.tokens - done, chunks_.back());
+      std::int64_t end = std::min<std::int64_t>(chunk.tokens, done + chunks_.back());
+      for (const PrefillChunk& other : call)
+        if (other.tokens > done) end = std::min<std::int64_t>(end, other.tokens);
       const std::int64_t cached = chunk.cached + done;
-      ns += piece_time(tokens, cached);
-      evidence = std::max(evidence, evidence_of(tokens, cached));
-      done += tokens;
+      ns += piece_time(end - done, cached);
+      evidence = std::max(evidence, evidence_of(end - done, cached));
+      done = end;
     }
     return {fixed(ns), evidence};
   }

@@ -5,9 +5,14 @@
 // kDecodeStep and kPrefillStep). A call is priced between its measured neighbours; generation and
 // every chunk of one call add up. Generation behind a prompt finds other data in the caches and, in
 // some engines, a compute graph to build anew: where that was measured (kSwitchStep), each call
-// with a prompt pays for the one behind it. A batch with padded rows is computed in so many pieces
-// more, each an even share of it (policies/llama_cpp.cpp: holes between slots). Chunks longer than
-// the longest measured are computed in pieces of that length.
+// with a prompt pays for the one behind it. Chunks longer than the longest measured are computed in
+// pieces of that length.
+//
+// A call is computed in pieces of equal lengths of neighbouring slots, as llama.cpp splits it
+// (split_equal, release 0.5.0). So several prompts are each cut where a shorter one ends, and the
+// first token of a prompt joins the generating rows. A batch with padded rows is generated in so
+// many pieces more (policies/llama_cpp.cpp: holes between slots); how long each is is not known
+// here, so the price is the mean over all ways to cut the batch (compositions).
 //
 // Law: for decodes only, a price equals its decode line; a line never falls with growing context:
 // noise that says otherwise is averaged away (isotonic regression, Barlow et al. 1972). A call

@@ -59,7 +59,8 @@ class PlanWriter {
     for (const std::int64_t m : tokens) {
       element("rms_norm", m, model.hidden, 2 * m * model.hidden);
       if (device_ == PlanFor::gpu) element("add_rms_norm", m, model.hidden, 4 * m * model.hidden);
-      element("silu_mul", m, model.ffn, 3 * m * model.ffn);
+      const std::int64_t width = activated(model);
+      element("silu_mul", m, width, 3 * m * width);
       const std::int64_t rotated = (model.heads + model.kv_heads) * model.head_dim;
       element("rope", m, rotated, 2 * m * rotated);
       element("kv_append", m, kv, 2 * m * kv);
@@ -126,7 +127,7 @@ class PlanWriter {
     if (device_ == PlanFor::cpu) return;
     KernelShape shape = attention_of("pair", model);
     shape.m = rows;
-    shape.n = (model.gated ? 2 : 1) * model.ffn;
+    shape.n = (model.gated ? 2 : 1) * activated(model);
     shape.k = model.hidden;
     shape.batch = 64;
     shape.context = 2048;
@@ -161,6 +162,12 @@ class PlanWriter {
   [[nodiscard]] MeasurePlan finish();
 
  private:
+  /// Width of a token's FFN: dense, or all experts that it visits.
+  [[nodiscard]] static std::int64_t activated(const PlanModel& model) {
+    if (model.ffn > 0) return model.ffn;
+    return model.experts_per_token * model.expert_ffn + model.shared_ffn;
+  }
+
   // 16.8 million keys: what AIConfigurator's grid of decode attention ends at.
   static constexpr std::int64_t kMostKeys = std::int64_t{1} << 24;
 
@@ -249,17 +256,29 @@ void model_gemms(PlanWriter& plan, const PlanModel& model, const Sizes& rows,
                  const Sizes& head_rows) {
   plan.gemm(rows, (model.heads + 2 * model.kv_heads) * model.head_dim, model.hidden);
   plan.gemm(rows, model.hidden, model.heads * model.head_dim);
-  plan.gemm(rows, (model.gated ? 2 : 1) * model.ffn, model.hidden);
-  plan.gemm(rows, model.hidden, model.ffn);
+  for (const std::int64_t width : {model.ffn, model.shared_ffn}) {
+    if (width == 0) continue;
+    plan.gemm(rows, (model.gated ? 2 : 1) * width, model.hidden);
+    plan.gemm(rows, model.hidden, width);
+  }
+  if (model.experts > 0) plan.gemm(rows, model.experts, model.hidden);  // the router
   if (model.vocab > 0) plan.gemm(head_rows, model.vocab, model.hidden);
 }
 
-void require_sizes(const PlanModel& model) {
-  for (const std::int64_t size :
-       {model.hidden, model.heads, model.kv_heads, model.head_dim, model.ffn})
-    if (size <= 0)
-      throw InputError("--model", "expected a dense model whose heads each GPU holds whole, got " +
-                                      model.name + "; choose another model or a smaller --tp");
+void require_sizes(PlanFor device, const PlanModel& model) {
+  if (device == PlanFor::cpu && model.experts > 0)
+    throw InputError("--model", "expected a dense model on a CPU, which has no kernel of experts, "
+                                "got " +
+                                    model.name + "; choose another model or --device cuda:0");
+  std::vector<std::int64_t> sizes{model.hidden, model.heads, model.kv_heads, model.head_dim};
+  if (model.experts > 0)
+    sizes.insert(sizes.end(), {model.experts_per_token, model.expert_ffn});
+  else
+    sizes.push_back(model.ffn);
+  if (std::any_of(sizes.begin(), sizes.end(), [](std::int64_t size) { return size <= 0; }))
+    throw InputError("--model", "expected a model with plain attention whose heads each GPU holds "
+                                "whole, got " +
+                                    model.name + "; choose another model or a smaller --tp");
 }
 
 /// 4 KiB to 256 MiB, each four times the one before.
@@ -328,7 +347,7 @@ MeasurePlan quick_plan(PlanFor device) {
 }
 
 MeasurePlan model_plan(PlanFor device, const PlanModel& model) {
-  require_sizes(model);
+  require_sizes(device, model);
   PlanWriter plan(device, "model " + model.name + " tp " + std::to_string(model.tensor_ranks));
   if (device == PlanFor::cpu) {
     model_gemms(plan, model, {1, 2, 3, 4, 6, 8, 16, 32, 64, 128}, {1, 2, 4, 8});
@@ -345,6 +364,9 @@ MeasurePlan model_plan(PlanFor device, const PlanModel& model) {
                 {16, 64, 256, 1024, 2048, 4096, 8192, 16384, 32768, 131072});
     plan.prefill(model, {16, 64, 128, 256, 512, 1024, 2048, 4096, 8192},
                  {0, 512, 2048, 8192, 32768});
+    if (model.experts > 0)
+      plan.experts({1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384},
+                   {model.hidden, model.expert_ffn, model.experts, model.experts_per_token});
     plan.elementwise(model, {1, 8, 64, 256, 1024, 4096, 16384});
     // Two bytes a number: messages of one token to a chunk of eight thousand.
     plan.collectives({model.tensor_ranks}, message_sizes());

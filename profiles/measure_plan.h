@@ -21,7 +21,9 @@ enum class PlanFor : std::uint8_t { cpu, gpu };
 struct PlanModel {
   std::string name{};
   std::int64_t hidden = 0, heads = 0, kv_heads = 0, head_dim = 0;
-  std::int64_t ffn = 0;  ///< width of one FFN matrix on the GPU
+  std::int64_t ffn = 0;  ///< width of one FFN matrix on the GPU; 0: no layer has a dense FFN
+  std::int64_t experts = 0, experts_per_token = 0;  ///< of a mixture's layer
+  std::int64_t expert_ffn = 0, shared_ffn = 0;      ///< widths on the GPU of routed and always-on
   std::int64_t vocab = 0;
   std::int64_t tensor_ranks = 1;
   bool gated = true;
@@ -38,8 +40,9 @@ struct MeasurePlan {
 
 /// Minutes of work: one small model's kernels and the elementary operations.
 [[nodiscard]] MeasurePlan quick_plan(PlanFor device);
-/// A model's GEMMs, attention and element-wise kernels over batch sizes and contexts. Throws
-/// InputError when a size is missing.
+/// A model's GEMMs, experts, attention and element-wise kernels over batch sizes and contexts.
+/// Throws InputError when a size is missing, and for a mixture on a CPU, which has no kernel of
+/// experts.
 [[nodiscard]] MeasurePlan model_plan(PlanFor device, const PlanModel& model);
 /// A grid for models nobody named; hours.
 [[nodiscard]] MeasurePlan full_plan(PlanFor device);

@@ -53,15 +53,17 @@ struct Tally {
   int judged = 0, missed = 0;
 };
 
-/// Of one operator over all devices, libraries and formats.
+/// Errors of one operator over several lines.
 struct Pooled {
   std::vector<double> points{}, sites{};
 };
+using PooledByOperator = std::map<std::string, Pooled>;
 
 /// What is gathered over the lines.
 struct Totals {
-  Tally lines{};
-  std::map<std::string, Pooled> pooled{};
+  Tally lines{};    ///< a device, library and pair of formats each
+  Tally devices{};  ///< a device each
+  PooledByOperator pooled{};
 };
 
 /// "2.80 (4)": an error in percent and what is asked of it, with a mark where it is missed.
@@ -112,8 +114,26 @@ void print_skew(const ProfileStore& store, const std::string& device, const std:
   }
 }
 
+/// Each operator that something is asked of, every point counted once.
+void print_pooled(const std::string& device, PooledByOperator& pooled, const TextSink& sink,
+                  Tally& tally) {
+  for (auto& [op, errors] : pooled) {
+    if (target_of(op).op.empty()) continue;
+    CrossValidation all;
+    all.family.op = op;
+    all.points = static_cast<std::int64_t>(errors.points.size());
+    all.site_points = static_cast<std::int64_t>(errors.sites.size());
+    all.point_median = quantile(errors.points, 0.5);
+    all.point_p90 = quantile(errors.points, 0.9);
+    all.site_median = quantile(errors.sites, 0.5);
+    all.site_p90 = quantile(errors.sites, 0.9);
+    print_one(device, "all", "all", all, sink, tally);
+  }
+}
+
 void check_device(const ProfileStore& store, const Device& device, const KernelFilter& filter,
                   const TextSink& sink, Totals& totals) {
+  PooledByOperator own_pooled;
   for (const std::string& library : libraries_of(store, device.name)) {
     if (!is_wanted(filter.library, library)) continue;
     for (const CrossValidation& one : cross_validate(read_grid(store, device, library))) {
@@ -125,31 +145,16 @@ void check_device(const ProfileStore& store, const Device& device, const KernelF
       if (collective && !own && !is_general(library)) continue;
       print_one(device.name, library, one.family.compute + "/" + one.family.stored, one, sink,
                 totals.lines);
-      Pooled& pooled = totals.pooled[one.family.op];
-      pooled.points.insert(pooled.points.end(), one.point_errors.begin(), one.point_errors.end());
-      pooled.sites.insert(pooled.sites.end(), one.site_errors.begin(), one.site_errors.end());
+      for (PooledByOperator* all : {&own_pooled, &totals.pooled}) {
+        Pooled& pooled = (*all)[one.family.op];
+        pooled.points.insert(pooled.points.end(), one.point_errors.begin(), one.point_errors.end());
+        pooled.sites.insert(pooled.sites.end(), one.site_errors.begin(), one.site_errors.end());
+      }
     }
     if (filter.op.empty() || std::string_view("decode_attention").ends_with(filter.op))
       print_skew(store, device.name, library, sink);
   }
-}
-
-/// Each operator that something is asked of, every point counted once.
-Tally print_pooled(std::map<std::string, Pooled>& pooled, const TextSink& sink) {
-  Tally tally;
-  for (auto& [op, errors] : pooled) {
-    if (target_of(op).op.empty()) continue;
-    CrossValidation all;
-    all.family.op = op;
-    all.points = static_cast<std::int64_t>(errors.points.size());
-    all.site_points = static_cast<std::int64_t>(errors.sites.size());
-    all.point_median = quantile(errors.points, 0.5);
-    all.point_p90 = quantile(errors.points, 0.9);
-    all.site_median = quantile(errors.sites, 0.5);
-    all.site_p90 = quantile(errors.sites, 0.9);
-    print_one("all", "all", "all", all, sink, tally);
-  }
-  return tally;
+  print_pooled(device.name, own_pooled, sink, totals.devices);
 }
 
 }  // namespace
@@ -179,13 +184,16 @@ int profile_cross_validate(const std::string& store, const KernelFilter& filter,
   Totals totals;
   for (const std::string& name : devices)
     check_device(opened, find_device(name, store), filter, sink, totals);
-  const Tally pooled = print_pooled(totals.pooled, sink);
-  const Tally& lines = totals.lines;
-  sink(fmt::format(
-      "{} of {} medians of a device, library and format within what is asked for; {} of {} over "
-      "all of them\n",
-      lines.judged - lines.missed, lines.judged, pooled.judged - pooled.missed, pooled.judged));
-  return lines.missed > 0 ? 1 : 0;
+  Tally pooled;
+  print_pooled("all", totals.pooled, sink, pooled);
+  const auto within = [](const Tally& tally) {
+    return fmt::format("{} of {}", tally.judged - tally.missed, tally.judged);
+  };
+  sink(
+      fmt::format("Medians within what is asked for: {} of an operator over all devices, {} of an "
+                  "operator on a device, {} by library and format too\n",
+                  within(pooled), within(totals.devices), within(totals.lines)));
+  return totals.devices.missed > 0 ? 1 : 0;
 }
 
 }  // namespace headroom

@@ -37,13 +37,17 @@ PlanModel plan_model(const Invocation& call, const std::string& name) {
   sizes.name = model.name;
   sizes.tensor_ranks = ranks;
   sizes.hidden = model.hidden;
-  // Mixtures and latent attention have other kernels; zero sizes make the plan refuse them.
-  if (model.is_moe() || model.is_latent() || model.heads % ranks != 0) return sizes;
+  // Latent attention has other kernels; zero sizes make the plan refuse it.
+  if (model.is_latent() || model.heads % ranks != 0) return sizes;
   sizes.heads = model.heads / ranks;
   // Fewer heads than GPUs: each GPU holds a copy of one.
   sizes.kv_heads = std::max<std::int64_t>(model.kv_heads / ranks, 1);
   sizes.head_dim = model.head_dim;
   sizes.ffn = model.ffn_hidden / ranks;
+  sizes.experts = model.experts;
+  sizes.experts_per_token = model.experts_per_token;
+  sizes.expert_ffn = model.expert_ffn_hidden / ranks;
+  sizes.shared_ffn = model.shared_ffn_hidden / ranks;
   sizes.vocab = model.vocab / ranks;
   sizes.gated = model.gated_ffn;
   return sizes;

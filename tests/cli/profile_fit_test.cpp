@@ -80,8 +80,8 @@ TEST_CASE("look-ups are held to themselves by device, then by operator over all 
   CHECK(point_median("h100-sxm ") < 4);
   CHECK(point_median("all ") > point_median("h100-sxm "));
   CHECK(point_median("all ") < point_median("a100-80g-sxm "));
-  CHECK(check.out.find("2 of 4 medians of a device, library and format within what is asked for; "
-                       "0 of 2 over all of them\n") != std::string::npos);
+  CHECK(check.out.find("0 of 2 of an operator over all devices, 2 of 4 of an operator on a device, "
+                       "2 of 4 by library and format too\n") != std::string::npos);
 }
 
 // A pack of GEMMs at four times their base against one at twice: the run's GEMMs take twice as

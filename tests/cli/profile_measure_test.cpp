@@ -74,7 +74,8 @@ TEST_CASE("what cannot be measured is one line and exit code 2") {
   refused("--plan tiny", "expected quick, model or full");
   refused("--plan model", "add --model NAME");
   refused("--plan full --model llama-3.1-8b", "with the plan model only");
-  refused("--model mixtral-8x7b", "expected a dense model");
+  refused("--model mixtral-8x7b", "expected a dense model on a CPU");
+  refused("--device cuda:0 --model deepseek-v3", "expected a model with plain attention");
   refused("--passes 1", "--passes");
 }
 
@@ -99,5 +100,9 @@ TEST_CASE("a plan is listed without measuring, and without a device") {
   CHECK(gpu.code == 0);
   // (32 + 2 x 8) x 128 / 4 columns of query, key and value.
   CHECK(gpu.out.find("n=1536 k=4096 [cold]\n") != std::string::npos);
+  const Outcome experts =
+      folder.headroom("profile measure k.db --device cuda:0 --model mixtral-8x7b --tp 4 --list");
+  CHECK(experts.code == 0);
+  CHECK(experts.out.find("moe ") != std::string::npos);
   CHECK(folder.files().empty());
 }

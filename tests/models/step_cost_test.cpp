@@ -90,14 +90,30 @@ TEST_CASE("a measured call costs what was measured, others lie between their nei
   CHECK(prefill_ms(*cost, 120, 0) == Approx(60 + 70 + 30 + 5));
 }
 
-TEST_CASE("generation and every chunk of a call add up") {
+TEST_CASE("generation, with a prompt's first token beside it, and every chunk of a call add up") {
   const auto cost = made();
-  const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{50, 200, 0}};
+  const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{10, 200, 0}};
   BatchShape shape;
   shape.prefills = chunks;
-  shape.decodes = 4;
-  shape.decode_context = 4 * 100;
-  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(10 + 20 + 100));
+  shape.decodes = 3;
+  shape.decode_context = 3 * 100;
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(10 + 20 + 20));
+  // Beyond what was measured too: 8 rows and one take 2 ms a row more than 4.
+  shape.decodes = 8;
+  shape.decode_context = 8 * 100;
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(20 + 20 + 20));
+}
+
+TEST_CASE("prompts of one call are cut where shorter ones end") {
+  const auto cost = made();
+  const std::array<PrefillChunk, 3> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{50, 0, 1},
+                                           PrefillChunk{30, 0, 1}};
+  BatchShape shape;
+  shape.prefills = chunks;
+  // 10; 10, 20 and 20 tokens behind 0, 10 and 30; 10 and 20 tokens. 20 tokens take 30 ms and, a
+  // quarter of what 50 show, 0.05 ms more a cached token.
+  CHECK(cost->price(shape).stage.as_double() / kMs ==
+        Approx(20 + (20 + 30.5 + 31.5) + (20 + 30.5)));
 }
 
 TEST_CASE("a call with prompts pays once for the generation behind it, where that was measured") {
@@ -117,14 +133,15 @@ TEST_CASE("a call with prompts pays once for the generation behind it, where tha
   const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{50, 0, 0}};
   BatchShape shape;
   shape.prefills = chunks;
-  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(20 + 60 + 2 * 5));
+  // The longer one is cut at 10 tokens: 20 ms, then 40 tokens behind 10 take 50 and 1.5 ms.
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(20 + 20 + 51.5 + 2 * 5));
 }
 
-TEST_CASE("a padded row is one piece more, each piece an even share of the batch") {
+TEST_CASE("a padded row is one piece more, the price the mean over the ways to cut the batch") {
   const auto cost = made();
-  CHECK(decode_ms(*cost, 4, 100, 1) == Approx(2 * 6));      // 2 + 2
-  CHECK(decode_ms(*cost, 4, 100, 2) == Approx(6 + 4 + 4));  // 2 + 1 + 1
-  CHECK(decode_ms(*cost, 4, 100, 9) == Approx(4 * 4));      // no more pieces than rows
+  CHECK(decode_ms(*cost, 4, 100, 1) == Approx((2 * (4 + 8) + 2 * 6) / 3.0));  // 1+3, 3+1, 2+2
+  CHECK(decode_ms(*cost, 4, 100, 2) == Approx(6 + 4 + 4));                    // 2 + 1 + 1
+  CHECK(decode_ms(*cost, 4, 100, 9) == Approx(4 * 4));  // no more pieces than rows
 }
 
 TEST_CASE("a price of decodes equals its line, and no line falls with context") {
@@ -187,8 +204,8 @@ TEST_CASE("the ledger of calls sums to their price, and says what was measured")
            static_cast<double>(kFixedOne) / kMs;
   };
   CHECK(of(OperatorClass::prefill_attention, Evidence::measured) == Approx(20));
-  CHECK(of(OperatorClass::prefill_attention, Evidence::interpolated) == Approx(40));
-  CHECK(of(OperatorClass::decode_attention, Evidence::interpolated) == Approx(8 + 5.0 / 6));
+  CHECK(of(OperatorClass::prefill_attention, Evidence::interpolated) == Approx(20 + 30.5));
+  CHECK(of(OperatorClass::decode_attention, Evidence::interpolated) == Approx(11));  // 4 rows
   CostLedger many, once;
   cost->charge_decodes(2, 0, 300, 3, 300 + 302 + 304, many);
   for (const std::int64_t context : {300, 302, 304})

@@ -78,15 +78,44 @@ TEST_CASE("a model's plan holds its matrices as a tensor degree splits them") {
   CHECK_FALSE(has_gemm(plan, 6144, 4096));
 }
 
-TEST_CASE("a model with sizes that no plan covers is refused in one line") {
+TEST_CASE("a mixture's plan holds its experts, its router and what every token passes") {
   PlanModel mixture = llama_8b(1);
   mixture.ffn = 0;
-  try {
-    static_cast<void>(model_plan(PlanFor::cpu, mixture));
-    FAIL("a plan without a width");
-  } catch (const InputError& error) {
-    CHECK(std::string(error.what()).find("--model: expected a dense model") == 0);
-  }
+  mixture.experts = 64;
+  mixture.experts_per_token = 6;
+  mixture.expert_ffn = 768;
+  mixture.shared_ffn = 1536;
+  const MeasurePlan plan = model_plan(PlanFor::gpu, mixture);
+  CHECK(has_gemm(plan, 64, 4096));
+  CHECK(has_gemm(plan, 3072, 4096));
+  CHECK(has_gemm(plan, 4096, 1536));
+  CHECK_FALSE(has_gemm(plan, 0, 4096));
+  CHECK_FALSE(has_gemm(plan, 4096, 0));
+  CHECK(std::count_if(plan.points.begin(), plan.points.end(), [](const KernelShape& shape) {
+          return shape.op == "moe" && shape.n == 4096 && shape.k == 768 && shape.experts == 64 &&
+                 shape.topk == 6;
+        }) == 15);
+  // Its activation works on the seven experts' widths together.
+  CHECK(std::any_of(plan.points.begin(), plan.points.end(), [](const KernelShape& shape) {
+    return shape.variant == "silu_mul cold" && shape.k == 6 * 768 + 1536;
+  }));
+}
+
+TEST_CASE("a model with sizes that no plan covers is refused in one line") {
+  const auto refused = [](PlanFor device, const PlanModel& model, const std::string& begin) {
+    try {
+      static_cast<void>(model_plan(device, model));
+      FAIL("a plan without a width");
+    } catch (const InputError& error) {
+      CHECK(std::string(error.what()).find(begin) == 0);
+    }
+  };
+  PlanModel none = llama_8b(1);
+  none.ffn = 0;
+  refused(PlanFor::gpu, none, "--model: expected a model with plain attention");
+  none.experts = 8;
+  refused(PlanFor::gpu, none, "--model: expected a model with plain attention");
+  refused(PlanFor::cpu, none, "--model: expected a dense model on a CPU");
 }
 
 TEST_CASE("a pass's order is a permutation that seed and pass alone decide") {

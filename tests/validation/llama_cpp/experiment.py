@@ -3,14 +3,14 @@
 
 Rounds of measurement alternate with the engine's runs: single calls are timed (calls-N.csv), then every trace is served
 under every batch policy. All runs have anchors, calls of one shape, in between. The calls of all rounds become a profile
-store; `headroom run` on the same traces with the same policy gives the prediction, its step costs scaled by how much
-slower the anchors were in the engine's runs than between the measured calls. No figure of an engine run but its anchors
-goes into a prediction.
+store; `headroom run` on the same traces with the same policy gives a prediction for each run of the engine, its step costs
+scaled by how much slower the anchors were in that run than between the measured calls. No figure of an engine run but
+its anchors goes into a prediction. Means over runs are compared with means over their predictions.
 
 Printed beside each error: the spread of the engine itself, one run against the mean of the others of the same trace and
 policy. Exit code 0: every target is met; 1: one is missed; 77: no engine here.
 
-    experiment.py BUILD --work DIR [--seeds 21,22] [--rounds 4] [--rate 2] [--cpu 1]
+    experiment.py BUILD --work DIR [--seeds 61,62] [--rounds 5] [--rate 2.2] [--cpu 1]
 
 A run that was stopped goes on with the same command: finished files are kept.
 """
@@ -25,7 +25,7 @@ import subprocess
 import sys
 
 # name: order and tokens of a call, as the harness and the batch policy `llama-cpp` take them
-POLICIES = {"in-turn-64": ("in-turn", 64), "together-512": ("together", 512), "prompts-first-512": ("prompts-first", 512)}
+POLICIES = {"in-turn-32": ("in-turn", 32), "in-turn-64": ("in-turn", 64), "together-512": ("together", 512)}
 SLOTS, SLOT_TOKENS, REQUESTS = 8, 1280, 60
 MODEL = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 512, "num_hidden_layers": 8,
          "num_attention_heads": 8, "num_key_value_heads": 4, "intermediate_size": 1536, "vocab_size": 8192,
@@ -34,6 +34,7 @@ MODEL = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_s
 WORKLOAD = {"arrivals": "poisson", "requests": REQUESTS,
             "prompt": {"kind": "lognormal", "mean": 190, "cv": 0.8, "least": 16, "most": 900},
             "output": {"kind": "lognormal", "mean": 32, "cv": 0.7, "least": 4, "most": 120}}
+NEAR = 3  # anchors before and behind a timed call that say how fast the machine was
 # What the predictions are held to: percent of the engine's mean over its runs.
 TARGETS = {"makespan": 2, "ttft": 10, "tpot": 15, "e2e": 10}
 
@@ -58,6 +59,10 @@ class Log:
 def figures(arrival, first, finish, output):
     return {"ttft": first - arrival, "e2e": finish - arrival,
             "tpot": (finish - first) / (output - 1) if output > 1 else None}
+
+
+def medians(rows):
+    return [statistics.median(column) for column in zip(*rows)]
 
 
 def mean_of(rows, figure):
@@ -129,15 +134,27 @@ class Experiment:
                           traces[seed], "--order", order, "--batch", batch, "--log", "OUT")
 
     def calls(self):
+        """Timed calls of all rounds at one speed of the machine, and what the anchors take at that speed: each call is
+        scaled by the anchors around it."""
+        rounds = [list(csv.reader((self.work / f"calls-{number}.csv").open()))[1:]
+                  for number in range(1, self.options.rounds + 1)]
+        anchors = [[[float(word) for word in row[1:3]] for row in rows if row[0] == "anchor"] for rows in rounds]
+        base = medians([anchor for some in anchors for anchor in some])
         rows = []
-        for number in range(1, self.options.rounds + 1):
-            rows += list(csv.reader((self.work / f"calls-{number}.csv").open()))[1:]
-        return rows
+        for some, own in zip(rounds, anchors):
+            passed = 0
+            for kind, first, second, us in some:
+                if kind == "anchor":
+                    passed += 1
+                    near = medians(own[max(0, passed - NEAR):passed + NEAR])
+                else:
+                    which = 1 if kind == "prefill" else 0
+                    rows.append([kind, first, second, f"{float(us) * base[which] / near[which]:.0f}"])
+        return rows, base
 
     def store(self):
-        """The profile store, and what the anchors took between the measured calls."""
-        rows = self.calls()
-        anchors = [[float(word) for word in row[1:3]] for row in rows if row[0] == "anchor"]
+        """The profile store, and what the anchors took at its speed."""
+        rows, base = self.calls()
         with (self.work / "calls.csv").open("w") as file:
             csv.writer(file).writerows(rows)
         store = self.work / "store.db"
@@ -147,10 +164,10 @@ class Experiment:
         device = self.json_file("device.json", {
             "name": name, "nominal_memory": "8 GiB", "memory_bandwidth": "20 GB/s", "fp16": "0.1 TFLOP/s",
             "tdp": "100 W", "pcie_bandwidth": "10 GB/s", "link_bandwidth": "10 GB/s"})
-        return store, device, [statistics.median(column) for column in zip(*anchors)]
+        return store, device, base
 
-    def predict(self, seed, policy, scales, store, device):
-        name = f"{seed}-{policy}"
+    def predict(self, seed, policy, number, scales, store, device):
+        name = f"{seed}-{policy}-{number}"
         engine = self.json_file(f"engine-{name}.json", {
             "base": "llama.cpp", "name": "llama.cpp", "decode_attention_scale": round(scales[0], 4),
             "prefill_attention_scale": round(scales[1], 4),
@@ -171,11 +188,14 @@ class Experiment:
         results = {}
         for seed in self.seeds:
             for policy in POLICIES:
-                runs = [Log(self.work / f"run-{seed}-{policy}-{number}.log")
-                        for number in range(1, self.options.rounds + 1)]
-                anchors = [anchor for run in runs for anchor in run.anchors]
-                scales = [statistics.mean(column) / at for column, at in zip(zip(*anchors), base)]
-                results[seed, policy] = (runs, *self.predict(seed, policy, scales, store, device), scales)
+                runs, predictions, scales = [], [], []
+                for number in range(1, self.options.rounds + 1):
+                    runs.append(Log(self.work / f"run-{seed}-{policy}-{number}.log"))
+                    scales.append([statistics.mean(column) / at for column, at in zip(zip(*runs[-1].anchors), base)])
+                    predictions.append(self.predict(seed, policy, number, scales[-1], store, device))
+                rows, makespans = zip(*predictions)
+                results[seed, policy] = (runs, mean_rows(rows), statistics.mean(makespans),
+                                         [statistics.mean(column) for column in zip(*scales)])
         met = self.print_errors(results)
         met &= self.print_ranks(results)
         return met
@@ -245,9 +265,9 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--work", required=True)
     parser.add_argument("--library", default=str(here / "node_modules/@node-llama-cpp/linux-x64/bins/linux-x64"))
-    parser.add_argument("--seeds", default="21,22")
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--rate", type=float, default=2)
+    parser.add_argument("--seeds", default="61,62")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rate", type=float, default=2.2)
     parser.add_argument("--cpu", type=int)
     options = parser.parse_args()
     if not (pathlib.Path(options.library) / "libllama.v0.5.0.so").exists():

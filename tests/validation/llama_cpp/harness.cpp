@@ -26,8 +26,8 @@ using namespace headroom::llama_cpp;
 
 namespace {
 
-/// Calls of a run between two anchors: about a second of work.
-constexpr std::int32_t kAnchorEvery = 50;
+/// Calls of a run between two anchors: about a quarter of a second of work.
+constexpr std::int32_t kAnchorEvery = 25;
 
 /// "--name value" pairs behind the command.
 class Options {

@@ -18,6 +18,7 @@ const std::vector<std::int32_t> kContexts{8, 64, 160, 256, 384, 512, 768, 1016};
 const std::vector<std::int32_t> kChunks{1, 4, 8, 16, 32, 48, 63, 64, 96, 128, 192, 256, 384, 512};
 const std::vector<std::int32_t> kCached{0, 128, 256, 512, 768};
 constexpr std::int32_t kChain = 7;         ///< calls of a generation point
+constexpr std::int32_t kPrompts = 3;       ///< calls of a prompt point, each at another moment
 constexpr std::int32_t kAnchorEvery = 12;  ///< points
 constexpr std::int32_t kBetween = 32;      ///< prompt tokens of another sequence before a chain
 
@@ -66,7 +67,7 @@ class Measurement {
       for (const std::int32_t context : kContexts) points.push_back({true, rows, context});
     for (const std::int32_t rows : kChunks)
       for (const std::int32_t cached : kCached)
-        if (rows + cached <= 1024) points.push_back({false, rows, cached});
+        if (rows + cached <= 1024) points.insert(points.end(), kPrompts, {false, rows, cached});
     return points;
   }
 

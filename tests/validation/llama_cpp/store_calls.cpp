@@ -65,6 +65,12 @@ class Points {
   }
   [[nodiscard]] const Passes& end() {
     if (!chain_.empty()) end_chain();
+    // What calls behind prompts took longer: usual for each batch size, the mean over them. At
+    // least the clock's unit, for stored times are positive.
+    std::vector<double> longer;
+    for (const auto& [rows, us] : switches_) longer.push_back(median_of(us));
+    if (!longer.empty())
+      passes_[switch_step_shape(model_)] = {std::max(summarise(longer).mean, 1.0)};
     return passes_;
   }
 
@@ -73,10 +79,7 @@ class Points {
     const std::int64_t middle = first_ + std::ssize(chain_) / 2;
     const double usual = median_of(chain_);
     passes_[decode_step_shape(model_, rows_, middle)].push_back(usual);
-    // What the call behind a prompt took longer; at least the clock's unit, for stored times are
-    // positive.
-    if (!after_.empty())
-      passes_[switch_step_shape(model_)].push_back(std::max(after_.back() - usual, 1.0));
+    for (const double us : after_) switches_[rows_].push_back(us - usual);
     after_.clear();
     chain_.clear();
   }
@@ -84,6 +87,7 @@ class Points {
   Passes passes_{};
   std::vector<double> chain_{}, after_{};
   std::int64_t first_ = 0, rows_ = 0;
+  std::map<std::int64_t, std::vector<double>> switches_{};
 };
 
 }  // namespace

@@ -23,36 +23,45 @@ std::int64_t processor_ns() {
 }
 
 AnchorCalls::AnchorCalls(LlamaEngine& engine, std::int32_t first) : engine_(engine), first_(first) {
-  std::vector<LlamaEngine::Token> prompt;
-  for (std::int32_t position = 0; position < kContext; ++position)
-    prompt.push_back({first, position, prompt_token(1, position, engine.vocabulary())});
-  static_cast<void>(engine.compute(prompt));
+  static_cast<void>(engine.compute(prompt(first, 0, kContext)));
   const std::vector<std::uint8_t> state = engine.state(first);
   for (std::int32_t i = 1; i < kDecodes; ++i) engine.restore(first + i, state);
 }
 
+std::vector<LlamaEngine::Token> AnchorCalls::prompt(std::int32_t sequence, std::int32_t from,
+                                                    std::int32_t count) const {
+  std::vector<LlamaEngine::Token> tokens;
+  for (std::int32_t position = from; position < from + count; ++position)
+    tokens.push_back({sequence, position, prompt_token(1, position, engine_.vocabulary()),
+                      static_cast<std::int8_t>(position + 1 == from + count ? 1 : 0)});
+  return tokens;
+}
+
 Anchor AnchorCalls::measure() {
-  constexpr std::int32_t kSteps = 4;  // the first follows other work, the rest each other
   Anchor anchor;
-  std::int64_t begin = processor_ns();
-  for (std::int32_t step = 0; step < kSteps; ++step) {
+  for (const Chain& chain : kChains) anchor.decode += generate(chain);
+  const std::int32_t other = first_ + kDecodes;
+  const std::int64_t begin = processor_ns();
+  static_cast<void>(engine_.compute(prompt(other, 0, kChunk)));
+  static_cast<void>(engine_.compute(prompt(other, kChunk, kShortChunk)));
+  anchor.prefill = (processor_ns() - begin) / 1000;
+  engine_.forget(other, 0);
+  return anchor;
+}
+
+/// Microseconds of a chain; its first call, which follows other work, is not counted.
+std::int64_t AnchorCalls::generate(const Chain& chain) {
+  std::int64_t begin = 0;
+  for (std::int32_t step = 0; step <= chain.calls; ++step) {
     std::vector<LlamaEngine::Token> tokens;
-    for (std::int32_t i = 0; i < kDecodes; ++i)
+    for (std::int32_t i = 0; i < chain.rows; ++i)
       tokens.push_back({first_ + i, kContext + step, 1 + i, 1});
     static_cast<void>(engine_.compute(tokens));
     if (step == 0) begin = processor_ns();
   }
-  anchor.decode = (processor_ns() - begin) / (kSteps - 1) / 1000;
-  for (std::int32_t i = 0; i < kDecodes; ++i) engine_.forget(first_ + i, kContext);
-  std::vector<LlamaEngine::Token> chunk;
-  for (std::int32_t position = 0; position < kChunk; ++position)
-    chunk.push_back({first_ + kDecodes, position, prompt_token(2, position, engine_.vocabulary()),
-                     static_cast<std::int8_t>(position + 1 == kChunk ? 1 : 0)});
-  begin = processor_ns();
-  static_cast<void>(engine_.compute(chunk));
-  anchor.prefill = (processor_ns() - begin) / 1000;
-  engine_.forget(first_ + kDecodes, 0);
-  return anchor;
+  const std::int64_t us = (processor_ns() - begin) / 1000;
+  for (std::int32_t i = 0; i < chain.rows; ++i) engine_.forget(first_ + i, kContext);
+  return us;
 }
 
 VirtualEngine::VirtualEngine(LlamaEngine& engine, Composition how, std::int32_t anchor_every)

@@ -11,6 +11,7 @@
 // simulated counterpart is policies/llama_cpp.cpp.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -23,12 +24,14 @@ namespace headroom::llama_cpp {
 /// Nanoseconds of processor time that this process has used.
 [[nodiscard]] std::int64_t processor_ns();
 
-/// Calls of fixed shapes on sequences of their own, behind those of the slots.
+/// Calls of fixed shapes on sequences of their own, behind those of the slots: generation of few
+/// and of many rows, a prompt and a short piece of one behind it, for a busy machine slows them
+/// unlike.
 class AnchorCalls {
  public:
-  static constexpr std::int32_t kDecodes = 4;
+  static constexpr std::int32_t kDecodes = 8;
   static constexpr std::int32_t kContext = 256;
-  static constexpr std::int32_t kChunk = 128;
+  static constexpr std::int32_t kChunk = 128, kShortChunk = 48;
   /// Sequences that it needs.
   static constexpr std::int32_t kSequences = kDecodes + 1;
   /// Uses `kSequences` sequences of the engine from `first` on.
@@ -36,6 +39,15 @@ class AnchorCalls {
   [[nodiscard]] Anchor measure();
 
  private:
+  struct Chain {
+    std::int32_t rows, calls;
+  };
+  /// About equal times each.
+  static constexpr std::array<Chain, 4> kChains{{{1, 8}, {2, 2}, {4, 2}, {8, 1}}};
+  [[nodiscard]] std::vector<LlamaEngine::Token> prompt(std::int32_t sequence, std::int32_t from,
+                                                       std::int32_t count) const;
+  [[nodiscard]] std::int64_t generate(const Chain& chain);
+
   LlamaEngine& engine_;
   std::int32_t first_;
 };
