@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Calibrates a llama.cpp server on loopback and compares predictions with what it does.
 
-    calibrate_llama_server.py HEADROOM LLAMA_SERVER FOLDER [--clients 3,5,6,7] [--repeats 3] [...]
+    calibrate_llama_server.py HEADROOM LLAMA_SERVER FOLDER [--clients 3,5,7] [--repeats 3] [...]
 
 Writes a model of random weights with a small vocabulary of its own into FOLDER, starts the server on it (one thread,
 some slots), runs `headroom profile calibrate`, then closed loops of clients at concurrencies that the calibration did
 not fit, and `headroom run` of the same loops. Prints measured and predicted means with their errors. Weights do not
-change a dense model's times. Bounded: a few minutes, one processor, nothing leaves the machine. On a machine that does
+change a dense model's times. Bounded: a few minutes, nothing leaves the machine. It needs two
+processors: where server and clients share one, waiting for it looks like the server's front end. On a machine that does
 other work start it with `chrt -r 1`, or waiting for a processor is most of what is measured.
 """
 import argparse
@@ -247,14 +248,15 @@ def main():
     parser.add_argument("headroom")
     parser.add_argument("llama_server")
     parser.add_argument("folder")
-    parser.add_argument("--clients", default="3,5,6,7")
+    parser.add_argument("--clients", default="3,5,7")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--requests", type=int, default=4, help="of each client")
     parser.add_argument("--prompt", type=int, default=128)
     parser.add_argument("--output", type=int, default=64)
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--port", type=int, default=18099)
-    parser.add_argument("--calibrate", default="", help="further options of headroom profile calibrate")
+    parser.add_argument("--calibrate", default="--concurrency 1,2,4,6,8 --hold-out 3,5,7",
+                        help="further options of headroom profile calibrate")
     args = parser.parse_args()
     headroom, server = os.path.abspath(args.headroom), os.path.abspath(args.llama_server)
     os.makedirs(args.folder, exist_ok=True)
