@@ -10,7 +10,7 @@ its anchors goes into a prediction. Means over runs are compared with means over
 Printed beside each error: the spread of the engine itself, one run against the mean of the others of the same trace and
 policy. Exit code 0: every target is met; 1: one is missed; 77: no engine here.
 
-    experiment.py BUILD --work DIR [--seeds 61,62] [--rounds 5] [--rate 2.2] [--cpu 1]
+    experiment.py BUILD --work DIR [--seeds 71,72] [--rounds 5] [--rate 2.2] [--cpu 1]
 
 A run that was stopped goes on with the same command: finished files are kept.
 """
@@ -265,7 +265,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--work", required=True)
     parser.add_argument("--library", default=str(here / "node_modules/@node-llama-cpp/linux-x64/bins/linux-x64"))
-    parser.add_argument("--seeds", default="61,62")
+    parser.add_argument("--seeds", default="71,72")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rate", type=float, default=2.2)
     parser.add_argument("--cpu", type=int)

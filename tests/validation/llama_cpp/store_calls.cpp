@@ -39,6 +39,9 @@ double median_of(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
+/// A call that took so much longer lost the processor, whatever it computed; microseconds.
+constexpr double kStall = 10'000;
+
 /// One value a pass, by shape.
 using Passes = std::map<KernelShape, std::vector<double>>;
 
@@ -65,12 +68,9 @@ class Points {
   }
   [[nodiscard]] const Passes& end() {
     if (!chain_.empty()) end_chain();
-    // What calls behind prompts took longer: usual for each batch size, the mean over them. At
-    // least the clock's unit, for stored times are positive.
-    std::vector<double> longer;
-    for (const auto& [rows, us] : switches_) longer.push_back(median_of(us));
-    if (!longer.empty())
-      passes_[switch_step_shape(model_)] = {std::max(summarise(longer).mean, 1.0)};
+    // What calls behind prompts took longer: their mean, for most take little and some very much.
+    // At least the clock's unit, for stored times are positive.
+    if (switches_ > 0) passes_[switch_step_shape(model_)] = {std::max(longer_ / switches_, 1.0)};
     return passes_;
   }
 
@@ -79,7 +79,10 @@ class Points {
     const std::int64_t middle = first_ + std::ssize(chain_) / 2;
     const double usual = median_of(chain_);
     passes_[decode_step_shape(model_, rows_, middle)].push_back(usual);
-    for (const double us : after_) switches_[rows_].push_back(us - usual);
+    for (const double us : after_) {
+      ++switches_;
+      longer_ += std::clamp(us - usual, -kStall, kStall);
+    }
     after_.clear();
     chain_.clear();
   }
@@ -87,7 +90,7 @@ class Points {
   Passes passes_{};
   std::vector<double> chain_{}, after_{};
   std::int64_t first_ = 0, rows_ = 0;
-  std::map<std::int64_t, std::vector<double>> switches_{};
+  double switches_ = 0, longer_ = 0;
 };
 
 }  // namespace
