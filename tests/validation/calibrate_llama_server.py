@@ -184,9 +184,10 @@ def measured(port, clients, args, seed):
             "makespan": 1e3 * span}
 
 
-def predicted(headroom, folder, clients, args):
+def predicted(headroom, folder, name, clients, args):
     scenario = {"model": "./config.json", "cluster": {"nodes": [{"device": "h100-sxm"}]},
-                "deployment": [{"cost": "calibrated:s.cost.json", "engine": "./s.engine.json", "kv_blocks": 2048 * args.slots,
+                "deployment": [{"cost": "calibrated:%s.cost.json" % name, "engine": "./%s.engine.json" % name,
+                                "kv_blocks": 2048 * args.slots,
                                 "batch": {"policy": "vllm-v1", "max_num_batched_tokens": 512, "max_num_seqs": args.slots}}],
                 "workload": {"clients": clients, "requests": clients * args.requests, "prompt": args.prompt,
                              "output": args.output}}
@@ -218,29 +219,32 @@ def wait_for(port, process):
     sys.exit("the server did not get ready; see server.log")
 
 
-def calibrate(headroom, args):
-    subprocess.run([headroom, "profile", "calibrate", "--url", "http://127.0.0.1:%d" % args.port, "--output", "s",
+def calibrate(headroom, name, args):
+    subprocess.run([headroom, "profile", "calibrate", "--url", "http://127.0.0.1:%d" % args.port, "--output", name,
                     "--engine", "llama.cpp", "--fields", '{"cache_prompt": false}'] + args.calibrate.split(),
                    cwd=args.folder, check=True)
 
 
 def compare(headroom, args):
-    """Rounds of all concurrencies, in changing order, so that a slower hour falls on all of them."""
-    calibrate(headroom, args)
+    """Rounds of all concurrencies, in changing order, so that a slower hour falls on all of them; between a calibration
+    before and one behind, so that it falls on the predictions too."""
+    calibrate(headroom, "before", args)
     levels = [int(level) for level in args.clients.split(",")]
     runs = {level: [] for level in levels}
     for repeat in range(args.repeats):
         for level in levels if repeat % 2 == 0 else reversed(levels):
             runs[level].append(measured(args.port, level, args, seed=repeat * 100 + level))
-    print("clients  figure     measured (runs)                      predicted   error")
+    calibrate(headroom, "behind", args)
+    print("clients  figure     measured (runs)                      predicted (before, behind)        error")
     for level in levels:
-        simulated = predicted(headroom, args.folder, level, args)
+        simulated = [predicted(headroom, args.folder, name, level, args) for name in ("before", "behind")]
         for name in ("ttft", "tpot", "e2e", "makespan"):
             values = [run[name] for run in runs[level]]
             mean = sum(values) / len(values)
-            print("%7d  %-9s %9.1f  (%s)  %9.1f  %+6.1f %%"
-                  % (level, name, mean, " ".join("%.1f" % value for value in values), simulated[name],
-                     100 * (simulated[name] / mean - 1)))
+            said = [one[name] for one in simulated]
+            print("%7d  %-9s %9.1f  (%s)  %9.1f (%.1f %.1f)  %+6.1f %%"
+                  % (level, name, mean, " ".join("%.1f" % value for value in values), sum(said) / 2, *said,
+                     100 * (sum(said) / 2 / mean - 1)))
 
 
 def main():
