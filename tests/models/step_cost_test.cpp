@@ -46,7 +46,7 @@ void fill(const std::string& path) {
   put(store, id, prefill_step_shape(model(), 50, 200), 100);
 }
 
-std::unique_ptr<CostModel> made(EngineDescription engine = {}) {
+std::unique_ptr<CostModel> made(const EngineDescription& engine = {}) {
   const headroom::test::ScratchFolder scratch;
   fill(scratch.file("s.db"));
   const ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_only);
