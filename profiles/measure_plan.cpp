@@ -268,8 +268,7 @@ void model_gemms(PlanWriter& plan, const PlanModel& model, const Sizes& rows,
 void require_sizes(PlanFor device, const PlanModel& model) {
   if (device == PlanFor::cpu && model.experts > 0)
     throw InputError("--model",
-                     "expected a dense model on a CPU, which has no kernel of experts, "
-                     "got " +
+                     "expected a dense model on a CPU, which has no kernel of experts, got " +
                          model.name + "; choose another model or --device cuda:0");
   std::vector<std::int64_t> sizes{model.hidden, model.heads, model.kv_heads, model.head_dim};
   if (model.experts > 0)
@@ -278,8 +277,8 @@ void require_sizes(PlanFor device, const PlanModel& model) {
     sizes.push_back(model.ffn);
   if (std::any_of(sizes.begin(), sizes.end(), [](std::int64_t size) { return size <= 0; }))
     throw InputError("--model",
-                     "expected a model with plain attention whose heads each GPU holds "
-                     "whole, got " +
+                     "expected a model with plain attention whose heads each GPU holds whole, "
+                     "got " +
                          model.name + "; choose another model or a smaller --tp");
 }
 

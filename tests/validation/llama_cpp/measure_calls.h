@@ -3,8 +3,10 @@
 //
 // Points come in shuffled order, anchors in between, prompt points several times. A generation
 // point is a chain of calls on the same sequences, as a server makes them, because a repeated
-// identical call finds warmer caches. Law: order and operands are functions of the seed. Cost:
-// about 25 s of processor time a pass. Not here: what the times are used for (models/step_cost.h).
+// identical call finds warmer caches.
+// Law: order and operands are functions of the seed.
+// Cost: about 25 s of processor time a pass.
+// Not here: what the times are used for (models/step_cost.h).
 #pragma once
 
 #include <cstdint>
