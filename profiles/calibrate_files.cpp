@@ -73,20 +73,28 @@ std::string plain(const std::string& text) {
   return result;
 }
 
-/// By concurrency: the middle of its errors says what the fit lacks, single ones are noise too.
+/// By concurrency: the error of its mean step says what the fit lacks, single ones are noise too.
 std::string held_out_text(const CalibratedServer& server) {
-  std::map<std::int64_t, std::vector<double>> errors;
-  for (const HeldOutStep& step : server.held_out)
-    errors[step.decodes].push_back(step.predicted_s / step.measured_s - 1);
+  struct Level {
+    double measured_s = 0, predicted_s = 0;
+    std::vector<double> errors{};
+  };
+  std::map<std::int64_t, Level> levels;
+  for (const HeldOutStep& step : server.held_out) {
+    Level& level = levels[step.decodes];
+    level.measured_s += step.measured_s;
+    level.predicted_s += step.predicted_s;
+    level.errors.push_back(step.predicted_s / step.measured_s - 1);
+  }
   std::string text;
-  for (auto& [decodes, of] : errors) {
-    std::sort(of.begin(), of.end());
-    const double middle = of[of.size() / 2];
+  for (const auto& [decodes, level] : levels) {
+    const double mean = level.predicted_s / level.measured_s - 1;
+    const auto [least, most] = std::minmax_element(level.errors.begin(), level.errors.end());
     text += fmt::format(
         "Held out, {} requests: predicted {:+.1f} % off ({:+.1f} to {:+.1f} %).{}\n", decodes,
-        middle * 100, of.front() * 100, of.back() * 100,
-        std::abs(middle) > kPoor ? " Steps do not grow evenly there: fit it, with --concurrency."
-                                 : "");
+        mean * 100, *least * 100, *most * 100,
+        std::abs(mean) > kPoor ? " Steps do not grow evenly there: fit it, with --concurrency."
+                               : "");
   }
   return text;
 }

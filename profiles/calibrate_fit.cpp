@@ -40,14 +40,17 @@ std::optional<Row> solved(std::vector<Row> system) {
   return result;
 }
 
-/// Points divided by their y, columns by their mean size: what is left is to approximate 1.
+/// Points each divided by a unit of its own, columns by their mean size: what is left is to
+/// approximate numbers of about 1.
 class Problem {
  public:
-  explicit Problem(const std::vector<FitPoint>& points) : scale_(points.front().x.size(), 0.0) {
-    for (const FitPoint& point : points) {
+  Problem(const std::vector<FitPoint>& points, const Row& units, double least_deviation)
+      : scale_(points.front().x.size(), 0.0), least_deviation_(std::max(least_deviation, 1e-12)) {
+    for (std::size_t i = 0; i < points.size(); ++i) {
       Row row;
-      for (const double x : point.x) row.push_back(x / point.y);
+      for (const double x : points[i].x) row.push_back(x / units[i]);
       rows_.push_back(std::move(row));
+      targets_.push_back(points[i].y / units[i]);
     }
     for (std::size_t c = 0; c < scale_.size(); ++c) {
       for (const Row& row : rows_) scale_[c] += std::abs(row[c]);
@@ -56,6 +59,7 @@ class Problem {
     }
   }
 
+  [[nodiscard]] const Row& targets() const { return targets_; }
   /// Coefficients in scaled units, all non-negative.
   [[nodiscard]] std::optional<Row> fit(const Row& targets) const {
     std::vector<bool> used(scale_.size(), true);
@@ -121,7 +125,7 @@ class Problem {
       Row sizes;
       for (std::size_t r = 0; r < rows_.size(); ++r)
         sizes.push_back(std::abs(targets[r] - fitted[r]));
-      const double deviation = std::max(kNormalMad * quantile(sizes, 0.5), 1e-12);
+      const double deviation = std::max(kNormalMad * quantile(sizes, 0.5), least_deviation_);
       for (std::size_t r = 0; r < rows_.size(); ++r)
         weights[r] = std::min(1.0, kHuber * deviation / std::max(sizes[r], 1e-300));
       found = least_squares(targets, weights, used);
@@ -131,21 +135,48 @@ class Problem {
   }
 
   std::vector<Row> rows_{};
+  Row targets_{};
   Row scale_;
+  double least_deviation_;
 };
 
 }  // namespace
 
-std::optional<Fit> robust_fit(const std::vector<FitPoint>& points, std::uint64_t seed) {
+namespace {
+
+/// What the points are divided by: themselves, by which those that a disturbance made long weigh
+/// little; where they differ by nature, what is fitted to them, or the fit would lie below their
+/// mean.
+std::optional<Row> units_of(const std::vector<FitPoint>& points, double least_deviation) {
+  Row units;
+  for (const FitPoint& point : points) units.push_back(point.y);
+  const int rounds = least_deviation > 0 ? 3 : 0;
+  for (int round = 0; round < rounds; ++round) {
+    const Problem problem(points, units, least_deviation);
+    const std::optional<Row> found = problem.fit(problem.targets());
+    if (!found) return std::nullopt;
+    const Row fitted = problem.predictions(*found);
+    for (std::size_t i = 0; i < units.size(); ++i)
+      if (fitted[i] > 0) units[i] *= fitted[i];
+  }
+  return units;
+}
+
+}  // namespace
+
+std::optional<Fit> robust_fit(const std::vector<FitPoint>& points, std::uint64_t seed,
+                              double least_deviation) {
   if (points.empty() || points.size() < points.front().x.size()) return std::nullopt;
-  const Problem problem(points);
-  const std::optional<Row> best = problem.fit(Row(points.size(), 1.0));
+  const std::optional<Row> units = units_of(points, least_deviation);
+  if (!units) return std::nullopt;
+  const Problem problem(points, *units, least_deviation);
+  const std::optional<Row> best = problem.fit(problem.targets());
   if (!best) return std::nullopt;
   const Row fitted = problem.predictions(*best);
   Row residuals, sizes;
-  for (const double value : fitted) {
-    residuals.push_back(1 - value);
-    sizes.push_back(std::abs(1 - value));
+  for (std::size_t i = 0; i < fitted.size(); ++i) {
+    residuals.push_back(problem.targets()[i] - fitted[i]);
+    sizes.push_back(std::abs(residuals.back()));
   }
   Fit fit;
   fit.spread = kNormalMad * quantile(sizes, 0.5);

@@ -35,8 +35,10 @@ struct Fit {
 /// coefficients are set to 0 and left out. Bands: 2.5 to 97.5 % over 400 resamples of the residuals
 /// (Davison and Hinkley, Bootstrap Methods, 1997, section 6.3), drawn by `seed`. Nothing when the
 /// points do not tell the coefficients apart.
-[[nodiscard]] std::optional<Fit> robust_fit(const std::vector<FitPoint>& points,
-                                            std::uint64_t seed);
+/// `least_deviation` > 0: points differ by nature, not by disturbance. Those within 1.345 of it
+/// (relative) about the fit count in full, and the fit goes through their mean.
+[[nodiscard]] std::optional<Fit> robust_fit(const std::vector<FitPoint>& points, std::uint64_t seed,
+                                            double least_deviation = 0);
 
 /// A line a + b x through the intervals: least sum of distances from the intervals to it, which is
 /// the least-absolute-deviation line through all their ends. The middle of all such lines; b >= 0.

@@ -18,6 +18,10 @@ namespace {
 /// differs by.
 constexpr double kOnTheLine = 0.02;
 
+/// Steps of one concurrency that differ by a third are that server's ways (which places of its
+/// batch are taken), and their mean is what a request sees. Beyond it they are taken for disturbed.
+constexpr double kStepsDiffer = 0.25;
+
 [[noreturn]] void not_enough(const std::string& what) { throw InputError("", what); }
 
 double middle(const std::vector<double>& values) { return quantile(values, 0.5); }
@@ -34,7 +38,7 @@ void fit_line_of_steps(const std::vector<StepObservation>& steps, std::uint64_t 
   // At one level base and request cannot be told apart.
   if (one)
     for (FitPoint& point : points) point.x.erase(point.x.begin() + 1);
-  const std::optional<Fit> fit = robust_fit(points, seed);
+  const std::optional<Fit> fit = robust_fit(points, seed, kStepsDiffer);
   if (!fit)
     not_enough(
         "expected steps at several concurrencies and contexts, got too few to tell them apart; "
@@ -66,7 +70,7 @@ void fit_levels(const std::vector<StepObservation>& steps, std::uint64_t seed,
     point.x.push_back(step.context);
     points.push_back(std::move(point));
   }
-  const std::optional<Fit> fit = robust_fit(points, seed);
+  const std::optional<Fit> fit = robust_fit(points, seed, kStepsDiffer);
   if (!fit) return;  // each level at one context only: the line is all there is
   std::size_t at = 0;
   for (const std::int64_t level : levels)
@@ -115,7 +119,11 @@ std::optional<Fit> fit_prompt_times(const std::vector<std::pair<double, double>>
   constexpr std::size_t kLengthsForSquare = 4;
   if (lengths.size() >= kLengthsForSquare) {
     std::optional<Fit> fit = robust_fit(square, seed);
-    if (fit && fit->coefficients[2].low > 0) return fit;
+    // A square that makes up less than this of the longest prompt is rounding.
+    constexpr double kVisible = 1e-3;
+    const auto longest = std::max_element(times.begin(), times.end());
+    const double most = longest->first * longest->first;
+    if (fit && fit->coefficients[2].low * most > kVisible * longest->second) return fit;
   }
   return robust_fit(line, seed);
 }

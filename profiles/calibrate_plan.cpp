@@ -21,11 +21,15 @@ Experiment lone(std::int64_t prompt) {
   return experiment;
 }
 
-Experiment wave(std::int64_t level, std::int64_t prompt, std::int64_t tokens) {
+/// Answers are up to half as long again as the shortest.
+Experiment wave(std::int64_t level, std::int64_t prompt, std::int64_t tokens, SplitMix& random) {
   Experiment experiment;
   experiment.kind = ExperimentKind::wave;
-  for (std::int64_t i = 0; i < level; ++i)
-    experiment.requests.push_back({prompt, tokens + kStepsAPrompt * level});
+  const auto choices = static_cast<std::uint64_t>(tokens / 2 + 1);
+  for (std::int64_t i = 0; i < level; ++i) {
+    const auto more = static_cast<std::int64_t>(random.next() % choices);
+    experiment.requests.push_back({prompt, tokens + kStepsAPrompt * level + more});
+  }
   return experiment;
 }
 
@@ -33,20 +37,22 @@ Experiment wave(std::int64_t level, std::int64_t prompt, std::int64_t tokens) {
 
 std::vector<Experiment> calibration_rounds(const CalibrationSettings& settings) {
   std::vector<Experiment> all;
+  const std::int64_t shortest =
+      *std::min_element(settings.contexts.begin(), settings.contexts.end());
   SplitMix random(settings.seed);
   for (int round = 0; round < settings.rounds; ++round) {
     std::vector<Experiment> of;
-    // Twice: a lone request's time is noisy, and short.
-    for (int i = 0; i < 2; ++i)
+    for (int i = 0; i < kRepeats; ++i)
       for (const std::int64_t prompt : settings.prompts) of.push_back(lone(prompt));
-    for (const std::int64_t context : settings.contexts) {
-      for (const std::int64_t level : settings.levels)
-        of.push_back(wave(level, context, settings.tokens));
-      for (const std::int64_t level : settings.held_out) {
-        of.push_back(wave(level, context, settings.tokens));
-        of.back().held_out = true;
+    for (const std::int64_t context : settings.contexts)
+      for (int i = 0; i < (context == shortest ? kRepeats : 1); ++i) {
+        for (const std::int64_t level : settings.levels)
+          of.push_back(wave(level, context, settings.tokens, random));
+        for (const std::int64_t level : settings.held_out) {
+          of.push_back(wave(level, context, settings.tokens, random));
+          of.back().held_out = true;
+        }
       }
-    }
     for (std::size_t i = of.size(); i > 1; --i) std::swap(of[i - 1], of[random.next() % i]);
     for (Experiment& experiment : of) all.push_back(std::move(experiment));
   }

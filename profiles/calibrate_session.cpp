@@ -34,8 +34,12 @@ class Session {
   CalibrationObservations seen_{};
   CalibrationProgress at_{};
   std::map<std::int64_t, std::vector<double>> first_token_s_{};  ///< by asked prompt length
-  /// By asked prompt length: ends of the intervals in which the server took requests in.
-  std::map<std::int64_t, std::vector<double>> entered_s_{};
+  /// Late requests so far of one asked prompt length.
+  struct Entered {
+    std::vector<double> ends_s{};  ///< of the intervals in which the server took requests in
+    double last_delay_s = 0, last_high_s = 0;
+  };
+  std::map<std::int64_t, Entered> entered_{};
 };
 
 std::optional<std::vector<ServedRequest>> Session::serve(const Experiment& experiment) {
@@ -79,28 +83,34 @@ std::int64_t Session::steps_for(std::int64_t prompt) const {
 }
 
 /// So that the end of a step falls into the middle of the times at which the server may have taken
-/// such requests in: then it says in which half.
+/// such requests in: then it says in which half. Where ends of steps fall is known from the last
+/// such request; counted from the request that it joined, steps that grow would add up to more than
+/// what is looked for.
 double Session::next_delay(std::int64_t prompt) const {
   const double step = one_step();
-  const auto found = entered_s_.find(prompt);
-  if (found == entered_s_.end() || !(step > 0)) return step / 2;
-  std::vector<double> ends = found->second;
+  const auto found = entered_.find(prompt);
+  if (found == entered_.end() || !(step > 0)) return step / 2;
+  const Entered& entered = found->second;
+  std::vector<double> ends = entered.ends_s;
   std::sort(ends.begin(), ends.end());
   const std::size_t half = ends.size() / 2;
   const double target = (ends[half - 1] + ends[half]) / 2;
-  const double phase = std::fmod(target, step);
-  return step - phase;
+  const double phase = std::fmod(entered.last_delay_s + entered.last_high_s - target, step);
+  return phase < 0 ? phase + step : phase;
 }
 
 bool Session::serve_late(std::int64_t prompt) {
-  const Experiment experiment = late_experiment(prompt, next_delay(prompt), steps_for(prompt));
+  const double delay = next_delay(prompt);
+  const Experiment experiment = late_experiment(prompt, delay, steps_for(prompt));
   const auto served = serve(experiment);
   if (!served) return false;
   if (const auto late = observe_late(*served)) {
     seen_.late.push_back(*late);
-    std::vector<double>& ends = entered_s_[prompt];
-    ends.push_back(std::max(0.0, late->entered_low_s));
-    ends.push_back(late->entered_high_s);
+    Entered& entered = entered_[prompt];
+    entered.ends_s.push_back(std::max(0.0, late->entered_low_s));
+    entered.ends_s.push_back(late->entered_high_s);
+    entered.last_delay_s = delay;
+    entered.last_high_s = late->entered_high_s;
   }
   return true;
 }

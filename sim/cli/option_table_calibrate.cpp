@@ -23,7 +23,7 @@ CommandSpec calibrate_spec() {
             "--concurrency reaches when left out"},
            {"prompts", "LIST", "tokens of lone prompts; 32,128,512,1024 when left out"},
            {"contexts", "LIST", "tokens of concurrent requests' prompts; 32,512 when left out"},
-           {"tokens", "N", "of an answer, at least; 48 when left out"},
+           {"tokens", "N", "of an answer, at least; 24 when left out"},
            {"rounds", "N", "times everything is measured; 3 when left out"},
            {"late", "N", "requests into a running decode, of each length; 8 when left out"},
            {"fields", "JSON", "members to add to each request; null takes one of ours out"},

@@ -66,8 +66,8 @@ TEST_CASE("a calibrated server is simulated, at a concurrency that nobody measur
   INFO(calibrated.err << calibrated.out);
   REQUIRE(calibrated.code == 0);
   CHECK(calibrated.error_lines() == 1);
-  CHECK(calibrated.err.find("sending 62 requests, at most 4 at a time") != std::string::npos);
-  CHECK(server.requests() == 62);
+  CHECK(calibrated.err.find("sending 96 requests, at most 4 at a time") != std::string::npos);
+  CHECK(server.requests() == 96);
   CHECK(calibrated.out.find("Calibrated known-model with ") == 0);
   CHECK(folder.files() == std::set<std::string>{"s.cost.json", "s.engine.json"});
   // No file says where the server is.
@@ -100,10 +100,11 @@ TEST_CASE("what would be sent is said without sending it") {
   const Folder folder;
   const Outcome outcome =
       folder.headroom("profile calibrate --list --concurrency 1,16 --url " + server.url());
-  // A round: 4 prompts twice; (1 + 16 + 3 + 6) requests at 2 contexts; 3 rounds. Then 8 late
-  // requests of 2 lengths with one to be late for, and two looks: 3 x (8 + 52) + 32 + 2 = 214.
+  // A round: 4 prompts three times; (1 + 16 + 3 + 6) requests three times at the shorter context
+  // and once at the longer; 3 rounds. Then 8 late requests of 2 lengths with one to be late for,
+  // and two looks: 3 x (12 + 104) + 32 + 2 = 382.
   CHECK(outcome.code == 0);
-  CHECK(outcome.out.find("214 requests, at most 16 at a time") == 0);
+  CHECK(outcome.out.find("382 requests, at most 16 at a time") == 0);
   CHECK(server.requests() == 0);
   CHECK(folder.files().empty());
 }

@@ -4,7 +4,9 @@
 
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "profiles/measure_plan.h"
 #include "sim/check.h"
@@ -116,7 +118,7 @@ TEST_CASE("tokens seen up to 0.5 ms late, and some 5 ms, leave every coefficient
     const known::Costs truth;
     const CalibratedServer found = calibrated(truth, 0.5e-3, seed);
     check_near(found, truth, 0.03);
-    REQUIRE(found.held_out.size() == 12);  // 3 and 6, two contexts, three rounds
+    REQUIRE(found.held_out.size() == 24);  // 3 and 6, four waves a round, three rounds
     for (const HeldOutStep& held : found.held_out)
       CHECK(held.predicted_s == Approx(held.measured_s).epsilon(0.03));
   }
@@ -181,6 +183,45 @@ TEST_CASE("steps that do not lie on a line are kept level by level") {
   CHECK(found.step_s(3, 0) == Approx(9e-3).epsilon(1e-3));  // between 2 and 4: held out is not told
   CHECK(found.step_s(8, 0) == Approx(30e-3).epsilon(1e-3));
   CHECK(found.notes.size() == 2);  // late requests showed neither stall nor entry
+}
+
+// Eight places, the one free for longest taken first; a step takes 1 ms a request and 4 ms a run of
+// neighbouring places. Of n random places of 8 there are n (9 - n) / 8 runs on average.
+TEST_CASE("where a step depends on the places taken, it is found as the mean over them") {
+  class Places final : public CompletionServer {
+   public:
+    std::optional<std::vector<ServedRequest>> serve(const Experiment& experiment) override {
+      const std::size_t n = experiment.requests.size();
+      const std::vector<int> taken(free_.begin(), free_.begin() + static_cast<std::ptrdiff_t>(n));
+      free_.erase(free_.begin(), free_.begin() + static_cast<std::ptrdiff_t>(n));
+      const std::set<int> places(taken.begin(), taken.end());
+      double step = 1e-3 * static_cast<double>(n);
+      for (const int place : places) step += places.contains(place - 1) ? 0 : 4e-3;
+      std::vector<ServedRequest> answers(n);
+      std::vector<std::pair<std::int64_t, int>> ends;
+      for (std::size_t i = 0; i < n; ++i) {
+        const PlannedRequest& request = experiment.requests[i];
+        answers[i].prompt_tokens = request.prompt_tokens;
+        for (std::int64_t k = 0; k < request.output_tokens; ++k)
+          answers[i].token_s.push_back(0.1 + step * static_cast<double>(k));
+        ends.emplace_back(request.output_tokens, taken[i]);
+      }
+      std::sort(ends.begin(), ends.end());
+      for (const auto& [tokens, place] : ends) free_.push_back(place);
+      return answers;
+    }
+
+   private:
+    std::vector<int> free_{0, 1, 2, 3, 4, 5, 6, 7};
+  };
+  Places server;
+  CalibrationSettings settings;
+  settings.levels = {1, 2, 4, 6, 8};
+  settings.held_out.clear();
+  settings.rounds = 10;
+  const CalibratedServer found = fit_server(*observe_server(server, settings), 1);
+  for (const double n : {1.0, 2.0, 4.0, 6.0, 8.0})
+    CHECK(found.step_s(n, 0) == Approx(1e-3 * n + 4e-3 * n * (9 - n) / 8).epsilon(0.1));
 }
 
 TEST_CASE("a server with fewer places says so, and is fitted on what ran together") {
