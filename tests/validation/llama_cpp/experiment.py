@@ -3,20 +3,22 @@
 
 Rounds of measurement alternate with the engine's runs: single calls are timed (calls-N.csv), then every trace is served
 under every batch policy. All runs have anchors, calls of one shape, in between. The calls of all rounds become a profile
-store; `headroom run` on the same traces with the same policy gives a prediction for each run of the engine, its step costs
-scaled by how much slower the anchors were in that run than between the measured calls. No figure of an engine run but
-its anchors goes into a prediction. Means over runs are compared with means over their predictions.
+store; `headroom run` on the same traces with the same policy gives a prediction for each run of the engine, at the speed
+that the anchors had along that run's clock, against those between the measured calls. Nothing of an engine run but its
+anchors, and when they were, goes into a prediction. Means over runs are compared with means over their predictions.
 
 Printed beside each error: the spread of the engine itself, one run against the mean of the others of the same trace and
 policy. Exit code 0: every target is met; 1: one is missed; 77: no engine here.
 
-    experiment.py BUILD --work DIR [--seeds 71,72] [--rounds 5] [--rate 2.2] [--cpu 1]
+    experiment.py BUILD --work DIR [--seeds 81,82] [--rounds 5] [--rate 2.2] [--cpu 1]
 
 A run that was stopped goes on with the same command: finished files are kept.
 """
 import argparse
+import bisect
 import collections
 import csv
+import itertools
 import json
 import os
 import pathlib
@@ -34,7 +36,9 @@ MODEL = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_s
 WORKLOAD = {"arrivals": "poisson", "requests": REQUESTS,
             "prompt": {"kind": "lognormal", "mean": 190, "cv": 0.8, "least": 16, "most": 900},
             "output": {"kind": "lognormal", "mean": 32, "cv": 0.7, "least": 4, "most": 120}}
+ANCHOR_EVERY = 25  # calls of a run, as the harness has it
 NEAR = 3  # anchors before and behind a timed call that say how fast the machine was
+ALONG = 10  # likewise along a run, some 5 s: fewer show single stalls, more hide that the machine got slower
 # What the predictions are held to: percent of the engine's mean over its runs.
 TARGETS = {"makespan": 2, "ttft": 10, "tpot": 15, "e2e": 10}
 
@@ -52,8 +56,37 @@ class Log:
         calls = section()
         self.idle = sum(int(row[0]) for row in calls) / 1e3
         self.busy = sum(int(row[1]) for row in calls) / 1e3
+        self.ends = [end / 1e3 for end in itertools.accumulate(int(row[0]) + int(row[1]) for row in calls)]
         self.rows = [figures(row[0] / 1e3, row[3] / 1e3, row[4] / 1e3, row[2]) for row in self.requests]
         self.makespan = max(row[4] for row in self.requests) / 1e3
+
+
+class Speed:
+    """How slow the machine was along one run's clock: by the anchors around, against those of the timed calls.
+
+    A second of the clock holds 1 / slowness seconds of work. A simulation at one speed, whose requests arrive by work done
+    instead of by the clock, is the simulation of a machine whose speed changes so."""
+
+    def __init__(self, run, base):
+        ratios = [[us / at for us, at in zip(anchor, base)] for anchor in run.anchors]
+        slowness = [statistics.mean(ratio) for ratio in ratios]
+        # Anchor i comes after that many calls; each stretch between two has the mean of those around it.
+        ends = [run.ends[ANCHOR_EVERY * (i + 1) - 1] for i in range(len(ratios))]
+        self.slowness = [statistics.mean(slowness[max(0, i - ALONG):i + ALONG]) for i in range(len(ends) + 1)]
+        self.clock = [0.0] + ends
+        lengths = (after - before for before, after in zip(self.clock, ends))
+        self.work = [0.0] + list(itertools.accumulate(ms / slow for ms, slow in zip(lengths, self.slowness)))
+        # Generation and prompts do not slow down alike.
+        self.kinds = [statistics.mean(kind) / statistics.mean(slowness) for kind in zip(*ratios)]
+        self.means = [statistics.mean(kind) for kind in zip(*ratios)]
+
+    def to_work(self, ms):
+        i = bisect.bisect_right(self.clock, ms) - 1
+        return self.work[i] + (ms - self.clock[i]) / self.slowness[i]
+
+    def to_clock(self, ms):
+        i = bisect.bisect_right(self.work, ms) - 1
+        return self.clock[i] + (ms - self.work[i]) * self.slowness[i]
 
 
 def figures(arrival, first, finish, output):
@@ -166,20 +199,27 @@ class Experiment:
             "tdp": "100 W", "pcie_bandwidth": "10 GB/s", "link_bandwidth": "10 GB/s"})
         return store, device, base
 
-    def predict(self, seed, policy, number, scales, store, device):
+    def predict(self, seed, policy, number, speed, store, device):
+        """Figures of each request, and the makespan; times in ms on the run's clock."""
         name = f"{seed}-{policy}-{number}"
         engine = self.json_file(f"engine-{name}.json", {
-            "base": "llama.cpp", "name": "llama.cpp", "decode_attention_scale": round(scales[0], 4),
-            "prefill_attention_scale": round(scales[1], 4),
+            "base": "llama.cpp", "name": "llama.cpp", "decode_attention_scale": round(speed.kinds[0], 4),
+            "prefill_attention_scale": round(speed.kinds[1], 4),
             "source": "whole calls measured on this processor, scaled by the anchors of the engine's runs"})
         scenario = self.json_file(f"scenario-{name}.json",
                                   self.scenario(seed, policy, engine, device, f"steps:{store}"))
-        out = self.work / f"predicted-{name}.csv"
+        out, trace = self.work / f"predicted-{name}.csv", self.work / f"trace-{name}.csv"
         out.unlink(missing_ok=True)
-        subprocess.run([self.headroom, "run", scenario, "--trace", self.work / f"trace-{seed}.csv", "--requests-csv", out,
-                        "--quiet"], stdout=subprocess.DEVNULL)
+        with (self.work / f"trace-{seed}.csv").open() as source, trace.open("w") as target:
+            rows = csv.DictReader(source)
+            writer = csv.DictWriter(target, rows.fieldnames)
+            writer.writeheader()
+            for row in rows:
+                writer.writerow(dict(row, arrival_s=f"{speed.to_work(1e3 * float(row['arrival_s'])) / 1e3:.9f}"))
+        subprocess.run([self.headroom, "run", scenario, "--trace", trace, "--requests-csv", out, "--quiet"],
+                       stdout=subprocess.DEVNULL)
         rows = sorted(csv.DictReader(out.open()), key=lambda row: int(row["id"]))
-        ms = lambda row, key: 1e3 * float(row[key])
+        ms = lambda row, key: speed.to_clock(1e3 * float(row[key]))
         return ([figures(ms(row, "arrival_s"), ms(row, "first_token_s"), ms(row, "finish_s"), int(row["output_tokens"]))
                  for row in rows], max(ms(row, "finish_s") for row in rows))
 
@@ -191,8 +231,9 @@ class Experiment:
                 runs, predictions, scales = [], [], []
                 for number in range(1, self.options.rounds + 1):
                     runs.append(Log(self.work / f"run-{seed}-{policy}-{number}.log"))
-                    scales.append([statistics.mean(column) / at for column, at in zip(zip(*runs[-1].anchors), base)])
-                    predictions.append(self.predict(seed, policy, number, scales[-1], store, device))
+                    speed = Speed(runs[-1], base)
+                    scales.append(speed.means)
+                    predictions.append(self.predict(seed, policy, number, speed, store, device))
                 rows, makespans = zip(*predictions)
                 results[seed, policy] = (runs, mean_rows(rows), statistics.mean(makespans),
                                          [statistics.mean(column) for column in zip(*scales)])
@@ -265,7 +306,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--work", required=True)
     parser.add_argument("--library", default=str(here / "node_modules/@node-llama-cpp/linux-x64/bins/linux-x64"))
-    parser.add_argument("--seeds", default="71,72")
+    parser.add_argument("--seeds", default="81,82")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rate", type=float, default=2.2)
     parser.add_argument("--cpu", type=int)
