@@ -245,19 +245,19 @@ class StepCost final : public CostModel {
       const std::int64_t each = rows / pieces, longer = rows % pieces;
       add(each, (pieces - longer) * kOne);
       if (longer > 0) add(each + 1, longer * kOne);
-      return {static_cast<std::int64_t>(value / kOne), static_cast<std::int64_t>(slope / kOne)};
+    } else {
+      const std::int64_t longest = rows - pieces + 1;
+      std::int64_t left = pieces * kOne;
+      double share = static_cast<double>(pieces - 1) / static_cast<double>(rows - 1);
+      for (std::int64_t m = 1; m < longest; ++m) {
+        const auto rounded = static_cast<std::int64_t>(share * static_cast<double>(pieces * kOne));
+        const std::int64_t times = std::min(rounded, left);
+        add(m, times);
+        left -= times;
+        share *= static_cast<double>(longest - m) / static_cast<double>(rows - m - 1);
+      }
+      add(longest, left);
     }
-    const std::int64_t longest = rows - pieces + 1;
-    std::int64_t left = pieces * kOne;
-    double share = static_cast<double>(pieces - 1) / static_cast<double>(rows - 1);
-    for (std::int64_t m = 1; m < longest; ++m) {
-      const auto rounded = static_cast<std::int64_t>(share * static_cast<double>(pieces * kOne));
-      const std::int64_t times = std::min(rounded, left);
-      add(m, times);
-      left -= times;
-      share *= static_cast<double>(longest - m) / static_cast<double>(rows - m - 1);
-    }
-    add(longest, left);
     return {static_cast<std::int64_t>(value / kOne), static_cast<std::int64_t>(slope / kOne)};
   }
 

@@ -140,10 +140,6 @@ class Problem {
   double least_deviation_;
 };
 
-}  // namespace
-
-namespace {
-
 /// What the points are divided by: themselves, by which those that a disturbance made long weigh
 /// little; where they differ by nature, what is fitted to them, or the fit would lie below their
 /// mean.

@@ -45,14 +45,12 @@ std::vector<Experiment> calibration_rounds(const CalibrationSettings& settings) 
     for (int i = 0; i < kRepeats; ++i)
       for (const std::int64_t prompt : settings.prompts) of.push_back(lone(prompt));
     for (const std::int64_t context : settings.contexts)
-      for (int i = 0; i < (context == shortest ? kRepeats : 1); ++i) {
-        for (const std::int64_t level : settings.levels)
-          of.push_back(wave(level, context, settings.tokens, random));
-        for (const std::int64_t level : settings.held_out) {
-          of.push_back(wave(level, context, settings.tokens, random));
-          of.back().held_out = true;
-        }
-      }
+      for (int i = 0; i < (context == shortest ? kRepeats : 1); ++i)
+        for (const bool held_out : {false, true})
+          for (const std::int64_t level : held_out ? settings.held_out : settings.levels) {
+            of.push_back(wave(level, context, settings.tokens, random));
+            of.back().held_out = held_out;
+          }
     for (std::size_t i = of.size(); i > 1; --i) std::swap(of[i - 1], of[random.next() % i]);
     for (Experiment& experiment : of) all.push_back(std::move(experiment));
   }

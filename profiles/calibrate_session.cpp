@@ -37,7 +37,7 @@ class Session {
   /// Late requests so far of one asked prompt length.
   struct Entered {
     std::vector<double> ends_s{};  ///< of the intervals in which the server took requests in
-    double last_delay_s = 0, last_high_s = 0;
+    double last_s = 0;  ///< from the joined request's token to the end of the last of them
   };
   std::map<std::int64_t, Entered> entered_{};
 };
@@ -95,7 +95,7 @@ double Session::next_delay(std::int64_t prompt) const {
   std::sort(ends.begin(), ends.end());
   const std::size_t half = ends.size() / 2;
   const double target = (ends[half - 1] + ends[half]) / 2;
-  const double phase = std::fmod(entered.last_delay_s + entered.last_high_s - target, step);
+  const double phase = std::fmod(entered.last_s - target, step);
   return phase < 0 ? phase + step : phase;
 }
 
@@ -109,8 +109,7 @@ bool Session::serve_late(std::int64_t prompt) {
     Entered& entered = entered_[prompt];
     entered.ends_s.push_back(std::max(0.0, late->entered_low_s));
     entered.ends_s.push_back(late->entered_high_s);
-    entered.last_delay_s = delay;
-    entered.last_high_s = late->entered_high_s;
+    entered.last_s = delay + late->entered_high_s;
   }
   return true;
 }

@@ -143,7 +143,7 @@ def write_simulated(folder):
 
 
 class Client(threading.Thread):
-    """One closed loop: the next request of all clients' list when the last has ended."""
+    """One closed loop: the next of the requests that all clients share when the last has ended."""
 
     def __init__(self, port, outputs, prompt, seed):
         super().__init__()
@@ -152,11 +152,7 @@ class Client(threading.Thread):
         self.times = []  # of each request: sent, tokens
 
     def run(self):
-        while self.outputs:
-            try:
-                output = self.outputs.pop(0)
-            except IndexError:
-                return  # another client was faster
+        for output in self.outputs:
             words = " ".join(self.rng.choice(WORDS) for _ in range(self.prompt - 1))  # one token before them
             body = json.dumps({"prompt": words, "max_tokens": output, "stream": True, "temperature": 0,
                                "ignore_eos": True})
@@ -180,7 +176,7 @@ def lengths(clients, args, seed):
 
 
 def measured(clients, outputs, args, seed):
-    left = list(outputs)
+    left = iter(outputs)
     threads = [Client(args.port, left, args.prompt, seed * 100 + i) for i in range(clients)]
     begin = time.perf_counter()
     for thread in threads:
@@ -209,7 +205,7 @@ def predicted(headroom, name, clients, outputs, args):
                 "workload": {"clients": clients, "trace": "lengths.csv"}}
     with open(os.path.join(args.folder, "loop.json"), "w") as out:
         json.dump(scenario, out)
-    # 1: no service level is asked for, or one is missed; anything else is an error.
+    # 1: a service level is missed; anything beyond is an error.
     if subprocess.run([headroom, "run", "loop.json", "--quiet", "--requests-csv", "loop.csv"], cwd=args.folder,
                       stdout=subprocess.DEVNULL).returncode > 1:
         sys.exit("headroom run failed")

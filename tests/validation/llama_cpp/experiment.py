@@ -76,9 +76,9 @@ class Speed:
         self.clock = [0.0] + ends
         lengths = (after - before for before, after in zip(self.clock, ends))
         self.work = [0.0] + list(itertools.accumulate(ms / slow for ms, slow in zip(lengths, self.slowness)))
-        # Generation and prompts do not slow down alike.
-        self.kinds = [statistics.mean(kind) / statistics.mean(slowness) for kind in zip(*ratios)]
         self.means = [statistics.mean(kind) for kind in zip(*ratios)]
+        # Generation and prompts do not slow down alike.
+        self.kinds = [mean / statistics.mean(self.means) for mean in self.means]
 
     def to_work(self, ms):
         i = bisect.bisect_right(self.clock, ms) - 1
