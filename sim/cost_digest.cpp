@@ -49,6 +49,10 @@ std::uint64_t cost_digest(const CostModel& cost) {
         shape.decodes = decodes;
         shape.decode_context = decodes * 700;
         digest.add(cost.price(shape));
+        if (!cost.has_memory() || decodes == 0) continue;
+        shape.prefills = {};
+        shape.prefill_tokens_before = chunk.tokens;
+        digest.add(cost.price(shape));
       }
     }
   }

@@ -1,7 +1,8 @@
 // What one iteration of a replica costs: the line between the simulated system and models/.
 //
-// Law: for a batch of decodes only, `price(shape)` equals `decode_line(...).at(context)` to the
-// nanosecond, so that a run of equal iterations can be summed in closed form (sim/decode_run.h).
+// Law: for a batch of decodes only, behind another of decodes only, `price(shape)` equals
+// `decode_line(...).at(context)` to the nanosecond, so that a run of equal iterations can be summed
+// in closed form (sim/decode_run.h).
 // Law: times are non-negative, and a decode line never falls with growing context.
 // Cost: O(1) a call, O(prefill chunks) where there are any; no allocation.
 #pragma once
@@ -39,6 +40,8 @@ struct BatchShape {
   std::int64_t padded_decodes = 0;  ///< further rows computed without use (static batching, holes)
   std::span<const PrefillChunk> prefills{};
   Bytes host_transfer{0};  ///< KV swapped to or from host memory before the iteration starts
+  /// Prompt tokens of the iteration that this replica started before (`CostModel::has_memory`).
+  std::int64_t prefill_tokens_before = 0;
 
   [[nodiscard]] std::int64_t prefill_tokens() const {
     std::int64_t sum = 0;
@@ -114,6 +117,8 @@ class CostModel {
   }
   /// False: every share is 0, and nobody need ask.
   [[nodiscard]] virtual bool has_skew() const { return false; }
+  /// True: a price depends on `BatchShape::prefill_tokens_before`. False: nobody need say.
+  [[nodiscard]] virtual bool has_memory() const { return false; }
 
   /// Time of one iteration. Requires at least one decode or prefill chunk.
   [[nodiscard]] virtual IterationPrice price(const BatchShape& shape) const = 0;

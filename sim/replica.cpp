@@ -1,6 +1,7 @@
 #include "sim/replica.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/policy.h"
 
@@ -20,6 +21,7 @@ BatchShape Replica::Batch::shape() const {
   shape.padded_decodes = padded;
   shape.prefills = chunks;
   shape.host_transfer = host_transfer;
+  shape.prefill_tokens_before = prefill_tokens_before;
   return shape;
 }
 
@@ -33,6 +35,7 @@ Replica::Replica(ReplicaId id, ReplicaSetup setup, SimulationState& state,
       plan_(*this),
       block_tokens_(setup_.block_tokens.value()),
       skewed_(setup_.cost != nullptr && setup_.cost->has_skew()),
+      remembers_(setup_.cost != nullptr && setup_.cost->has_memory()),
       max_blocks_(blocks_for(setup_.max_model_len, setup_.block_tokens).value()) {
   SIM_CHECK(setup_.batch != nullptr && setup_.cost != nullptr && block_tokens_ > 0 &&
                 setup_.pipeline_stages >= 1,
@@ -174,6 +177,9 @@ void Replica::start_batch() {
     history.first_scheduled = now;
     state_.record(Milestone::scheduled, part.slot);
   }
+  if (remembers_) {
+    batch.prefill_tokens_before = std::exchange(last_prefill_tokens_, batch.prefill_tokens());
+  }
   if (in_flight_++ == 0) busy_since_ = now;
   price_batch(batch);
   fresh_blocks_ = Blocks(0);
@@ -199,7 +205,8 @@ void Replica::price_batch(Batch& batch) {
   batch.iterations = 1;
   batch.stall = Duration(0);
   const bool single_stage = setup_.pipeline_stages == 1;
-  batch.compressible = single_stage && batch.prefills.empty() && batch.host_transfer == Bytes(0);
+  batch.compressible = single_stage && batch.prefills.empty() && batch.host_transfer == Bytes(0) &&
+                       batch.prefill_tokens_before == 0;
   if (batch.compressible) {
     const DecodeLine line = setup_.cost->decode_line(decodes, batch.padded, batch.decode_context);
     batch.run = DecodeRun(line, decodes, batch.decode_context);
@@ -361,8 +368,7 @@ void Replica::book(const Batch& batch) {
   } else {
     setup_.cost->charge(batch.shape(), state_.metrics.ledger);
   }
-  std::int64_t prefill_tokens = 0;
-  for (const PrefillPart& part : batch.prefills) prefill_tokens += part.tokens;
+  const std::int64_t prefill_tokens = batch.prefill_tokens();
   totals_.prefill_tokens += prefill_tokens;
   if (!batch.prefills.empty()) ++totals_.prefill_iterations;
   if (state_.sinks.empty()) return;

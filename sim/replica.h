@@ -116,7 +116,9 @@ class Replica final : public ReplicaEngine {
     std::uint32_t generation = 0;
     Arrivals arrivals = Arrivals::matter;
     bool active = false;
-    bool compressible = false;  ///< decodes only, one pipeline stage, nothing swapped
+    std::int64_t prefill_tokens_before = 0;  ///< as in `BatchShape`
+    /// Decodes only, one pipeline stage, nothing swapped, no prompts before that matter.
+    bool compressible = false;
     Bytes host_transfer{0};
     Duration disk_wait{0};  ///< until KV has come from disk; the copy to the device follows
     Instant start;
@@ -127,6 +129,7 @@ class Replica final : public ReplicaEngine {
 
     [[nodiscard]] std::size_t requests() const { return decodes.size() + prefills.size(); }
     [[nodiscard]] BatchShape shape() const;
+    [[nodiscard]] std::int64_t prefill_tokens() const { return shape().prefill_tokens(); }
   };
 
   /// Marks the replica for a decision in this instant.
@@ -222,6 +225,7 @@ class Replica final : public ReplicaEngine {
   BatchPlan plan_;
   std::int64_t block_tokens_;
   bool skewed_;              ///< whether the cost model tells batches of unequal contexts apart
+  bool remembers_;           ///< whether what the iteration before computed enters its prices
   std::int64_t max_blocks_;  ///< of one request
 
   struct Coming {
@@ -231,6 +235,7 @@ class Replica final : public ReplicaEngine {
   std::deque<Coming> coming_;  ///< not yet seen by an overlapped scheduler, in order of arrival
   Instant last_start_;         ///< of the last iteration that began
   Instant last_end_;           ///< of the last one that ended
+  std::int64_t last_prefill_tokens_ = 0;  ///< of the last one that began, where prices remember
   std::deque<RequestSlot> waiting_;
   std::vector<RequestSlot> running_;
   std::vector<RequestSlot> swapped_;

@@ -34,12 +34,13 @@ class ListSource final : public RequestSource {
 }
 
 /// An iteration lasts base + per_decode * (decodes + padded) + per_context * context + per_prefill
-/// * prefill tokens.
+/// * prefill tokens + per_prefill_before * prefill tokens of the iteration before.
 struct LineCostTerms {
   Duration base = kMillisecond;
   Duration per_decode{0};
   std::int64_t per_context_fixed = 0;  ///< fixed-point ns a token of context
   Duration per_prefill{0};             ///< a prompt token
+  Duration per_prefill_before{0};      ///< a prompt token of the iteration before
   std::int64_t skew_share = 0;         ///< of batches without prompts, in 2^-kSkewBits
 };
 
@@ -52,9 +53,10 @@ class LineCost final : public CostModel {
     return beside == DecodesBeside::nothing ? terms_.skew_share : 0;
   }
   [[nodiscard]] bool has_skew() const override { return terms_.skew_share != 0; }
+  [[nodiscard]] bool has_memory() const override { return terms_.per_prefill_before > Duration(0); }
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
     std::int64_t fixed = decode_fixed(shape.decodes, shape.padded_decodes, shape.decode_context);
-    fixed += terms_.per_prefill.value() * shape.prefill_tokens() * kFixedOne;
+    fixed += prefill_fixed(shape);
     return {Duration(fixed >> kFixedBits), Duration(0)};
   }
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
@@ -64,7 +66,7 @@ class LineCost final : public CostModel {
   void charge(const BatchShape& shape, CostLedger& ledger) const override {
     ledger.add(OperatorClass::gemm, Evidence::measured,
                decode_fixed(shape.decodes, shape.padded_decodes, shape.decode_context) +
-                   terms_.per_prefill.value() * shape.prefill_tokens() * kFixedOne);
+                   prefill_fixed(shape));
   }
   void charge_decodes(std::int64_t decodes, std::int64_t padded, std::int64_t /*context*/,
                       std::int64_t iterations, std::int64_t context_sum,
@@ -75,6 +77,11 @@ class LineCost final : public CostModel {
   }
 
  private:
+  [[nodiscard]] std::int64_t prefill_fixed(const BatchShape& shape) const {
+    return (terms_.per_prefill.value() * shape.prefill_tokens() +
+            terms_.per_prefill_before.value() * shape.prefill_tokens_before) *
+           kFixedOne;
+  }
   [[nodiscard]] std::int64_t decode_fixed(std::int64_t decodes, std::int64_t padded,
                                           std::int64_t context) const {
     return (terms_.base.value() + terms_.per_decode.value() * (decodes + padded)) * kFixedOne +

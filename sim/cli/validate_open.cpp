@@ -58,6 +58,7 @@ class RunCost final : public CostModel {
     return cost_.skew_share(decodes, beside);
   }
   [[nodiscard]] bool has_skew() const override { return cost_.has_skew(); }
+  [[nodiscard]] bool has_memory() const override { return cost_.has_memory(); }
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
                                        std::int64_t context) const override {
     const std::int64_t heads = decodes * head_;

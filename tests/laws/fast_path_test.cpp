@@ -46,6 +46,7 @@ World arbitrary_world() {
   world.cost.per_decode = Duration(*rc::gen::inRange<std::int64_t>(0, 50'000));
   world.cost.per_context_fixed = *rc::gen::inRange<std::int64_t>(0, 400'000'000);
   world.cost.per_prefill = Duration(*rc::gen::inRange<std::int64_t>(0, 20'000));
+  world.cost.per_prefill_before = Duration(*rc::gen::element<std::int64_t>(0, 0, 7'000));
   // One request of the largest size always fits: 1,000 tokens are 63 blocks of 16.
   world.shape.kv_blocks = *rc::gen::element<std::int64_t>(70, 90, 200, 100'000);
   world.shape.host_blocks = *rc::gen::element<std::int64_t>(0, 100, 10'000);

@@ -23,4 +23,7 @@ TEST_CASE("equal prices have equal digests, and any term that moves moves the di
   changed = base;
   changed.per_prefill += kNanosecond;
   CHECK(cost_digest(toy::LineCost(changed)) != digest);
+  changed = base;
+  changed.per_prefill_before += kNanosecond;
+  CHECK(cost_digest(toy::LineCost(changed)) != digest);
 }

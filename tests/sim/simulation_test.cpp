@@ -185,7 +185,9 @@ TEST_CASE("contexts that are not equal cost the share that the cost model states
   // After a common prefill 9 iterations hold 2 decodes; the longest has 800 keys more than the
   // other.
   const auto end_of = [](std::int64_t share) {
-    const LineCost cost({kMillisecond, Duration(0), 1000 * kFixedOne, Duration(0), share});
+    LineCostTerms terms{kMillisecond, Duration(0), 1000 * kFixedOne};
+    terms.skew_share = share;
+    const LineCost cost(terms);
     ListSource source({request(Duration(0), 100, 10), request(Duration(0), 900, 10)});
     SimulationSetup setup = world(source);
     setup.replicas.push_back(replica(std::make_unique<Everything>(), cost));
@@ -195,4 +197,24 @@ TEST_CASE("contexts that are not equal cost the share that the cost model states
   CHECK(end_of(1 << (kSkewBits - 1)) - end_of(0) == (9 * 400 * kMicrosecond).value());
   // Above 1: tiles of the others wait for more than the longest sequence's.
   CHECK(end_of(2 << kSkewBits) - end_of(0) == (9 * 1600 * kMicrosecond).value());
+}
+
+TEST_CASE("where prices remember, an iteration is told the prompt tokens of the one before") {
+  // Prompts of 100 and, from 30 ms on, 40 tokens; each replica computes 1 us a token of the
+  // iteration before, which is the decode behind each prompt, once.
+  LineCostTerms terms;
+  terms.per_prefill_before = kMicrosecond;
+  const LineCost cost(terms);
+  ListSource source({request(Duration(0), 100, 10), request(30 * kMillisecond, 40, 1),
+                     request(60 * kMillisecond, 7, 2)});
+  SimulationSetup setup = world(source);
+  setup.replicas.push_back(replica(std::make_unique<Everything>(), cost));
+  Recorder recorder;
+  setup.sinks.push_back(&recorder);
+  static_cast<void>(simulate(std::move(setup)));
+  REQUIRE(recorder.finished.size() == 3);
+  CHECK(recorder.finished[0].finish.ns() == (10 * kMillisecond + 100 * kMicrosecond).value());
+  CHECK(recorder.finished[1].finish.ns() == (31 * kMillisecond).value());
+  // Behind the 40 tokens, however long it stood idle in between; then behind its own 7.
+  CHECK(recorder.finished[2].finish.ns() == (62 * kMillisecond + 47 * kMicrosecond).value());
 }
