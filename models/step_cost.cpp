@@ -71,9 +71,10 @@ void add_point(Curves& curves, std::int64_t first, std::int64_t second, double n
 }
 
 struct Steps {
-  Curves decode{};   ///< batch -> context
-  Curves prefill{};  ///< chunk -> cached
-  double switch_ns = 0;
+  Curves decode{};                  ///< batch -> context
+  Curves prefill{};                 ///< chunk -> cached
+  std::vector<double> remainder{};  ///< ns, by tokens beyond whole tiles; as many as a tile has
+  Curve switches{};                 ///< prompt tokens before -> ns
 };
 
 bool same_model(const KernelShape& a, const KernelShape& b) {
@@ -91,7 +92,14 @@ Steps read_steps(const ProfileStore& store, const Architecture& model, const std
       add_point(steps.decode, shape.batch, shape.context, row.times.median_ns);
     if (shape.variant == kPrefillStep)
       add_point(steps.prefill, shape.chunk, shape.cached, row.times.median_ns);
-    if (shape.variant == kSwitchStep) steps.switch_ns = row.times.median_ns;
+    if (shape.variant == kRemainderStep) {
+      steps.remainder.resize(static_cast<std::size_t>(shape.batch));
+      steps.remainder.at(static_cast<std::size_t>(shape.chunk)) = row.times.median_ns;
+    }
+    if (shape.variant == kSwitchStep) {
+      steps.switches.at.push_back(shape.chunk);
+      steps.switches.ns.push_back(row.times.median_ns);
+    }
   }
   return steps;
 }
@@ -101,22 +109,26 @@ std::int64_t fixed(double ns) { return fixed_from_seconds(std::max(ns, 0.0) * 1e
 class StepCost final : public CostModel {
  public:
   StepCost(Steps steps, double decode_scale, double prefill_scale, BytesPerSecond host_link)
-      : switch_(fixed(steps.switch_ns * decode_scale)),
+      : switches_(std::move(steps.switches)),
         prefill_(std::move(steps.prefill)),
+        remainder_(std::move(steps.remainder)),
         host_bytes_per_second_(host_link.value()) {
+    for (double& ns : switches_.ns) ns *= decode_scale;
+    make_rising(switches_.ns);
+    for (double& ns : remainder_) ns *= prefill_scale;
     make_decode(std::move(steps.decode), decode_scale);
     make_prefill(prefill_scale);
   }
 
   [[nodiscard]] IterationPrice price(const BatchShape& shape) const override {
-    Int128 total = transfer(shape);
+    Int128 total = transfer(shape) + switch_time(shape);
     if (const Rows rows = generating(shape); rows.decodes > 0)
       total += along(decode_line(rows.decodes, shape.padded_decodes, rows.context), rows.context);
-    if (!shape.prefills.empty()) total += switch_;
-    for (const PrefillChunk& chunk : shape.prefills)
-      total += chunk_time(chunk, shape.prefills).first;
+    for (const PrefillChunk& chunk : shape.prefills) total += chunk_time(chunk, shape).first;
     return {Duration(static_cast<std::int64_t>(total >> kFixedBits)), Duration(0)};
   }
+
+  [[nodiscard]] bool has_memory() const override { return !switches_.at.empty(); }
 
   [[nodiscard]] DecodeLine decode_line(std::int64_t decodes, std::int64_t padded,
                                        std::int64_t context) const override {
@@ -141,9 +153,9 @@ class StepCost final : public CostModel {
     ledger.add(OperatorClass::host, Evidence::extrapolated, transfer(shape));
     if (const Rows rows = generating(shape); rows.decodes > 0)
       charge_decodes(rows.decodes, shape.padded_decodes, rows.context, 1, rows.context, ledger);
-    if (!shape.prefills.empty()) ledger.add(OperatorClass::host, Evidence::interpolated, switch_);
+    ledger.add(OperatorClass::host, Evidence::interpolated, switch_time(shape));
     for (const PrefillChunk& chunk : shape.prefills) {
-      const auto [time, evidence] = chunk_time(chunk, shape.prefills);
+      const auto [time, evidence] = chunk_time(chunk, shape);
       ledger.add(OperatorClass::prefill_attention, evidence, time);
     }
   }
@@ -168,10 +180,17 @@ class StepCost final : public CostModel {
   struct Rows {
     std::int64_t decodes = 0, context = 0;
   };
-  /// With the first token of a prompt beside them, at their mean context.
+  /// With the first token of each prompt beside them, at their mean context.
   static Rows generating(const BatchShape& shape) {
-    if (shape.decodes == 0 || shape.prefills.empty()) return {shape.decodes, shape.decode_context};
-    return {shape.decodes + 1, shape.decode_context + shape.decode_context / shape.decodes};
+    if (shape.decodes == 0) return {};
+    const std::int64_t rows = shape.decodes + std::ssize(shape.prefills);
+    return {rows, shape.decode_context * rows / shape.decodes};
+  }
+
+  [[nodiscard]] std::int64_t switch_time(const BatchShape& shape) const {
+    if (shape.decodes == 0 || shape.prefill_tokens_before == 0 || switches_.at.empty()) return 0;
+    const std::int64_t tokens = std::min(shape.prefill_tokens_before, switches_.at.back());
+    return fixed(switches_.value(static_cast<double>(tokens)));
   }
 
   static Int128 along(const DecodeLine& line, std::int64_t context) {
@@ -279,7 +298,7 @@ class StepCost final : public CostModel {
     }
   }
 
-  /// Requires tokens <= the longest measured chunk.
+  /// Requires 1 <= tokens <= the longest measured chunk.
   [[nodiscard]] double piece_time(std::int64_t tokens, std::int64_t cached) const {
     const auto place = std::lower_bound(chunks_.begin(), chunks_.end(), tokens) - chunks_.begin();
     const auto above = static_cast<std::size_t>(place);
@@ -288,17 +307,22 @@ class StepCost final : public CostModel {
     const double low = chunk_curves_[above - 1].value(static_cast<double>(cached));
     const double share = static_cast<double>(tokens - chunks_[above - 1]) /
                          static_cast<double>(chunks_[above] - chunks_[above - 1]);
-    return low + share * (high - low);
+    return low + share * (high - low) + remainder(tokens);
+  }
+  [[nodiscard]] double remainder(std::int64_t tokens) const {
+    const std::int64_t tile = std::ssize(remainder_);
+    if (tile == 0 || tokens < tile) return 0;
+    return remainder_[static_cast<std::size_t>(tokens % tile)];
   }
 
-  /// Cut where shorter ones of its call end.
-  [[nodiscard]] std::pair<std::int64_t, Evidence> chunk_time(
-      const PrefillChunk& chunk, std::span<const PrefillChunk> call) const {
+  /// Cut where shorter ones of its call end; beside generating rows without its first token.
+  [[nodiscard]] std::pair<std::int64_t, Evidence> chunk_time(const PrefillChunk& chunk,
+                                                             const BatchShape& call) const {
     double ns = 0;
     Evidence evidence = Evidence::measured;
-    for (std::int64_t done = 0; done < chunk.tokens;) {
+    for (std::int64_t done = call.decodes > 0 ? 1 : 0; done < chunk.tokens;) {
       std::int64_t end = std::min<std::int64_t>(chunk.tokens, done + chunks_.back());
-      for (const PrefillChunk& other : call)
+      for (const PrefillChunk& other : call.prefills)
         if (other.tokens > done) end = std::min<std::int64_t>(end, other.tokens);
       const std::int64_t cached = chunk.cached + done;
       ns += piece_time(end - done, cached);
@@ -319,8 +343,9 @@ class StepCost final : public CostModel {
   std::vector<std::int64_t> contexts_{};
   std::vector<std::vector<Cell>> lines_{};  ///< by rows - 1, then by context
   std::int64_t largest_measured_ = 0;
-  std::int64_t switch_;
+  Curve switches_;
   Curves prefill_;
+  std::vector<double> remainder_;
   std::vector<std::int64_t> chunks_{}, cached_{};
   std::vector<Curve> chunk_curves_{};  ///< by chunk, over `cached_`
   double host_bytes_per_second_;
@@ -355,7 +380,18 @@ KernelShape prefill_step_shape(const Architecture& model, std::int64_t chunk, st
   return shape;
 }
 
-KernelShape switch_step_shape(const Architecture& model) { return step_shape(model, kSwitchStep); }
+KernelShape remainder_step_shape(const Architecture& model, std::int64_t tile, std::int64_t rest) {
+  KernelShape shape = step_shape(model, kRemainderStep);
+  shape.batch = tile;
+  shape.chunk = rest;
+  return shape;
+}
+
+KernelShape switch_step_shape(const Architecture& model, std::int64_t chunk) {
+  KernelShape shape = step_shape(model, kSwitchStep);
+  shape.chunk = chunk;
+  return shape;
+}
 
 std::unique_ptr<CostModel> make_step_cost(const ProfileStore& store, const Architecture& model,
                                           const Device& device, const EngineDescription& engine,

@@ -3,23 +3,25 @@
 // The profile store holds calls of one model on one device: generation over batch size and mean
 // context, prompt chunks over length and what is cached before them (op `layer`, variants
 // kDecodeStep and kPrefillStep). A call is priced between its measured neighbours; generation and
-// every chunk of one call add up. Generation behind a prompt finds other data in the caches and, in
-// some engines, a compute graph to build anew: where that was measured (kSwitchStep), each call
-// with a prompt pays for the one behind it. Chunks longer than the longest measured are computed in
-// pieces of that length.
+// every chunk of one call add up. Chunks longer than the longest measured are computed in pieces of
+// that length. Two things that no such point shows are stored as what they take more:
+// - Kernels compute the rows of a chunk in tiles, of which the last may not be full. Chunks are
+//   measured in whole tiles; others take the line between them and a remainder (kRemainderStep).
+// - Generation behind a prompt finds other data in the caches and, in some engines, a compute graph
+//   to build anew: it takes longer, the more so the longer the prompt was (kSwitchStep).
 //
 // A call is computed in pieces of equal lengths of neighbouring slots, as llama.cpp splits it
-// (split_equal, release 0.5.0). So several prompts are each cut where a shorter one ends, and the
-// first token of a prompt joins the generating rows. A batch with padded rows is generated in so
-// many pieces more (policies/llama_cpp.cpp: holes between slots); how long each is is not known
-// here, so the price is the mean over all ways to cut the batch (compositions).
+// (split_equal, release 0.5.0). So several prompts are each cut where a shorter one ends, and
+// beside generating rows the first token of each prompt joins them. A batch with padded rows is
+// generated in so many pieces more (policies/llama_cpp.cpp: holes between slots); how long each is
+// is not known here, so the price is the mean over all ways to cut the batch (compositions).
 //
-// Law: for decodes only, a price equals its decode line; a line never falls with growing context:
-// noise that says otherwise is averaged away (isotonic regression, Barlow et al. 1972). A call
-// whose shape was measured costs what was measured, where the measurements rise. Cost: O(log
-// contexts) for decodes, O(log grid) a chunk; tables of some KB. Host work is in the measured
-// calls; an engine's own host times are not added. Not here: where the calls come from; kernels
-// (models/table_cost.h).
+// Law: for decodes only, behind no prompt, a price equals its decode line; a line never falls with
+// growing context: noise that says otherwise is averaged away (isotonic regression, Barlow et al.
+// 1972). A call whose shape was measured costs what was measured, where the measurements rise.
+// Cost: O(log contexts) for decodes, O(log grid) a chunk; tables of some KB. Host work is in the
+// measured calls; an engine's own host times are not added. Not here: where the calls come from;
+// kernels (models/table_cost.h).
 #pragma once
 
 #include <cstdint>
@@ -37,6 +39,7 @@ namespace headroom {
 
 constexpr const char* kDecodeStep = "decode step";
 constexpr const char* kPrefillStep = "prefill step";
+constexpr const char* kRemainderStep = "remainder step";
 constexpr const char* kSwitchStep = "switch step";
 
 /// The key of a measured call: which model by its sizes (m layers, n hidden, k FFN, heads), and
@@ -45,8 +48,13 @@ constexpr const char* kSwitchStep = "switch step";
                                             std::int64_t context);
 [[nodiscard]] KernelShape prefill_step_shape(const Architecture& model, std::int64_t chunk,
                                              std::int64_t cached);
-/// What the first generation behind a prompt takes longer than behind generation.
-[[nodiscard]] KernelShape switch_step_shape(const Architecture& model);
+/// What a chunk of `rest` tokens (below `tile`) more than whole tiles of `tile` takes longer than
+/// the line between its neighbours of whole tiles. One tile a model and device.
+[[nodiscard]] KernelShape remainder_step_shape(const Architecture& model, std::int64_t tile,
+                                               std::int64_t rest);
+/// What the first generation behind a prompt of `chunk` tokens takes longer than behind generation;
+/// made to rise with the prompt, held beyond the shortest and the longest.
+[[nodiscard]] KernelShape switch_step_shape(const Architecture& model, std::int64_t chunk);
 
 /// Times are multiplied by the engine's kernel scales of decode and prefill attention. Throws
 /// InputError{where} when the store has no calls of the model's sizes on the device.

@@ -28,15 +28,19 @@ void put(ProfileStore& store, std::int64_t run, const KernelShape& shape, double
   store.insert_kernel(run, {shape, times});
 }
 
-/// Generation: batch 1 takes 4 ms at context 100 and 6 ms at 300; batch 4 takes 10 and 14 ms.
-/// Prompts: 10 tokens 20 ms, 50 tokens 60 ms with nothing cached, 100 ms with 200.
-void fill(const std::string& path) {
-  ProfileStore store(path, ProfileStore::Mode::read_write);
+ProfileRun made_up() {
   ProfileRun run;
   run.device = "a-processor";
   run.tool = "a test";
   run.source = "made up";
-  const std::int64_t id = store.insert_run(run);
+  return run;
+}
+
+/// Generation: batch 1 takes 4 ms at context 100 and 6 ms at 300; batch 4 takes 10 and 14 ms.
+/// Prompts: 10 tokens 20 ms, 50 tokens 60 ms with nothing cached, 100 ms with 200.
+void fill(const std::string& path) {
+  ProfileStore store(path, ProfileStore::Mode::read_write);
+  const std::int64_t id = store.insert_run(made_up());
   put(store, id, decode_step_shape(model(), 1, 100), 4);
   put(store, id, decode_step_shape(model(), 1, 300), 6);
   put(store, id, decode_step_shape(model(), 4, 100), 10);
@@ -69,6 +73,13 @@ double prefill_ms(const CostModel& cost, std::int32_t tokens, std::int32_t cache
   return cost.price(shape).stage.as_double() / kMs;
 }
 
+std::int64_t sum_of(const CostLedger& ledger) {
+  Int128 sum = 0;
+  for (const auto& row : ledger.fixed_ns)
+    for (const Int128 part : row) sum += part;
+  return static_cast<std::int64_t>(sum >> kFixedBits);
+}
+
 }  // namespace
 
 TEST_CASE("a measured call costs what was measured, others lie between their neighbours") {
@@ -90,18 +101,22 @@ TEST_CASE("a measured call costs what was measured, others lie between their nei
   CHECK(prefill_ms(*cost, 120, 0) == Approx(60 + 70 + 30 + 5));
 }
 
-TEST_CASE("generation, with a prompt's first token beside it, and every chunk of a call add up") {
+TEST_CASE("generation, with the first token of each prompt beside it, and all chunks add up") {
   const auto cost = made();
   const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{10, 200, 0}};
   BatchShape shape;
   shape.prefills = chunks;
   shape.decodes = 3;
   shape.decode_context = 3 * 100;
-  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(10 + 20 + 20));
-  // Beyond what was measured too: 8 rows and one take 2 ms a row more than 4.
+  // 3 rows and two take 2 ms a row more than 4; 9 tokens of each prompt are left.
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(12 + 20 + 20));
   shape.decodes = 8;
   shape.decode_context = 8 * 100;
-  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(20 + 20 + 20));
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(22 + 20 + 20));
+  // A prompt of one token is a row among the others.
+  const PrefillChunk last{1, 100, 1};
+  shape.prefills = {&last, 1};
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(20));
 }
 
 TEST_CASE("prompts of one call are cut where shorter ones end") {
@@ -116,25 +131,59 @@ TEST_CASE("prompts of one call are cut where shorter ones end") {
         Approx(20 + (20 + 30.5 + 31.5) + (20 + 30.5)));
 }
 
-TEST_CASE("a call with prompts pays once for the generation behind it, where that was measured") {
+TEST_CASE("generation behind a prompt takes longer by what was measured for the prompt's length") {
   const headroom::test::ScratchFolder scratch;
   fill(scratch.file("s.db"));
   ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
-  ProfileRun run;
-  run.device = "a-processor";
-  run.tool = "a test";
-  run.source = "made up";
-  put(store, store.insert_run(run), switch_step_shape(model()), 5);
+  const std::int64_t id = store.insert_run(made_up());
+  put(store, id, switch_step_shape(model(), 20), 1);
+  put(store, id, switch_step_shape(model(), 100), 5);
   EngineDescription engine;
   engine.kernel_scale[static_cast<std::size_t>(OperatorClass::decode_attention)] = 2;
   const auto cost = make_step_cost(store, model(), device(), engine, "test");
-  CHECK(prefill_ms(*cost, 50, 0) == Approx(60 + 2 * 5));
-  CHECK(decode_ms(*cost, 4, 100) == Approx(2 * 10));
-  const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{50, 0, 0}};
+  REQUIRE(cost->has_memory());
   BatchShape shape;
-  shape.prefills = chunks;
-  // The longer one is cut at 10 tokens: 20 ms, then 40 tokens behind 10 take 50 and 1.5 ms.
-  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(20 + 20 + 51.5 + 2 * 5));
+  shape.decodes = 4;
+  shape.decode_context = 4 * 100;
+  const auto behind = [&](std::int64_t tokens) {
+    shape.prefill_tokens_before = tokens;
+    CostLedger ledger;
+    cost->charge(shape, ledger);
+    CHECK(sum_of(ledger) == cost->price(shape).stage.value());
+    return cost->price(shape).stage.as_double() / kMs - 2 * 10;
+  };
+  CHECK(behind(0) == 0);
+  CHECK(behind(5) == Approx(2 * 1));  // held below the shortest
+  CHECK(behind(60) == Approx(2 * 3));
+  CHECK(behind(700) == Approx(2 * 5));  // and above the longest
+  // A prompt behind a prompt is what was measured for a prompt.
+  CHECK(prefill_ms(*cost, 50, 0) == Approx(60));
+  const PrefillChunk chunk{50, 0, 1};
+  shape = {};
+  shape.prefills = {&chunk, 1};
+  shape.prefill_tokens_before = 60;
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(60));
+  CHECK_FALSE(made()->has_memory());
+}
+
+TEST_CASE("chunks that do not fill their last tile take a remainder longer") {
+  const headroom::test::ScratchFolder scratch;
+  fill(scratch.file("s.db"));
+  ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
+  const std::int64_t id = store.insert_run(made_up());
+  put(store, id, remainder_step_shape(model(), 10, 3), 4);
+  put(store, id, remainder_step_shape(model(), 10, 7), 2);
+  EngineDescription engine;
+  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
+  const auto cost = make_step_cost(store, model(), device(), engine, "test");
+  CHECK(prefill_ms(*cost, 50, 0) == Approx(2 * 60));
+  CHECK(prefill_ms(*cost, 30, 0) == Approx(2 * 40));
+  CHECK(prefill_ms(*cost, 33, 0) == Approx(2 * (43 + 4)));
+  CHECK(prefill_ms(*cost, 27, 0) == Approx(2 * (37 + 2)));
+  CHECK(prefill_ms(*cost, 28, 0) == Approx(2 * 38));  // of which nothing was measured
+  CHECK(prefill_ms(*cost, 3, 0) == Approx(2 * 20));   // not a whole tile: held
+  // The last piece of 73 tokens, behind 50: 33 ms and an eighth of 40 / 40 more a cached token.
+  CHECK(prefill_ms(*cost, 73, 0) == Approx(2 * (60 + 33 + 4 + 50 * 0.2 * 13 / 40)));
 }
 
 TEST_CASE("a padded row is one piece more, the price the mean over the ways to cut the batch") {
@@ -150,11 +199,7 @@ TEST_CASE("a price of decodes equals its line, and no line falls with context") 
   {
     // Noise: a longer context that took less, and one that took more.
     ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
-    ProfileRun run;
-    run.device = "a-processor";
-    run.tool = "a test";
-    run.source = "made up";
-    const std::int64_t id = store.insert_run(run);
+    const std::int64_t id = store.insert_run(made_up());
     put(store, id, decode_step_shape(model(), 4, 150), 13);
     put(store, id, decode_step_shape(model(), 4, 200), 11);
     put(store, id, decode_step_shape(model(), 3, 250), 13.7);
@@ -188,16 +233,20 @@ TEST_CASE("a price of decodes equals its line, and no line falls with context") 
 TEST_CASE("the ledger of calls sums to their price, and says what was measured") {
   const auto cost = made();
   const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{30, 0, 0}};
-  BatchShape shape;
-  shape.prefills = chunks;
-  shape.decodes = 3;
-  shape.decode_context = 3 * 150;
+  BatchShape prompts, generation;
+  prompts.prefills = chunks;
+  generation.decodes = 3;
+  generation.decode_context = 3 * 150;
+  BatchShape both = prompts;
+  both.decodes = generation.decodes;
+  both.decode_context = generation.decode_context;
+  CostLedger of_both;
+  cost->charge(both, of_both);
+  CHECK(sum_of(of_both) == cost->price(both).stage.value());
   CostLedger ledger;
-  cost->charge(shape, ledger);
-  Int128 sum = 0;
-  for (const auto& row : ledger.fixed_ns)
-    for (const Int128 part : row) sum += part;
-  CHECK(static_cast<std::int64_t>(sum >> kFixedBits) == cost->price(shape).stage.value());
+  cost->charge(prompts, ledger);
+  cost->charge(generation, ledger);
+  CHECK(sum_of(ledger) == (cost->price(prompts).stage + cost->price(generation).stage).value());
   const auto of = [&](OperatorClass kind, Evidence evidence) {
     return static_cast<double>(ledger.fixed_ns[static_cast<std::size_t>(kind)]
                                               [static_cast<std::size_t>(evidence)]) /
@@ -205,7 +254,7 @@ TEST_CASE("the ledger of calls sums to their price, and says what was measured")
   };
   CHECK(of(OperatorClass::prefill_attention, Evidence::measured) == Approx(20));
   CHECK(of(OperatorClass::prefill_attention, Evidence::interpolated) == Approx(20 + 30.5));
-  CHECK(of(OperatorClass::decode_attention, Evidence::interpolated) == Approx(11));  // 4 rows
+  CHECK(of(OperatorClass::decode_attention, Evidence::interpolated) == Approx(4.5 + 6.5 * 2 / 3));
   CostLedger many, once;
   cost->charge_decodes(2, 0, 300, 3, 300 + 302 + 304, many);
   for (const std::int64_t context : {300, 302, 304})
