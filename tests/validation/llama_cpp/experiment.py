@@ -36,7 +36,7 @@ MODEL = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_s
 WORKLOAD = {"arrivals": "poisson", "requests": REQUESTS,
             "prompt": {"kind": "lognormal", "mean": 190, "cv": 0.8, "least": 16, "most": 900},
             "output": {"kind": "lognormal", "mean": 32, "cv": 0.7, "least": 4, "most": 120}}
-ANCHOR_EVERY = 25  # calls of a run, as the harness has it
+ANCHOR_EVERY = 25  # calls of a run: about a quarter of a second of work
 NEAR = 3  # anchors before and behind a timed call that say how fast the machine was
 ALONG = 10  # likewise along a run, some 5 s: fewer show single stalls, more hide that the machine got slower
 # What the predictions are held to: percent of the engine's mean over its runs.
@@ -164,7 +164,7 @@ class Experiment:
                 order, batch = POLICIES[policy]
                 say(f"round {number}: seed {seed}, {policy} (load {os.getloadavg()[0]:.1f})")
                 self.make(f"run-{seed}-{policy}-{number}.log", *self.pinned, self.harness, "serve", *engine, "--trace",
-                          traces[seed], "--order", order, "--batch", batch, "--log", "OUT")
+                          traces[seed], "--order", order, "--batch", batch, "--anchor-every", ANCHOR_EVERY, "--log", "OUT")
 
     def calls(self):
         """Timed calls of all rounds at one speed of the machine, and what the anchors take at that speed: each call is

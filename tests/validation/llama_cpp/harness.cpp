@@ -1,8 +1,9 @@
 // A real llama.cpp on this machine's processor: writes the model, measures calls, serves traces.
 //
 //     llama_cpp_harness model OUT.gguf
-//     llama_cpp_harness serve   --library DIR --model GGUF --trace CSV --order NAME --batch N --log
-//     OUT llama_cpp_harness measure --library DIR --model GGUF --passes N --seed N --out CSV
+//     llama_cpp_harness serve   --library DIR --model GGUF --trace CSV --order NAME --batch N
+//                               --anchor-every N --log OUT
+//     llama_cpp_harness measure --library DIR --model GGUF --passes N --seed N --out CSV
 //
 // README.md says where the library comes from; experiment.py runs all of it.
 #include <fmt/format.h>
@@ -25,9 +26,6 @@ using namespace headroom;
 using namespace headroom::llama_cpp;
 
 namespace {
-
-/// Calls of a run between two anchors: about a quarter of a second of work.
-constexpr std::int32_t kAnchorEvery = 25;
 
 /// "--name value" pairs behind the command.
 class Options {
@@ -73,7 +71,7 @@ int serve(const Options& options) {
   how.order = options.text("--order");
   how.batch = options.number("--batch");
   LlamaEngine engine = open_engine(options, how);
-  VirtualEngine server(engine, how, kAnchorEvery);
+  VirtualEngine server(engine, how, options.number("--anchor-every"));
   CallLog log = server.serve(read_requests(options.text("--trace")));
   log.engine =
       fmt::format("llama.cpp 0.5.0 of node-llama-cpp 3.22.1, {} ({} parameters, q8_0), 1 thread",

@@ -13,14 +13,21 @@ namespace {
 
 // Generation: every batch size of eight slots; contexts each quarter of the longest.
 const std::vector<std::int32_t> kContexts{8, 64, 160, 256, 384, 512, 768, 1016};
-// Prompt chunks: dense where a call is mostly weights, either side of 64 rows, where llama.cpp
-// changes its attention kernel, and at the sizes that the tested compositions use most.
-const std::vector<std::int32_t> kChunks{1, 4, 8, 16, 32, 48, 63, 64, 96, 128, 192, 256, 384, 512};
-const std::vector<std::int32_t> kCached{0, 128, 256, 512, 768};
+// Prompt chunks, in whole tiles of the kernels: dense where a call is mostly weights, either side
+// of 64 rows, where llama.cpp changes its attention kernel, of further full tiles of that kernel,
+// and at the sizes that the tested compositions use most.
+const std::vector<std::int32_t> kChunks{1,   4,   8,   16,  28,  32,  44,  60,  64,  68,
+                                        84,  104, 124, 128, 136, 160, 188, 192, 200, 224,
+                                        256, 264, 320, 380, 384, 392, 448, 508, 512};
+const std::vector<std::int32_t> kCached{128, 256, 512, 768}, kCachedOfLong{256, 768};
+constexpr std::int32_t kLongChunk = 64;
+// Chunks whose last tile is not full are measured so many whole tiles and a rest long.
+const std::vector<std::int32_t> kWholeTiles{16, 32, 44, 68, 84, 104, 136, 160, 200, 224};
+/// Lengths of the prompts that come before chains.
+const std::vector<std::int32_t> kPromptsBefore{16, 32, 64, 160, 384};
 constexpr std::int32_t kChain = 7;         ///< calls of a generation point
 constexpr std::int32_t kPrompts = 3;       ///< calls of a prompt point, each at another moment
 constexpr std::int32_t kAnchorEvery = 12;  ///< points
-constexpr std::int32_t kBetween = 32;      ///< prompt tokens of another sequence before a chain
 
 struct Point {
   bool decode = false;
@@ -40,7 +47,8 @@ class Measurement {
       for (const std::int32_t length : list) states_[length];
     std::int32_t length = 0;
     for (auto& [goal, state] : states_) {
-      if (goal > length) static_cast<void>(engine_.compute(chunk(0, length, goal - length)));
+      if (goal > length)
+        static_cast<void>(engine_.compute(prompt_tokens(engine_, 0, length, goal - length)));
       length = goal;
       if (goal > 0) state = engine_.state(0);
     }
@@ -54,7 +62,7 @@ class Measurement {
     for (std::size_t i = 0; i < points.size(); ++i) {
       if (i % kAnchorEvery == 0) anchor();
       if (points[i].decode)
-        decode(points[i]);
+        decode(points[i], kPromptsBefore[random.next() % kPromptsBefore.size()]);
       else
         prefill(points[i]);
     }
@@ -65,24 +73,21 @@ class Measurement {
     std::vector<Point> points;
     for (std::int32_t rows = 1; rows <= how_.slots; ++rows)
       for (const std::int32_t context : kContexts) points.push_back({true, rows, context});
-    for (const std::int32_t rows : kChunks)
-      for (const std::int32_t cached : kCached)
-        if (rows + cached <= 1024) points.insert(points.end(), kPrompts, {false, rows, cached});
+    for (const std::int32_t rows : kChunks) {
+      points.insert(points.end(), kPrompts, {false, rows, 0});
+      for (const std::int32_t cached : rows > kLongChunk ? kCachedOfLong : kCached)
+        if (rows + cached <= 1024)
+          points.insert(points.end(), rows > kLongChunk ? 1 : kPrompts, {false, rows, cached});
+    }
+    for (const std::int32_t rows : kWholeTiles)
+      for (std::int32_t rest = 1; rest < kRowTile; ++rest)
+        points.insert(points.end(), kPrompts - 1, {false, rows + rest, 0});
     return points;
   }
 
   void anchor() {
     const Anchor anchor = anchors_.measure();
     out_ << "anchor," << anchor.decode << ',' << anchor.prefill << ",0\n";
-  }
-
-  [[nodiscard]] std::vector<LlamaEngine::Token> chunk(std::int32_t sequence, std::int32_t from,
-                                                      std::int32_t count) const {
-    std::vector<LlamaEngine::Token> tokens;
-    for (std::int32_t i = 0; i < count; ++i)
-      tokens.push_back({sequence, from + i, ((from + i) * 104'729 + 1) % engine_.vocabulary(),
-                        static_cast<std::int8_t>(i + 1 == count ? 1 : 0)});
-    return tokens;
   }
 
   void set(std::int32_t sequence, std::int32_t length) {
@@ -92,12 +97,13 @@ class Measurement {
       engine_.forget(sequence, 0);
   }
 
-  /// A chain of calls as a server makes them: the first behind another sequence's prompt ("after"),
-  /// which finds other data in the caches and a compute graph of another shape, then the rest.
-  void decode(const Point& point) {
+  /// A chain of calls as a server makes them: the first ("after") behind a prompt of another
+  /// sequence, which finds other data in the caches and a compute graph of another shape, then the
+  /// rest.
+  void decode(const Point& point, std::int32_t prompt) {
     for (std::int32_t s = 0; s < point.rows; ++s) set(s, point.before);
     std::vector<std::int32_t> last(static_cast<std::size_t>(point.rows), 1);
-    static_cast<void>(engine_.compute(chunk(other_, 0, kBetween)));
+    static_cast<void>(engine_.compute(prompt_tokens(engine_, other_, 0, prompt)));
     std::int64_t mark = processor_ns();
     for (std::int32_t step = 0; step < kChain; ++step) {
       std::vector<LlamaEngine::Token> tokens;
@@ -105,7 +111,10 @@ class Measurement {
         tokens.push_back({s, point.before + step, last[static_cast<std::size_t>(s)], 1});
       last = engine_.compute(tokens);
       const std::int64_t now = processor_ns();
-      write(step == 0 ? "after" : "decode", point.rows, point.before + step + 1, now - mark);
+      if (step == 0)
+        write("after", point.rows, prompt, now - mark);
+      else
+        write("decode", point.rows, point.before + step + 1, now - mark);
       mark = now;
     }
     for (std::int32_t s = 0; s < point.rows; ++s) engine_.forget(s, 0);
@@ -114,7 +123,8 @@ class Measurement {
 
   void prefill(const Point& point) {
     set(0, point.before);
-    const std::vector<LlamaEngine::Token> tokens = chunk(0, point.before, point.rows);
+    const std::vector<LlamaEngine::Token> tokens =
+        prompt_tokens(engine_, 0, point.before, point.rows);
     const std::int64_t mark = processor_ns();
     static_cast<void>(engine_.compute(tokens));
     write("prefill", point.rows, point.before, processor_ns() - mark);

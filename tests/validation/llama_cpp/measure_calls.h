@@ -5,7 +5,7 @@
 // point is a chain of calls on the same sequences, as a server makes them, because a repeated
 // identical call finds warmer caches.
 // Law: order and operands are functions of the seed.
-// Cost: about 25 s of processor time a pass.
+// Cost: about 35 s of processor time a pass.
 // Not here: what the times are used for (models/step_cost.h).
 #pragma once
 
@@ -22,8 +22,12 @@ struct MeasurePasses {
   std::int32_t seed = 1;
 };
 
+/// ggml's matrix kernels compute so many rows at once (ggml-cpu/repack.cpp); a chunk that leaves
+/// one to three over takes longer.
+constexpr std::int32_t kRowTile = 4;
+
 /// Writes CSV: kind (after: generation behind a prompt; decode: behind generation; prefill;
-/// anchor), batch or chunk, context or cached, microseconds.
+/// anchor), batch or chunk, context or cached (after: tokens of that prompt), microseconds.
 /// Requires an engine of `how.slots` sequences and those of the anchors.
 void measure_calls(LlamaEngine& engine, const Composition& how, MeasurePasses passes,
                    std::ostream& out);

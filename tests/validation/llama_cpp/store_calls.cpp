@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "models/step_cost.h"
 #include "profiles/measure_stats.h"
 #include "sim/check.h"
+#include "tests/validation/llama_cpp/measure_calls.h"
 
 namespace headroom::llama_cpp {
 namespace {
@@ -42,6 +45,9 @@ double median_of(std::vector<double> values) {
 /// A call that took so much longer lost the processor, whatever it computed; microseconds.
 constexpr double kStall = 10'000;
 
+/// At least the clock's unit, for stored times are positive.
+double stored_mean(const std::vector<double>& us) { return std::max(summarise(us).mean, 1.0); }
+
 /// One value a pass, by shape.
 using Passes = std::map<KernelShape, std::vector<double>>;
 
@@ -56,7 +62,7 @@ class Points {
     if (line.kind == "prefill")
       passes_[prefill_step_shape(model_, line.rows, line.context)].push_back(line.us);
     if (line.kind == "after") {
-      after_.push_back(line.us);
+      after_.push_back(line);
       return;
     }
     if (line.kind != "decode") return;
@@ -68,9 +74,10 @@ class Points {
   }
   [[nodiscard]] const Passes& end() {
     if (!chain_.empty()) end_chain();
-    // What calls behind prompts took longer: their mean, for most take little and some very much.
-    // At least the clock's unit, for stored times are positive.
-    if (switches_ > 0) passes_[switch_step_shape(model_)] = {std::max(longer_ / switches_, 1.0)};
+    take_remainders();
+    // Means, for most calls behind prompts take little longer and some very much.
+    for (const auto& [prompt, us] : longer_)
+      passes_[switch_step_shape(model_, prompt)] = {stored_mean(us)};
     return passes_;
   }
 
@@ -79,18 +86,47 @@ class Points {
     const std::int64_t middle = first_ + std::ssize(chain_) / 2;
     const double usual = median_of(chain_);
     passes_[decode_step_shape(model_, rows_, middle)].push_back(usual);
-    for (const double us : after_) {
-      ++switches_;
-      longer_ += std::clamp(us - usual, -kStall, kStall);
-    }
+    for (const Line& line : after_)
+      longer_[line.context].push_back(std::clamp(line.us - usual, -kStall, kStall));
     after_.clear();
     chain_.clear();
   }
+
+  /// Chunks that are not whole tiles become what they took longer than the line between their
+  /// neighbours that are.
+  void take_remainders() {
+    std::map<std::int64_t, std::map<std::int64_t, double>> whole;  // by cached, by chunk
+    std::map<std::int64_t, std::vector<double>> longer;            // by tokens beyond whole tiles
+    Passes parts;
+    for (auto point = passes_.begin(); point != passes_.end();) {
+      const auto here = point++;
+      const KernelShape& shape = here->first;
+      if (shape.variant != kPrefillStep) continue;
+      if (shape.chunk < kRowTile || shape.chunk % kRowTile == 0)
+        whole[shape.cached][shape.chunk] = median_of(here->second);
+      else
+        parts.insert(passes_.extract(here));
+    }
+    for (const auto& [shape, us] : parts) {
+      const std::map<std::int64_t, double>& line = whole[shape.cached];
+      const auto above = line.upper_bound(shape.chunk);
+      SIM_CHECK(above != line.begin() && above != line.end(), "a part lies between whole tiles");
+      const auto below = std::prev(above);
+      const double share = static_cast<double>(shape.chunk - below->first) /
+                           static_cast<double>(above->first - below->first);
+      longer[shape.chunk % kRowTile].push_back(median_of(us) -
+                                               std::lerp(below->second, above->second, share));
+    }
+    for (const auto& [rest, us] : longer)
+      passes_[remainder_step_shape(model_, kRowTile, rest)] = {stored_mean(us)};
+  }
+
   const Architecture& model_;
   Passes passes_{};
-  std::vector<double> chain_{}, after_{};
+  std::vector<double> chain_{};
+  std::vector<Line> after_{};
   std::int64_t first_ = 0, rows_ = 0;
-  double switches_ = 0, longer_ = 0;
+  std::map<std::int64_t, std::vector<double>> longer_{};  ///< behind prompts of so many tokens
 };
 
 }  // namespace

@@ -9,7 +9,6 @@
 namespace headroom::llama_cpp {
 namespace {
 
-/// Token numbers of prompts: any will do, the arithmetic is the same.
 std::int32_t prompt_token(std::int32_t request, std::int32_t position, std::int32_t vocabulary) {
   return (request * 7919 + position * 104'729 + 1) % vocabulary;
 }
@@ -22,19 +21,19 @@ std::int64_t processor_ns() {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-AnchorCalls::AnchorCalls(LlamaEngine& engine, std::int32_t first) : engine_(engine), first_(first) {
-  static_cast<void>(engine.compute(prompt(first, 0, kContext)));
-  const std::vector<std::uint8_t> state = engine.state(first);
-  for (std::int32_t i = 1; i < kDecodes; ++i) engine.restore(first + i, state);
-}
-
-std::vector<LlamaEngine::Token> AnchorCalls::prompt(std::int32_t sequence, std::int32_t from,
-                                                    std::int32_t count) const {
+std::vector<LlamaEngine::Token> prompt_tokens(const LlamaEngine& engine, std::int32_t sequence,
+                                              std::int32_t from, std::int32_t count) {
   std::vector<LlamaEngine::Token> tokens;
   for (std::int32_t position = from; position < from + count; ++position)
-    tokens.push_back({sequence, position, prompt_token(1, position, engine_.vocabulary()),
+    tokens.push_back({sequence, position, prompt_token(1, position, engine.vocabulary()),
                       static_cast<std::int8_t>(position + 1 == from + count ? 1 : 0)});
   return tokens;
+}
+
+AnchorCalls::AnchorCalls(LlamaEngine& engine, std::int32_t first) : engine_(engine), first_(first) {
+  static_cast<void>(engine.compute(prompt_tokens(engine, first, 0, kContext)));
+  const std::vector<std::uint8_t> state = engine.state(first);
+  for (std::int32_t i = 1; i < kDecodes; ++i) engine.restore(first + i, state);
 }
 
 Anchor AnchorCalls::measure() {
@@ -42,8 +41,8 @@ Anchor AnchorCalls::measure() {
   for (const Chain& chain : kChains) anchor.decode += generate(chain);
   const std::int32_t other = first_ + kDecodes;
   const std::int64_t begin = processor_ns();
-  static_cast<void>(engine_.compute(prompt(other, 0, kChunk)));
-  static_cast<void>(engine_.compute(prompt(other, kChunk, kShortChunk)));
+  static_cast<void>(engine_.compute(prompt_tokens(engine_, other, 0, kChunk)));
+  static_cast<void>(engine_.compute(prompt_tokens(engine_, other, kChunk, kShortChunk)));
   anchor.prefill = (processor_ns() - begin) / 1000;
   engine_.forget(other, 0);
   return anchor;

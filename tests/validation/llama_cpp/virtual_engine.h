@@ -24,6 +24,12 @@ namespace headroom::llama_cpp {
 /// Nanoseconds of processor time that this process has used.
 [[nodiscard]] std::int64_t processor_ns();
 
+/// Tokens `from` to `from + count` of a prompt, of which the last asks for output. Which tokens
+/// does not matter, the arithmetic is the same.
+[[nodiscard]] std::vector<LlamaEngine::Token> prompt_tokens(const LlamaEngine& engine,
+                                                            std::int32_t sequence,
+                                                            std::int32_t from, std::int32_t count);
+
 /// Calls of fixed shapes on sequences of their own, behind those of the slots: generation of few
 /// and of many rows, a prompt and a short piece of one behind it, for a busy machine slows them
 /// unlike.
@@ -44,8 +50,6 @@ class AnchorCalls {
   };
   /// About equal times each.
   static constexpr std::array<Chain, 4> kChains{{{1, 8}, {2, 2}, {4, 2}, {8, 1}}};
-  [[nodiscard]] std::vector<LlamaEngine::Token> prompt(std::int32_t sequence, std::int32_t from,
-                                                       std::int32_t count) const;
   [[nodiscard]] std::int64_t generate(const Chain& chain);
 
   LlamaEngine& engine_;

@@ -1,0 +1,85 @@
+#include "tests/validation/llama_cpp/store_calls.h"
+
+#include <fstream>
+
+#include "models/cost_factory.h"
+#include "models/step_cost.h"
+#include "tests/catch.h"
+#include "tests/scratch.h"
+#include "tests/validation/llama_cpp/measure_calls.h"
+
+using namespace headroom;
+using namespace headroom::llama_cpp;
+
+namespace {
+
+constexpr double kUs = 1e3;
+
+/// Two passes of calls that follow a law: generation takes 1,000 us a row and 1 us a token of mean
+/// context, a prompt 500 us a token, 30 more for each token that it has beyond whole tiles, 2 a
+/// cached token; generation behind a prompt 40 us more for each of its tokens.
+void write_calls(const std::string& path) {
+  std::ofstream out(path);
+  const auto generation = [](int rows, int context) { return 1000 * rows + context; };
+  for (int pass = 0; pass < 2; ++pass) {
+    for (const int rows : {1, 2, 4}) {
+      for (const int before : {10, 500}) {
+        const int prompt = pass == 0 ? 20 : 100;
+        out << "after," << rows << ',' << prompt << ','
+            << generation(rows, before + 4) + 40 * prompt << '\n';
+        for (int step = 2; step <= 7; ++step)
+          out << "decode," << rows << ',' << before + step << ',' << generation(rows, before + step)
+              << '\n';
+      }
+    }
+    for (const int tokens : {1, 2, 3, 4, 16, 17, 18, 19, 32, 42, 64, 128})
+      for (const int cached : {0, 100})
+        out << "prefill," << tokens << ',' << cached << ','
+            << 500 * tokens + 2 * cached + (tokens > 4 ? 30 * (tokens % kRowTile) : 0) << '\n';
+    // One call lost the processor.
+    if (pass == 1) out << "after,1,20,900000\ndecode,1,12,1012\n";
+  }
+}
+
+}  // namespace
+
+TEST_CASE("timed calls become a store whose prices are the law that they followed") {
+  const test::ScratchFolder scratch;
+  write_calls(scratch.file("calls.csv"));
+  std::ofstream(scratch.file("config.json"))
+      << R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 512,
+             "num_hidden_layers": 8, "num_attention_heads": 8, "num_key_value_heads": 4,
+             "intermediate_size": 1536, "vocab_size": 8192, "max_position_embeddings": 4096,
+             "hidden_act": "silu"})";
+  Device device = find_device("h100-sxm", "test");
+  device.name = "a-processor";
+  ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
+  store_calls(scratch.file("calls.csv"), scratch.file("config.json"), device.name, store);
+  const auto cost = make_step_cost(store, find_model(scratch.file("config.json"), "test"), device,
+                                   EngineDescription{}, "test");
+  const auto us = [&](const BatchShape& shape) {
+    return cost->price(shape).stage.as_double() / kUs;
+  };
+  BatchShape generation;
+  generation.decodes = 2;
+  generation.decode_context = 2 * 300;
+  CHECK(us(generation) == Approx(2000 + 300).margin(1));
+  generation.prefill_tokens_before = 100;
+  CHECK(us(generation) == Approx(2000 + 300 + 4000).margin(1));
+  // Behind 20 tokens seven calls took 800 us more, the one that lost the processor at most 10 ms.
+  generation.prefill_tokens_before = 20;
+  CHECK(us(generation) == Approx(2000 + 300 + (6 * 800 + 10'000) / 7.0).margin(1));
+  const auto prompt = [&](std::int32_t tokens, std::int32_t cached) {
+    const PrefillChunk chunk{tokens, cached, 1};
+    BatchShape shape;
+    shape.prefills = {&chunk, 1};
+    return us(shape);
+  };
+  CHECK(prompt(3, 0) == Approx(1500));
+  CHECK(prompt(64, 100) == Approx(32'200));
+  CHECK(prompt(96, 0) == Approx(48'000));
+  for (const std::int32_t rest : {1, 2, 3}) {
+    CHECK(prompt(16 + rest, 0) == Approx(500 * (16 + rest) + 30 * rest));
+    CHECK(prompt(80 + rest, 50) == Approx(500 * (80 + rest) + 100 + 30 * rest));
+  }
+}
