@@ -123,9 +123,11 @@ class Replica final : public ReplicaEngine {
     Duration disk_wait{0};  ///< until KV has come from disk; the copy to the device follows
     Instant start;
     Instant end;
-    Duration first;     ///< duration of the first iteration
-    Duration stall{0};  ///< what its prefill adds to the wait of decoding requests
-    DecodeRun run;      ///< of a compressible batch
+    Duration first;  ///< duration of the first iteration
+    /// What its prefill adds to the wait of decoding requests; not what that of the iteration
+    /// before does (`CostModel::has_memory`).
+    Duration stall{0};
+    DecodeRun run;  ///< of a compressible batch
 
     [[nodiscard]] std::size_t requests() const { return decodes.size() + prefills.size(); }
     [[nodiscard]] BatchShape shape() const;

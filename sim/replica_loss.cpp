@@ -87,6 +87,7 @@ std::vector<RequestSlot> Replica::lose_all(const std::vector<RequestSlot>& hande
   down_until_ = state_.now();
   running_changed_ = false;
   last_start_ = last_end_ = state_.now();
+  last_prefill_tokens_ = 0;
   if (prefixes_) prefixes_->lose_all();
   if (setup_.new_batch) setup_.batch = setup_.new_batch();
   SIM_CHECK(kv_.used() == Blocks(0), "KV blocks are conserved: a replica that is off holds none");

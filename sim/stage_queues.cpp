@@ -1,5 +1,7 @@
 #include "sim/stage_queues.h"
 
+#include <utility>
+
 #include "sim/check.h"
 #include "sim/transfer.h"
 
@@ -121,7 +123,7 @@ void StageQueues::take_decodes(Stage& stage) const {
 }
 
 void StageQueues::price_step(std::size_t index) {
-  const Stage& stage = stages_[index];
+  Stage& stage = stages_[index];
   BatchShape shape;
   chunks_.clear();
   for (const RequestSlot slot : stage.step) {
@@ -134,6 +136,7 @@ void StageQueues::price_step(std::size_t index) {
     }
   }
   shape.prefills = chunks_;
+  shape.prefill_tokens_before = std::exchange(stage.prefill_tokens_before, shape.prefill_tokens());
   const Duration lasts = setup_.stages[index]->price(shape).stage;
   setup_.stages[index]->charge(shape, state_.metrics.ledger);
   if (index == 0) {

@@ -37,7 +37,7 @@ class StageQueues final : public ReplicaEngine {
   void enqueue(RequestSlot slot) override;
   void decide() override;
   [[nodiscard]] bool is_current(std::uint32_t stage) const override;
-  void on_iteration_end(std::uint32_t stage) override;
+  void on_iteration_end(std::uint32_t index) override;
   void on_stage_free() override {}
   [[nodiscard]] ReplicaRole role() const override { return setup_.role; }
   [[nodiscard]] Bytes kv_bytes(Tokens /*tokens*/) const override { return Bytes(0); }
@@ -77,6 +77,7 @@ class StageQueues final : public ReplicaEngine {
     std::uint64_t step_batch = 0;   ///< prefill: its batch number
     bool step_is_prefill = false;
     bool busy = false;
+    std::int64_t prefill_tokens_before = 0;  ///< of the step before the running one
   };
 
   void start_step(std::size_t index);

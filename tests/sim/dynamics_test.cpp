@@ -112,6 +112,19 @@ TEST_CASE("or they get no answer") {
   CHECK(one.seen.rejected[0].when == Instant() + ms(5));
 }
 
+TEST_CASE("a replica that comes back remembers nothing of before") {
+  // The prompt's iteration is lost after half of it; the next one, 4 ms later, would take 10 ms
+  // more.
+  World one(1, {request(Duration(0), 10, 1)}, ms(1));
+  LineCostTerms terms;
+  terms.per_prefill_before = kMillisecond;
+  one.cost = LineCost(terms);
+  one.rules().outages = {{Instant() + 500 * kMicrosecond, ReplicaId(0), ms(4)}};
+  static_cast<void>(one.run());
+  REQUIRE(one.seen.finished.size() == 1);
+  CHECK(one.seen.finished[0].finish == Instant() + 5'500 * kMicrosecond);
+}
+
 TEST_CASE("requests that find no replica up wait for one") {
   // The only replica is down from 2 to 30 ms; the request of 10 ms starts at 30.
   World one(1, {request(Duration(0), 10, 1), request(ms(10), 10, 1)}, ms(1));

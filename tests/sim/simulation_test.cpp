@@ -200,15 +200,22 @@ TEST_CASE("contexts that are not equal cost the share that the cost model states
 }
 
 TEST_CASE("where prices remember, an iteration is told the prompt tokens of the one before") {
-  // Prompts of 100 and, from 30 ms on, 40 tokens; each replica computes 1 us a token of the
-  // iteration before, which is the decode behind each prompt, once.
+  // Prompts of 100, at 30 ms 40 and at 60 ms 7 tokens; iterations last 1 ms and 1 us a prompt token
+  // of the iteration before.
   LineCostTerms terms;
   terms.per_prefill_before = kMicrosecond;
   const LineCost cost(terms);
   ListSource source({request(Duration(0), 100, 10), request(30 * kMillisecond, 40, 1),
                      request(60 * kMillisecond, 7, 2)});
   SimulationSetup setup = world(source);
-  setup.replicas.push_back(replica(std::make_unique<Everything>(), cost));
+  if (GENERATE(true, false)) {
+    setup.replicas.push_back(replica(std::make_unique<Everything>(), cost));
+  } else {
+    StageQueuesSetup queues;
+    queues.stages = {&cost};
+    queues.prefill_capacity = Tokens(1000);
+    setup.stage_queues.push_back(queues);
+  }
   Recorder recorder;
   setup.sinks.push_back(&recorder);
   static_cast<void>(simulate(std::move(setup)));
