@@ -14,6 +14,7 @@ namespace {
 /// Decode batches are tabulated up to so many times the largest measured; larger ones are taken as
 /// pieces of that size.
 constexpr std::int64_t kMostOverMeasured = 4;
+constexpr std::int64_t kLargestTile = 1 << 16;
 constexpr std::int64_t kNoEnd = std::int64_t{1} << 40;
 
 /// Times over one axis, sorted; between knots on a line, beyond the last on the last line.
@@ -82,7 +83,20 @@ bool same_model(const KernelShape& a, const KernelShape& b) {
          std::tie(b.m, b.n, b.k, b.heads, b.kv_heads, b.head_dim);
 }
 
-Steps read_steps(const ProfileStore& store, const Architecture& model, const std::string& device) {
+void add_remainder(std::vector<double>& remainder, std::int64_t tile, std::int64_t rest, double ns,
+                   const std::string& where) {
+  if (rest < 1 || rest >= tile || tile > kLargestTile ||
+      (!remainder.empty() && std::ssize(remainder) != tile))
+    throw InputError(where, "expected remainder steps of one tile of at most " +
+                                std::to_string(kLargestTile) + " rows, got " +
+                                std::to_string(rest) + " rows beyond tiles of " +
+                                std::to_string(tile) + "; measure them again");
+  remainder.resize(static_cast<std::size_t>(tile));
+  remainder[static_cast<std::size_t>(rest)] = ns;
+}
+
+Steps read_steps(const ProfileStore& store, const Architecture& model, const std::string& device,
+                 const std::string& where) {
   const KernelShape wanted = decode_step_shape(model, 1, 1);
   Steps steps;
   for (const KernelRow& row : store.kernels(device, "layer")) {
@@ -92,10 +106,8 @@ Steps read_steps(const ProfileStore& store, const Architecture& model, const std
       add_point(steps.decode, shape.batch, shape.context, row.times.median_ns);
     if (shape.variant == kPrefillStep)
       add_point(steps.prefill, shape.chunk, shape.cached, row.times.median_ns);
-    if (shape.variant == kRemainderStep) {
-      steps.remainder.resize(static_cast<std::size_t>(shape.batch));
-      steps.remainder.at(static_cast<std::size_t>(shape.chunk)) = row.times.median_ns;
-    }
+    if (shape.variant == kRemainderStep)
+      add_remainder(steps.remainder, shape.batch, shape.chunk, row.times.median_ns, where);
     if (shape.variant == kSwitchStep) {
       steps.switches.at.push_back(shape.chunk);
       steps.switches.ns.push_back(row.times.median_ns);
@@ -153,7 +165,11 @@ class StepCost final : public CostModel {
     ledger.add(OperatorClass::host, Evidence::extrapolated, transfer(shape));
     if (const Rows rows = generating(shape); rows.decodes > 0)
       charge_decodes(rows.decodes, shape.padded_decodes, rows.context, 1, rows.context, ledger);
-    ledger.add(OperatorClass::host, Evidence::interpolated, switch_time(shape));
+    if (const std::int64_t time = switch_time(shape); time > 0) {
+      const bool inside = shape.prefill_tokens_before <= switches_.at.back();
+      ledger.add(OperatorClass::host, inside ? Evidence::interpolated : Evidence::extrapolated,
+                 time);
+    }
     for (const PrefillChunk& chunk : shape.prefills) {
       const auto [time, evidence] = chunk_time(chunk, shape);
       ledger.add(OperatorClass::prefill_attention, evidence, time);
@@ -396,7 +412,7 @@ KernelShape switch_step_shape(const Architecture& model, std::int64_t chunk) {
 std::unique_ptr<CostModel> make_step_cost(const ProfileStore& store, const Architecture& model,
                                           const Device& device, const EngineDescription& engine,
                                           const std::string& where) {
-  Steps steps = read_steps(store, model, device.name);
+  Steps steps = read_steps(store, model, device.name, where);
   if (steps.decode.empty() || steps.prefill.empty()) {
     std::string devices;
     for (const std::string& name : store.devices()) devices += (devices.empty() ? "" : ", ") + name;

@@ -49,7 +49,8 @@ constexpr const char* kSwitchStep = "switch step";
 [[nodiscard]] KernelShape prefill_step_shape(const Architecture& model, std::int64_t chunk,
                                              std::int64_t cached);
 /// What a chunk of `rest` tokens (below `tile`) more than whole tiles of `tile` takes longer than
-/// the line between its neighbours of whole tiles. One tile a model and device.
+/// the line between its neighbours of whole tiles; 0 where it was not measured, and for chunks of
+/// less than a tile. Measured chunks above a tile are whole tiles; one tile a model and device.
 [[nodiscard]] KernelShape remainder_step_shape(const Architecture& model, std::int64_t tile,
                                                std::int64_t rest);
 /// What the first generation behind a prompt of `chunk` tokens takes longer than behind generation;

@@ -103,16 +103,18 @@ TEST_CASE("a measured call costs what was measured, others lie between their nei
 
 TEST_CASE("generation, with the first token of each prompt beside it, and all chunks add up") {
   const auto cost = made();
-  const std::array<PrefillChunk, 2> chunks{PrefillChunk{10, 0, 1}, PrefillChunk{10, 200, 0}};
+  const std::array<PrefillChunk, 2> chunks{PrefillChunk{30, 0, 1}, PrefillChunk{30, 100, 0}};
   BatchShape shape;
   shape.prefills = chunks;
   shape.decodes = 3;
   shape.decode_context = 3 * 100;
-  // 3 rows and two take 2 ms a row more than 4; 9 tokens of each prompt are left.
-  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(12 + 20 + 20));
+  // 3 rows and two take 2 ms a row more than 4; of each prompt 29 tokens are left, a millisecond a
+  // token and 19/40 of 0.2 more a cached one, of which its first is one.
+  const double first = 39 + 19 * 0.2 / 40 * 1, second = 39 + 19 * 0.2 / 40 * 101;
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(12 + first + second));
   shape.decodes = 8;
   shape.decode_context = 8 * 100;
-  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(22 + 20 + 20));
+  CHECK(cost->price(shape).stage.as_double() / kMs == Approx(22 + first + second));
   // A prompt of one token is a row among the others.
   const PrefillChunk last{1, 100, 1};
   shape.prefills = {&last, 1};
@@ -137,7 +139,8 @@ TEST_CASE("generation behind a prompt takes longer by what was measured for the 
   ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
   const std::int64_t id = store.insert_run(made_up());
   put(store, id, switch_step_shape(model(), 20), 1);
-  put(store, id, switch_step_shape(model(), 100), 5);
+  put(store, id, switch_step_shape(model(), 100), 6);  // noise: these two are taken as 5
+  put(store, id, switch_step_shape(model(), 120), 4);
   EngineDescription engine;
   engine.kernel_scale[static_cast<std::size_t>(OperatorClass::decode_attention)] = 2;
   const auto cost = make_step_cost(store, model(), device(), engine, "test");
@@ -171,6 +174,7 @@ TEST_CASE("chunks that do not fill their last tile take a remainder longer") {
   fill(scratch.file("s.db"));
   ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
   const std::int64_t id = store.insert_run(made_up());
+  put(store, id, prefill_step_shape(model(), 1, 0), 2);
   put(store, id, remainder_step_shape(model(), 10, 3), 4);
   put(store, id, remainder_step_shape(model(), 10, 7), 2);
   EngineDescription engine;
@@ -181,9 +185,15 @@ TEST_CASE("chunks that do not fill their last tile take a remainder longer") {
   CHECK(prefill_ms(*cost, 33, 0) == Approx(2 * (43 + 4)));
   CHECK(prefill_ms(*cost, 27, 0) == Approx(2 * (37 + 2)));
   CHECK(prefill_ms(*cost, 28, 0) == Approx(2 * 38));  // of which nothing was measured
-  CHECK(prefill_ms(*cost, 3, 0) == Approx(2 * 20));   // not a whole tile: held
-  // The last piece of 73 tokens, behind 50: 33 ms and an eighth of 40 / 40 more a cached token.
+  CHECK(prefill_ms(*cost, 3, 0) == Approx(2 * (2 + 18 * 2 / 9.0)));  // not one whole tile
+  // 73 tokens are computed as 50 and, behind them, 23: 33 ms, and 13/40 of 0.2 more a cached one.
   CHECK(prefill_ms(*cost, 73, 0) == Approx(2 * (60 + 33 + 4 + 50 * 0.2 * 13 / 40)));
+
+  const auto with = GENERATE(std::pair(8, 3), std::pair(10, 10), std::pair(10, 0), std::pair(0, 0),
+                             std::pair(1 << 20, 1));
+  put(store, id, remainder_step_shape(model(), with.first, with.second), 1);
+  CHECK_THROWS_WITH(make_step_cost(store, model(), device(), engine, "test"),
+                    Catch::Contains("expected remainder steps of one tile"));
 }
 
 TEST_CASE("a padded row is one piece more, the price the mean over the ways to cut the batch") {
