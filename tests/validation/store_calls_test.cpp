@@ -25,7 +25,7 @@ void write_calls(const std::string& path) {
     for (const int rows : {1, 2, 4}) {
       for (const int before : {10, 500}) {
         const int prompt = pass == 0 ? 20 : 100;
-        out << "after," << rows << ',' << prompt << ','
+        out << "behind," << rows << ',' << prompt << ','
             << generation(rows, before + 4) + 40 * prompt << '\n';
         for (int step = 2; step <= 7; ++step)
           out << "decode," << rows << ',' << before + step << ',' << generation(rows, before + step)
@@ -37,7 +37,7 @@ void write_calls(const std::string& path) {
         out << "prefill," << tokens << ',' << cached << ','
             << 500 * tokens + 2 * cached + (tokens > 4 ? 30 * (tokens % kRowTile) : 0) << '\n';
     // One call lost the processor.
-    if (pass == 1) out << "after,1,20,900000\ndecode,1,12,1012\n";
+    if (pass == 1) out << "behind,1,20,900000\ndecode,1,12,1012\n";
   }
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("timed calls become a store whose prices are the law that they followe
   CHECK(us(generation) == Approx(2000 + 300).margin(1));
   generation.prefill_tokens_before = 100;
   CHECK(us(generation) == Approx(2000 + 300 + 4000).margin(1));
-  // Behind 20 tokens seven calls took 800 us more, the one that lost the processor at most 10 ms.
+  // Behind 20 tokens six calls took 800 us more, one that lost the processor counts as 10 ms more.
   generation.prefill_tokens_before = 20;
   CHECK(us(generation) == Approx(2000 + 300 + (6 * 800 + 10'000) / 7.0).margin(1));
   const auto prompt = [&](std::int32_t tokens, std::int32_t cached) {
@@ -82,4 +82,17 @@ TEST_CASE("timed calls become a store whose prices are the law that they followe
     CHECK(prompt(16 + rest, 0) == Approx(500 * (16 + rest) + 30 * rest));
     CHECK(prompt(80 + rest, 50) == Approx(500 * (80 + rest) + 100 + 30 * rest));
   }
+}
+
+TEST_CASE("calls that cannot be read are refused, each with one line") {
+  const test::ScratchFolder scratch;
+  const auto refused = [&](const std::string& text, const std::string& finding) {
+    std::ofstream(scratch.file("calls.csv")) << text;
+    ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
+    CHECK_THROWS_WITH(store_calls(scratch.file("calls.csv"), "llama-3.1-8b", "a-processor", store),
+                      Catch::Contains(finding));
+  };
+  refused("decode,1,12,1012\nafter,1,20,900\n", "calls.csv:2: expected kind,rows,context,us");
+  refused("prefill,16,0,nothing\n", "calls.csv:1: expected kind,rows,context,us");
+  refused("prefill,16,0,8000\nprefill,17,0,9000\n", "both sides of chunks of 17 behind 0");
 }

@@ -4,6 +4,7 @@
 //     llama_cpp_harness serve   --library DIR --model GGUF --trace CSV --order NAME --batch N
 //                               --anchor-every N --log OUT
 //     llama_cpp_harness measure --library DIR --model GGUF --passes N --seed N --out CSV
+//     llama_cpp_harness store   --calls CSV --model CONFIG --store DB
 //
 // README.md says where the library comes from; experiment.py runs all of it.
 #include <fmt/format.h>

@@ -13,9 +13,9 @@ namespace {
 
 // Generation: every batch size of eight slots; contexts each quarter of the longest.
 const std::vector<std::int32_t> kContexts{8, 64, 160, 256, 384, 512, 768, 1016};
-// Prompt chunks, in whole tiles of the kernels: dense where a call is mostly weights, either side
-// of 64 rows, where llama.cpp changes its attention kernel, of further full tiles of that kernel,
-// and at the sizes that the tested compositions use most.
+// Prompt chunks, single tokens and whole tiles of the kernels: dense where a call is mostly
+// weights, either side of 64 rows, where llama.cpp changes its attention kernel, of further full
+// tiles of that kernel, and at the sizes that the tested compositions use most.
 const std::vector<std::int32_t> kChunks{1,   4,   8,   16,  28,  32,  44,  60,  64,  68,
                                         84,  104, 124, 128, 136, 160, 188, 192, 200, 224,
                                         256, 264, 320, 380, 384, 392, 448, 508, 512};
@@ -25,8 +25,10 @@ constexpr std::int32_t kLongChunk = 64;
 const std::vector<std::int32_t> kWholeTiles{16, 32, 44, 68, 84, 104, 136, 160, 200, 224};
 /// Lengths of the prompts that come before chains.
 const std::vector<std::int32_t> kPromptsBefore{16, 32, 64, 160, 384};
-constexpr std::int32_t kChain = 7;         ///< calls of a generation point
-constexpr std::int32_t kPrompts = 3;       ///< calls of a prompt point, each at another moment
+constexpr std::int32_t kChain = 7;  ///< calls of a generation point
+/// Calls of a prompt point, each at another moment: of most, of long ones behind cached tokens, of
+/// chunks that are no whole tiles.
+constexpr std::int32_t kPrompts = 3, kLongPrompts = 1, kRests = 2;
 constexpr std::int32_t kAnchorEvery = 12;  ///< points
 
 struct Point {
@@ -77,11 +79,12 @@ class Measurement {
       points.insert(points.end(), kPrompts, {false, rows, 0});
       for (const std::int32_t cached : rows > kLongChunk ? kCachedOfLong : kCached)
         if (rows + cached <= 1024)
-          points.insert(points.end(), rows > kLongChunk ? 1 : kPrompts, {false, rows, cached});
+          points.insert(points.end(), rows > kLongChunk ? kLongPrompts : kPrompts,
+                        {false, rows, cached});
     }
     for (const std::int32_t rows : kWholeTiles)
       for (std::int32_t rest = 1; rest < kRowTile; ++rest)
-        points.insert(points.end(), kPrompts - 1, {false, rows + rest, 0});
+        points.insert(points.end(), kRests, {false, rows + rest, 0});
     return points;
   }
 
@@ -97,7 +100,7 @@ class Measurement {
       engine_.forget(sequence, 0);
   }
 
-  /// A chain of calls as a server makes them: the first ("after") behind a prompt of another
+  /// A chain of calls as a server makes them: the first ("behind") behind a prompt of another
   /// sequence, which finds other data in the caches and a compute graph of another shape, then the
   /// rest.
   void decode(const Point& point, std::int32_t prompt) {
@@ -112,7 +115,7 @@ class Measurement {
       last = engine_.compute(tokens);
       const std::int64_t now = processor_ns();
       if (step == 0)
-        write("after", point.rows, prompt, now - mark);
+        write("behind", point.rows, prompt, now - mark);
       else
         write("decode", point.rows, point.before + step + 1, now - mark);
       mark = now;

@@ -1,7 +1,7 @@
 // Times single engine calls over a grid: generation over batch size and context, prompt chunks over
 // length and what is cached before them.
 //
-// Points come in shuffled order, anchors in between, prompt points several times. A generation
+// Points come in shuffled order, anchors in between, most prompt points several times. A generation
 // point is a chain of calls on the same sequences, as a server makes them, because a repeated
 // identical call finds warmer caches.
 // Law: order and operands are functions of the seed.
@@ -26,8 +26,8 @@ struct MeasurePasses {
 /// one to three over takes longer.
 constexpr std::int32_t kRowTile = 4;
 
-/// Writes CSV: kind (after: generation behind a prompt; decode: behind generation; prefill;
-/// anchor), batch or chunk, context or cached (after: tokens of that prompt), microseconds.
+/// Writes CSV: kind (behind: generation behind a prompt; decode: behind generation; prefill;
+/// anchor), batch or chunk, context or cached (behind: tokens of that prompt), microseconds.
 /// Requires an engine of `how.slots` sequences and those of the anchors.
 void measure_calls(LlamaEngine& engine, const Composition& how, MeasurePasses passes,
                    std::ostream& out);

@@ -14,6 +14,7 @@
 #include "models/step_cost.h"
 #include "profiles/measure_stats.h"
 #include "sim/check.h"
+#include "sim/quantity_text.h"
 #include "tests/validation/llama_cpp/measure_calls.h"
 
 namespace headroom::llama_cpp {
@@ -30,8 +31,11 @@ Line parse(const std::string& text, const std::string& place) {
   for (char& letter : spaced) letter = letter == ',' ? ' ' : letter;
   std::istringstream words(spaced);
   Line line;
-  if (!(words >> line.kind >> line.rows >> line.context >> line.us))
-    throw InputError(place, "expected kind,rows,context,us");
+  if (!(words >> line.kind >> line.rows >> line.context >> line.us) ||
+      (line.kind != "prefill" && line.kind != "decode" && line.kind != "behind"))
+    throw InputError(place,
+                     "expected kind,rows,context,us of kind prefill, decode or behind, got " +
+                         quoted(text) + "; measure again");
   return line;
 }
 
@@ -61,10 +65,7 @@ class Points {
       end_chain();
     if (line.kind == "prefill")
       passes_[prefill_step_shape(model_, line.rows, line.context)].push_back(line.us);
-    if (line.kind == "after") {
-      after_.push_back(line);
-      return;
-    }
+    if (line.kind == "behind") behind_.push_back(line);
     if (line.kind != "decode") return;
     if (chain_.empty()) {
       first_ = line.context;
@@ -72,9 +73,10 @@ class Points {
     }
     chain_.push_back(line.us);
   }
-  [[nodiscard]] const Passes& end() {
+  /// `csv`: where the calls came from, for messages.
+  [[nodiscard]] const Passes& end(const std::string& csv) {
     if (!chain_.empty()) end_chain();
-    take_remainders();
+    take_remainders(csv);
     // Means, for most calls behind prompts take little longer and some very much.
     for (const auto& [prompt, us] : longer_)
       passes_[switch_step_shape(model_, prompt)] = {stored_mean(us)};
@@ -86,15 +88,15 @@ class Points {
     const std::int64_t middle = first_ + std::ssize(chain_) / 2;
     const double usual = median_of(chain_);
     passes_[decode_step_shape(model_, rows_, middle)].push_back(usual);
-    for (const Line& line : after_)
+    for (const Line& line : behind_)
       longer_[line.context].push_back(std::clamp(line.us - usual, -kStall, kStall));
-    after_.clear();
+    behind_.clear();
     chain_.clear();
   }
 
   /// Chunks that are not whole tiles become what they took longer than the line between their
   /// neighbours that are.
-  void take_remainders() {
+  void take_remainders(const std::string& csv) {
     std::map<std::int64_t, std::map<std::int64_t, double>> whole;  // by cached, by chunk
     std::map<std::int64_t, std::vector<double>> longer;            // by tokens beyond whole tiles
     Passes parts;
@@ -110,7 +112,10 @@ class Points {
     for (const auto& [shape, us] : parts) {
       const std::map<std::int64_t, double>& line = whole[shape.cached];
       const auto above = line.upper_bound(shape.chunk);
-      SIM_CHECK(above != line.begin() && above != line.end(), "a part lies between whole tiles");
+      if (above == line.begin() || above == line.end())
+        throw InputError(csv, fmt::format("expected whole tiles of {} tokens on both sides of "
+                                          "chunks of {} behind {}, got them on one; measure again",
+                                          kRowTile, shape.chunk, shape.cached));
       const auto below = std::prev(above);
       const double share = static_cast<double>(shape.chunk - below->first) /
                            static_cast<double>(above->first - below->first);
@@ -124,7 +129,7 @@ class Points {
   const Architecture& model_;
   Passes passes_{};
   std::vector<double> chain_{};
-  std::vector<Line> after_{};
+  std::vector<Line> behind_{};
   std::int64_t first_ = 0, rows_ = 0;
   std::map<std::int64_t, std::vector<double>> longer_{};  ///< behind prompts of so many tokens
 };
@@ -146,10 +151,12 @@ void store_calls(const std::string& csv, const std::string& config, const std::s
   run.library_version = "0.5.0";
   run.tool = "llama_cpp_harness measure";
   run.source = "measured here";
-  run.notes = "whole calls, processor time of one thread; stddev is that between passes";
+  run.notes =
+      "whole calls, processor time of one thread; stddev is that between passes, of what "
+      "remainders and switches take more 0";
   ProfileStore::Transaction transaction(store);
   const std::int64_t id = store.insert_run(run);
-  for (const auto& [shape, us] : points.end()) {
+  for (const auto& [shape, us] : points.end(csv)) {
     const SampleSummary summary = summarise(us);
     KernelTimes times;
     times.median_ns = median_of(us) * 1e3;

@@ -2,7 +2,7 @@
 // on.
 //
 // Law: a row is the median over all passes of a point's median; its deviation is that between
-// passes.
+// passes. Rows of what something takes more (remainders, switches) are means of differences.
 // Not here: what a shape nobody measured costs (models/step_cost.h).
 #pragma once
 
