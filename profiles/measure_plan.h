@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "profiles/store.h"
+#include "sim/mix.h"
 
 namespace headroom {
 
@@ -61,11 +62,8 @@ class SplitMix {
  public:
   explicit SplitMix(std::uint64_t seed) : state_(seed) {}
   [[nodiscard]] std::uint64_t next() {
-    state_ += 0x9e3779b97f4a7c15ULL;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31U);
+    state_ += kMixStep;
+    return finalised(state_);
   }
   /// Uniform on [-1, 1) without 0: zeros would run faster than data.
   [[nodiscard]] float signed_unit() {

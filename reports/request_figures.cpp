@@ -6,6 +6,7 @@
 
 #include "reports/number_text.h"
 #include "sim/check.h"
+#include "sim/mix.h"
 
 namespace headroom {
 namespace {
@@ -42,17 +43,11 @@ void add_held(const RequestRow& row, const SloLimits& limits, HeldLimits& held) 
   held.all += ttft && tpot && end_to_end ? 1U : 0U;
 }
 
-std::uint64_t mixed(std::uint64_t hash) {  // the finaliser of SplitMix64
-  hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  hash = (hash ^ (hash >> 27)) * 0x94D049BB133111EBULL;
-  return hash ^ (hash >> 31);
-}
-
 /// What one request adds to the digest of the workload.
 std::uint64_t load_hash(const RequestRow& row, bool arrivals_given) {
-  std::uint64_t hash = mixed(std::uint64_t{row.prompt} << 32 | row.output);
-  if (arrivals_given) hash = mixed(hash ^ static_cast<std::uint64_t>(row.arrival_ns));
-  return mixed(hash ^ row.class_index);
+  std::uint64_t hash = finalised(std::uint64_t{row.prompt} << 32 | row.output);
+  if (arrivals_given) hash = finalised(hash ^ static_cast<std::uint64_t>(row.arrival_ns));
+  return finalised(hash ^ row.class_index);
 }
 
 /// The latencies of rows, from two readings. One that gathers too many requests near a quantile,

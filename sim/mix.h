@@ -12,11 +12,14 @@ namespace headroom {
 /// By which splitmix64 advances.
 constexpr std::uint64_t kMixStep = 0x9e3779b97f4a7c15;
 
-[[nodiscard]] constexpr std::uint64_t mixed(std::uint64_t z) {
-  z += kMixStep;
+/// The finaliser alone: keeps 0 at 0.
+[[nodiscard]] constexpr std::uint64_t finalised(std::uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   return z ^ (z >> 31);
 }
+
+/// One step and the finaliser.
+[[nodiscard]] constexpr std::uint64_t mixed(std::uint64_t z) { return finalised(z + kMixStep); }
 
 }  // namespace headroom

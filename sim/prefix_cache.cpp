@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "sim/check.h"
+#include "sim/mix.h"
 
 namespace headroom {
 
@@ -11,14 +12,8 @@ void narrow(PromptPrefix& prefix, std::uint64_t group, Tokens tokens) {
   if (prefix.each < Tokens(1)) return;
   prefix.hashes.resize(
       std::min(prefix.hashes.size(), static_cast<std::size_t>(tokens / prefix.each)));
-  // The finaliser of splitmix64 (Steele et al., OOPSLA 2014) keeps chained hashes apart by group.
-  const std::uint64_t salt = (group + 1) * 0x9E3779B97F4A7C15ULL;
-  for (std::uint64_t& hash : prefix.hashes) {
-    std::uint64_t z = hash ^ salt;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    hash = z ^ (z >> 31);
-  }
+  const std::uint64_t salt = (group + 1) * kMixStep;
+  for (std::uint64_t& hash : prefix.hashes) hash = finalised(hash ^ salt);
 }
 
 PrefixCache::PrefixCache(KvPool& pool, Tokens block_tokens, PrefixRules rules, TierBlocks below)

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/mix.h"
 #include "traces/line_reader.h"
 #include "traces/trace_reader.h"
 
@@ -87,13 +88,9 @@ class RowReader : public TraceReader {
   SkippedRows skipped_;
 };
 
-/// A 64-bit mix of two words (splitmix64's finaliser over their combination); chains block ids into
-/// prefix hashes.
+/// A 64-bit mix of two words; chains block ids into prefix hashes.
 [[nodiscard]] constexpr std::uint64_t chain_hash(std::uint64_t before, std::uint64_t block) {
-  std::uint64_t x = before * 0x9e3779b97f4a7c15U + block + 0x632be59bd9b4e019U;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-  return x ^ (x >> 31);
+  return finalised(before * kMixStep + block + 0x632be59bd9b4e019U);
 }
 
 /// The first characters of a text, printable, for messages.

@@ -22,7 +22,7 @@ const std::vector<std::string> kFolders = {"sim",     "models",   "policies", "t
 const std::map<std::string, std::vector<std::string>> kMayInclude = {
     {"sim", {"sim/*"}},
     {"sim/cli", {"*"}},
-    {"profiles", {"profiles/*", "sim/units.h", "sim/check.h"}},
+    {"profiles", {"profiles/*", "sim/units.h", "sim/check.h", "sim/mix.h"}},
     {"models", {"models/*", "sim/*", "profiles/store.h"}},
     // The decision points and sim/registry.h, with what these hand on.
     {"policies",
@@ -39,7 +39,7 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     {"reports",
      {"reports/*", "sim/metrics.h", "sim/milestone.h", "sim/edge_metrics.h", "sim/edge_task.h",
       "sim/units.h", "sim/check.h", "sim/request.h", "sim/histogram.h", "sim/cost_model.h",
-      "sim/scenario.h", "sim/math.h", "sim/quantity_text.h"}},
+      "sim/scenario.h", "sim/math.h", "sim/mix.h", "sim/quantity_text.h"}},
     {"tests", {"*"}},
 };
 
