@@ -6,9 +6,9 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "models/kernel_layers.h"
-#include "models/quantile.h"
 #include "models/version_order.h"
 
 namespace headroom {
@@ -453,34 +453,20 @@ class Near {
 }  // namespace
 
 std::vector<CrossValidation> cross_validate(const KernelGrid& grid) {
-  struct Errors {
-    std::vector<double> points{}, sites{}, near{};
-  };
-  std::map<KernelFamily, Errors> all;
+  std::map<KernelFamily, CrossValidation> all;
   Near before;
   grid.each([&](const KernelPlace& place, double ratio) {
-    Errors& errors = all[place.family];
-    if (place.family.op == "gemm") before.step(place, ratio, errors.near);
+    CrossValidation& one = all[place.family];
+    if (place.family.op == "gemm") before.step(place, ratio, one.near);
     const GridAnswer point = grid.at(place, LeaveOut::point);
-    if (point.found) errors.points.push_back(std::fabs(point.ratio / ratio - 1));
+    if (point.found) one.points.push_back(std::fabs(point.ratio / ratio - 1));
     const GridAnswer site = grid.at(place, LeaveOut::site);
-    if (site.found) errors.sites.push_back(std::fabs(site.ratio / ratio - 1));
+    if (site.found) one.sites.push_back(std::fabs(site.ratio / ratio - 1));
   });
   std::vector<CrossValidation> list;
-  for (auto& [family, errors] : all) {
-    CrossValidation one;
+  for (auto& [family, one] : all) {
     one.family = family;
-    one.points = static_cast<std::int64_t>(errors.points.size());
-    one.point_median = quantile(errors.points, 0.5);
-    one.point_p90 = quantile(errors.points, 0.9);
-    one.site_points = static_cast<std::int64_t>(errors.sites.size());
-    one.near_pairs = static_cast<std::int64_t>(errors.near.size());
-    one.near_median = quantile(errors.near, 0.5);
-    one.site_median = quantile(errors.sites, 0.5);
-    one.site_p90 = quantile(errors.sites, 0.9);
-    one.point_errors.assign(errors.points.begin(), errors.points.end());
-    one.site_errors.assign(errors.sites.begin(), errors.sites.end());
-    list.push_back(one);
+    list.push_back(std::move(one));
   }
   return list;
 }

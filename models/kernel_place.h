@@ -35,18 +35,14 @@ namespace headroom {
 [[nodiscard]] KernelGrid read_grid(const ProfileStore& store, const Device& device,
                                    const std::string& library);
 
-/// How well the grid answers for points it is not shown.
+/// How well the grid answers for points it is not shown: absolute relative errors, in no order.
 struct CrossValidation {
   KernelFamily family{};
-  std::int64_t points = 0;
-  double point_median = 0, point_p90 = 0;  ///< one point left out; absolute relative errors
-  std::int64_t site_points = 0;            ///< points with a neighbouring site
-  double site_median = 0, site_p90 = 0;    ///< the point's whole site left out
+  std::vector<double> points{};  ///< one point left out
+  std::vector<double> sites{};   ///< the point's whole site left out, where there is another near
   /// Steps between sizes of 9 to 16 that are alike to a kernel (a third of an octave apart at most,
   /// both multiples of 4 or neither): what they differ by is mostly noise of measurement.
-  std::int64_t near_pairs = 0;
-  double near_median = 0;
-  std::vector<float> point_errors{}, site_errors{};  ///< in no order, to be pooled
+  std::vector<double> near{};
 };
 [[nodiscard]] std::vector<CrossValidation> cross_validate(const KernelGrid& grid);
 

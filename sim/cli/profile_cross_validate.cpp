@@ -53,11 +53,8 @@ struct Tally {
   int judged = 0, missed = 0;
 };
 
-/// Errors of one operator over several lines.
-struct Pooled {
-  std::vector<double> points{}, sites{};
-};
-using PooledByOperator = std::map<std::string, Pooled>;
+/// Errors over several lines.
+using PooledByOperator = std::map<std::string, CrossValidation>;
 
 /// What is gathered over the lines.
 struct Totals {
@@ -66,9 +63,10 @@ struct Totals {
   PooledByOperator pooled{};
 };
 
-/// "2.80 (4)": an error in percent and what is asked of it, with a mark where it is missed.
-std::string judged(double error, double target, std::int64_t count, Tally& tally) {
-  if (count == 0) return "-";
+/// "2.80 <= 4": the median in percent beside what is asked of it, ">" where it is missed.
+std::string judged(const std::vector<double>& errors, double target, Tally& tally) {
+  if (errors.empty()) return "-";
+  const double error = quantile(errors, 0.5);
   if (target == 0) return fmt::format("{:.2f}", error * 100);
   const bool missed = error > target;
   ++tally.judged;
@@ -79,15 +77,15 @@ std::string judged(double error, double target, std::int64_t count, Tally& tally
 void print_one(const std::string& device, const std::string& library, const std::string& formats,
                const CrossValidation& one, const TextSink& sink, Tally& tally) {
   const Target target = target_of(one.family.op);
-  const std::string point = judged(one.point_median, target.point, one.points, tally);
-  const std::string site = judged(one.site_median, target.site, one.site_points, tally);
-  const auto percent = [](double value, std::int64_t count) {
-    return count == 0 ? std::string("-") : fmt::format("{:.2f}", value * 100);
+  const std::string point = judged(one.points, target.point, tally);
+  const std::string site = judged(one.sites, target.site, tally);
+  const auto percent = [](const std::vector<double>& errors, double share) {
+    return errors.empty() ? std::string("-") : fmt::format("{:.2f}", quantile(errors, share) * 100);
   };
   sink(fmt::format("{:<14} {:<13} {:<18} {:<22} {:>7} {:>11} {:>6} {:>11} {:>6} {:>6}\n", device,
-                   library, one.family.op, formats, one.points, point,
-                   percent(one.point_p90, one.points), site, percent(one.site_p90, one.site_points),
-                   percent(one.near_median, one.near_pairs)));
+                   library, one.family.op, formats, one.points.size(), point,
+                   percent(one.points, 0.9), site, percent(one.sites, 0.9),
+                   percent(one.near, 0.5)));
 }
 
 /// Libraries of a device in the store, each once.
@@ -115,20 +113,10 @@ void print_skew(const ProfileStore& store, const std::string& device, const std:
 }
 
 /// Each operator that something is asked of, every point counted once.
-void print_pooled(const std::string& device, PooledByOperator& pooled, const TextSink& sink,
+void print_pooled(const std::string& device, const PooledByOperator& pooled, const TextSink& sink,
                   Tally& tally) {
-  for (auto& [op, errors] : pooled) {
-    if (target_of(op).op.empty()) continue;
-    CrossValidation all;
-    all.family.op = op;
-    all.points = static_cast<std::int64_t>(errors.points.size());
-    all.site_points = static_cast<std::int64_t>(errors.sites.size());
-    all.point_median = quantile(errors.points, 0.5);
-    all.point_p90 = quantile(errors.points, 0.9);
-    all.site_median = quantile(errors.sites, 0.5);
-    all.site_p90 = quantile(errors.sites, 0.9);
-    print_one(device, "all", "all", all, sink, tally);
-  }
+  for (const auto& [op, all] : pooled)
+    if (!target_of(op).op.empty()) print_one(device, "all", "all", all, sink, tally);
 }
 
 void check_device(const ProfileStore& store, const Device& device, const KernelFilter& filter,
@@ -146,9 +134,10 @@ void check_device(const ProfileStore& store, const Device& device, const KernelF
       print_one(device.name, library, one.family.compute + "/" + one.family.stored, one, sink,
                 totals.lines);
       for (PooledByOperator* all : {&own_pooled, &totals.pooled}) {
-        Pooled& pooled = (*all)[one.family.op];
-        pooled.points.insert(pooled.points.end(), one.point_errors.begin(), one.point_errors.end());
-        pooled.sites.insert(pooled.sites.end(), one.site_errors.begin(), one.site_errors.end());
+        CrossValidation& pooled = (*all)[one.family.op];
+        pooled.family.op = one.family.op;
+        pooled.points.insert(pooled.points.end(), one.points.begin(), one.points.end());
+        pooled.sites.insert(pooled.sites.end(), one.sites.begin(), one.sites.end());
       }
     }
     if (filter.op.empty() || std::string_view("decode_attention").ends_with(filter.op))
