@@ -168,21 +168,35 @@ class Experiment:
 
     def calls(self):
         """Timed calls of all rounds at one speed of the machine, and what the anchors take at that speed: each call is
-        scaled by the anchors around it."""
+        scaled by the anchors around it.
+
+        Like a timed call, an anchor takes the median of its single calls here. A median of whole anchors, which are long,
+        would hold part of the stalls that medians of short calls leave out, and make every prediction too fast."""
         rounds = [list(csv.reader((self.work / f"calls-{number}.csv").open()))[1:]
                   for number in range(1, self.options.rounds + 1)]
         anchors = [[[float(word) for word in row[1:3]] for row in rows if row[0] == "anchor"] for rows in rounds]
-        base = medians([anchor for some in anchors for anchor in some])
-        rows = []
+        usual = medians([anchor for some in anchors for anchor in some])
+        rows, parts = [], collections.defaultdict(list)
         for some, own in zip(rounds, anchors):
             passed = 0
             for kind, first, second, us in some:
                 if kind == "anchor":
                     passed += 1
                     near = medians(own[max(0, passed - NEAR):passed + NEAR])
+                    continue
+                which = 1 if kind.endswith("prefill") else 0
+                scaled = float(us) * usual[which] / near[which]
+                if kind.startswith("anchor-"):
+                    parts[which, first].append(scaled)
                 else:
-                    which = 1 if kind == "prefill" else 0
-                    rows.append([kind, first, second, f"{float(us) * base[which] / near[which]:.0f}"])
+                    rows.append([kind, first, second, f"{scaled:.0f}"])
+        if not parts:
+            say(f"{self.work}/calls-1.csv: expected single calls of anchors, got none; an older version wrote it: "
+                "take another --work")
+            sys.exit(2)
+        count = sum(len(some) for some in anchors)
+        base = [sum(statistics.median(us) * len(us) / count for (kind, _), us in parts.items() if kind == which)
+                for which in (0, 1)]
         return rows, base
 
     def store(self):

@@ -91,6 +91,8 @@ class Measurement {
   void anchor() {
     const Anchor anchor = anchors_.measure();
     out_ << "anchor," << anchor.decode << ',' << anchor.prefill << ",0\n";
+    for (const AnchorCalls::Part& part : anchors_.parts())
+      write(part.generates ? "anchor-decode" : "anchor-prefill", part.tokens, 0, part.us * 1000);
   }
 
   void set(std::int32_t sequence, std::int32_t length) {

@@ -27,8 +27,9 @@ struct MeasurePasses {
 constexpr std::int32_t kRowTile = 4;
 
 /// Writes CSV: kind (behind: generation behind a prompt; decode: behind generation; prefill;
-/// anchor), batch or chunk, context or cached (behind: tokens of that prompt), microseconds.
-/// Requires an engine of `how.slots` sequences and those of the anchors.
+/// anchor: decode and prefill time of a whole one, then its single calls), batch or chunk, context
+/// or cached (behind: tokens of that prompt), microseconds. Requires an engine of `how.slots`
+/// sequences and those of the anchors.
 void measure_calls(LlamaEngine& engine, const Composition& how, MeasurePasses passes,
                    std::ostream& out);
 

@@ -37,30 +37,35 @@ AnchorCalls::AnchorCalls(LlamaEngine& engine, std::int32_t first) : engine_(engi
 }
 
 Anchor AnchorCalls::measure() {
+  parts_.clear();
+  for (const Chain& chain : kChains) generate(chain);
+  prompt(0, kChunk);
+  prompt(kChunk, kShortChunk);
+  engine_.forget(first_ + kDecodes, 0);
   Anchor anchor;
-  for (const Chain& chain : kChains) anchor.decode += generate(chain);
-  const std::int32_t other = first_ + kDecodes;
-  const std::int64_t begin = processor_ns();
-  static_cast<void>(engine_.compute(prompt_tokens(engine_, other, 0, kChunk)));
-  static_cast<void>(engine_.compute(prompt_tokens(engine_, other, kChunk, kShortChunk)));
-  anchor.prefill = (processor_ns() - begin) / 1000;
-  engine_.forget(other, 0);
+  for (const Part& part : parts_) (part.generates ? anchor.decode : anchor.prefill) += part.us;
   return anchor;
 }
 
-/// Microseconds of a chain; its first call, which follows other work, is not counted.
-std::int64_t AnchorCalls::generate(const Chain& chain) {
-  std::int64_t begin = 0;
+/// The first call of a chain, which follows other work, is not counted.
+void AnchorCalls::generate(const Chain& chain) {
+  std::int64_t mark = 0;
   for (std::int32_t step = 0; step <= chain.calls; ++step) {
     std::vector<LlamaEngine::Token> tokens;
     for (std::int32_t i = 0; i < chain.rows; ++i)
       tokens.push_back({first_ + i, kContext + step, 1 + i, 1});
     static_cast<void>(engine_.compute(tokens));
-    if (step == 0) begin = processor_ns();
+    const std::int64_t now = processor_ns() / 1000;
+    if (step > 0) parts_.push_back({true, chain.rows, now - mark});
+    mark = now;
   }
-  const std::int64_t us = (processor_ns() - begin) / 1000;
   for (std::int32_t i = 0; i < chain.rows; ++i) engine_.forget(first_ + i, kContext);
-  return us;
+}
+
+void AnchorCalls::prompt(std::int32_t from, std::int32_t count) {
+  const std::int64_t mark = processor_ns() / 1000;
+  static_cast<void>(engine_.compute(prompt_tokens(engine_, first_ + kDecodes, from, count)));
+  parts_.push_back({false, count, processor_ns() / 1000 - mark});
 }
 
 VirtualEngine::VirtualEngine(LlamaEngine& engine, Composition how, std::int32_t anchor_every)
@@ -92,6 +97,7 @@ CallLog VirtualEngine::serve(const std::vector<LoggedRequest>& requests) {
     call();
     if (anchor_every_ > 0 && std::ssize(log_.calls) % anchor_every_ == 0) {
       log_.anchors.push_back(anchors_.measure());
+      repeat_call();
       mark_ = processor_ns() / 1000;
     }
   }
@@ -168,6 +174,17 @@ void VirtualEngine::call() {
   log_.calls.push_back({gap_, duration, parts_});
   gap_ = 0;
   take_results(sampled, clock_);
+}
+
+void VirtualEngine::repeat_call() {
+  const auto left = [this](const LlamaEngine::Token& token) {
+    return slots_[static_cast<std::size_t>(token.sequence)].request < 0;
+  };
+  std::erase_if(tokens_, left);
+  if (tokens_.empty()) return;
+  for (std::size_t i = tokens_.size(); i-- > 0;)
+    engine_.forget(tokens_[i].sequence, tokens_[i].position);
+  static_cast<void>(engine_.compute(tokens_));
 }
 
 void VirtualEngine::take_results(const std::vector<std::int32_t>& sampled, std::int64_t now) {

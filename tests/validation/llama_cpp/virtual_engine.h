@@ -44,16 +44,26 @@ class AnchorCalls {
   AnchorCalls(LlamaEngine& engine, std::int32_t first);
   [[nodiscard]] Anchor measure();
 
+  struct Part {
+    bool generates;
+    std::int32_t tokens;
+    std::int64_t us;
+  };
+  /// The single calls of the last anchor.
+  [[nodiscard]] const std::vector<Part>& parts() const { return parts_; }
+
  private:
   struct Chain {
     std::int32_t rows, calls;
   };
   /// About equal times each.
   static constexpr std::array<Chain, 4> kChains{{{1, 8}, {2, 2}, {4, 2}, {8, 1}}};
-  [[nodiscard]] std::int64_t generate(const Chain& chain);
+  void generate(const Chain& chain);
+  void prompt(std::int32_t from, std::int32_t count);
 
   LlamaEngine& engine_;
   std::int32_t first_;
+  std::vector<Part> parts_{};
 };
 
 class VirtualEngine {
@@ -78,6 +88,8 @@ class VirtualEngine {
   void add_generating();
   void add_prompts();
   void call();
+  /// The last call once more, outside the clock: anchors leave other data in the caches.
+  void repeat_call();
   void take_results(const std::vector<std::int32_t>& sampled, std::int64_t now);
 
   LlamaEngine& engine_;
