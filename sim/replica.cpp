@@ -227,10 +227,16 @@ void Replica::price_batch(Batch& batch) {
   batch.end = at;
   batch.first = batch.end - batch.start;
   if (single_stage && !batch.prefills.empty()) {
-    BatchShape decodes_alone = batch.shape();
-    decodes_alone.prefills = {};
-    decodes_alone.host_transfer = Bytes(0);
-    const Duration alone = decodes == 0 ? Duration(0) : setup_.cost->price(decodes_alone).stage;
+    Duration alone(0);
+    if (decodes > 0 && batch.prefill_tokens_before == 0) {
+      alone = setup_.cost->decode_line(decodes, batch.padded, batch.decode_context)
+                  .at(batch.decode_context);
+    } else if (decodes > 0) {
+      BatchShape shape = batch.shape();
+      shape.prefills = {};
+      shape.host_transfer = Bytes(0);
+      alone = setup_.cost->price(shape).stage;
+    }
     batch.stall = std::max(Duration(0), batch.first - alone);
   }
 }

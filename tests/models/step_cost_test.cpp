@@ -50,11 +50,24 @@ void fill(const std::string& path) {
   put(store, id, prefill_step_shape(model(), 50, 200), 100);
 }
 
+/// That store, to which more can be added.
+class Filled {
+ public:
+  Filled() { fill(path_); }
+  void add(const KernelShape& shape, double ms) { put(store_, run_, shape, ms); }
+  [[nodiscard]] std::unique_ptr<CostModel> cost(const EngineDescription& engine = {}) const {
+    return make_step_cost(store_, model(), device(), engine, "test");
+  }
+
+ private:
+  headroom::test::ScratchFolder scratch_{};
+  std::string path_ = scratch_.file("s.db");
+  ProfileStore store_{path_, ProfileStore::Mode::read_write};
+  std::int64_t run_ = store_.insert_run(made_up());
+};
+
 std::unique_ptr<CostModel> made(const EngineDescription& engine = {}) {
-  const headroom::test::ScratchFolder scratch;
-  fill(scratch.file("s.db"));
-  const ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_only);
-  return make_step_cost(store, model(), device(), engine, "test");
+  return Filled().cost(engine);
 }
 
 double decode_ms(const CostModel& cost, std::int64_t rows, std::int64_t context,
@@ -134,16 +147,13 @@ TEST_CASE("prompts of one call are cut where shorter ones end") {
 }
 
 TEST_CASE("generation behind a prompt takes longer by what was measured for the prompt's length") {
-  const headroom::test::ScratchFolder scratch;
-  fill(scratch.file("s.db"));
-  ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
-  const std::int64_t id = store.insert_run(made_up());
-  put(store, id, switch_step_shape(model(), 20), 1);
-  put(store, id, switch_step_shape(model(), 100), 6);  // noise: these two are taken as 5
-  put(store, id, switch_step_shape(model(), 120), 4);
+  Filled filled;
+  filled.add(switch_step_shape(model(), 20), 1);
+  filled.add(switch_step_shape(model(), 100), 6);  // noise: these two are taken as 5
+  filled.add(switch_step_shape(model(), 120), 4);
   EngineDescription engine;
   engine.kernel_scale[static_cast<std::size_t>(OperatorClass::decode_attention)] = 2;
-  const auto cost = make_step_cost(store, model(), device(), engine, "test");
+  const auto cost = filled.cost(engine);
   REQUIRE(cost->has_memory());
   BatchShape shape;
   shape.decodes = 4;
@@ -170,16 +180,13 @@ TEST_CASE("generation behind a prompt takes longer by what was measured for the 
 }
 
 TEST_CASE("chunks that do not fill their last tile take a remainder longer") {
-  const headroom::test::ScratchFolder scratch;
-  fill(scratch.file("s.db"));
-  ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
-  const std::int64_t id = store.insert_run(made_up());
-  put(store, id, prefill_step_shape(model(), 1, 0), 2);
-  put(store, id, remainder_step_shape(model(), 10, 3), 4);
-  put(store, id, remainder_step_shape(model(), 10, 7), 2);
+  Filled filled;
+  filled.add(prefill_step_shape(model(), 1, 0), 2);
+  filled.add(remainder_step_shape(model(), 10, 3), 4);
+  filled.add(remainder_step_shape(model(), 10, 7), 2);
   EngineDescription engine;
   engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
-  const auto cost = make_step_cost(store, model(), device(), engine, "test");
+  const auto cost = filled.cost(engine);
   CHECK(prefill_ms(*cost, 50, 0) == Approx(2 * 60));
   CHECK(prefill_ms(*cost, 30, 0) == Approx(2 * 40));
   CHECK(prefill_ms(*cost, 33, 0) == Approx(2 * (43 + 4)));
@@ -191,9 +198,8 @@ TEST_CASE("chunks that do not fill their last tile take a remainder longer") {
 
   const auto with = GENERATE(std::pair(8, 3), std::pair(10, 10), std::pair(10, 0), std::pair(0, 0),
                              std::pair(1 << 20, 1));
-  put(store, id, remainder_step_shape(model(), with.first, with.second), 1);
-  CHECK_THROWS_WITH(make_step_cost(store, model(), device(), engine, "test"),
-                    Catch::Contains("expected remainder steps of one tile"));
+  filled.add(remainder_step_shape(model(), with.first, with.second), 1);
+  CHECK_THROWS_WITH(filled.cost(engine), Catch::Contains("expected remainder steps of one tile"));
 }
 
 TEST_CASE("a padded row is one piece more, the price the mean over the ways to cut the batch") {
@@ -204,18 +210,12 @@ TEST_CASE("a padded row is one piece more, the price the mean over the ways to c
 }
 
 TEST_CASE("a price of decodes equals its line, and no line falls with context") {
-  const headroom::test::ScratchFolder scratch;
-  fill(scratch.file("s.db"));
-  {
-    // Noise: a longer context that took less, and one that took more.
-    ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_write);
-    const std::int64_t id = store.insert_run(made_up());
-    put(store, id, decode_step_shape(model(), 4, 150), 13);
-    put(store, id, decode_step_shape(model(), 4, 200), 11);
-    put(store, id, decode_step_shape(model(), 3, 250), 13.7);
-  }
-  const ProfileStore store(scratch.file("s.db"), ProfileStore::Mode::read_only);
-  const auto cost = make_step_cost(store, model(), device(), {}, "test");
+  // Noise: a longer context that took less, and one that took more.
+  Filled filled;
+  filled.add(decode_step_shape(model(), 4, 150), 13);
+  filled.add(decode_step_shape(model(), 4, 200), 11);
+  filled.add(decode_step_shape(model(), 3, 250), 13.7);
+  const auto cost = filled.cost();
   CHECK(decode_ms(*cost, 4, 150) == Approx(12));  // the mean of 13 and 11
   CHECK(decode_ms(*cost, 4, 200) == Approx(12));
   for (std::int64_t rows = 1; rows <= 20; ++rows) {
