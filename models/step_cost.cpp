@@ -22,6 +22,10 @@ struct Curve {
   std::vector<std::int64_t> at{};
   std::vector<double> ns{};
 
+  void add(std::int64_t x, double value) {
+    at.push_back(x);
+    ns.push_back(value);
+  }
   /// First knot of the line that holds at x.
   [[nodiscard]] std::size_t segment(double x) const {
     std::size_t i = 0;
@@ -31,6 +35,10 @@ struct Curve {
   [[nodiscard]] double slope(std::size_t i) const {
     if (at.size() < 2) return 0;
     return (ns[i + 1] - ns[i]) / static_cast<double>(at[i + 1] - at[i]);
+  }
+  /// Held beyond the last knot too.
+  [[nodiscard]] double held(double x) const {
+    return value(std::min(x, static_cast<double>(at.back())));
   }
   /// Held below the first knot.
   [[nodiscard]] double value(double x) const {
@@ -66,16 +74,16 @@ void make_rising(std::vector<double>& ns) {
 using Curves = std::map<std::int64_t, Curve>;
 
 void add_point(Curves& curves, std::int64_t first, std::int64_t second, double ns) {
-  Curve& curve = curves[first];
-  curve.at.push_back(second);
-  curve.ns.push_back(ns);
+  curves[first].add(second, ns);
 }
 
 struct Steps {
   Curves decode{};                  ///< batch -> context
   Curves prefill{};                 ///< chunk -> cached
-  std::vector<double> remainder{};  ///< ns, by tokens beyond whole tiles; as many as a tile has
+  std::vector<double> remainder{};  ///< ns a token, by tokens beyond whole tiles; a tile's many
   Curve switches{};                 ///< prompt tokens before -> ns
+  Curve side{};                     ///< tokens of each chunk -> ns saved
+  Curve outputs{};                  ///< cached tokens -> ns
 };
 
 bool same_model(const KernelShape& a, const KernelShape& b) {
@@ -108,10 +116,9 @@ Steps read_steps(const ProfileStore& store, const Architecture& model, const std
       add_point(steps.prefill, shape.chunk, shape.cached, row.times.median_ns);
     if (shape.variant == kRemainderStep)
       add_remainder(steps.remainder, shape.batch, shape.chunk, row.times.median_ns, where);
-    if (shape.variant == kSwitchStep) {
-      steps.switches.at.push_back(shape.chunk);
-      steps.switches.ns.push_back(row.times.median_ns);
-    }
+    if (shape.variant == kSwitchStep) steps.switches.add(shape.chunk, row.times.median_ns);
+    if (shape.variant == kOutputStep) steps.outputs.add(shape.cached, row.times.median_ns);
+    if (shape.variant == kSideStep) steps.side.add(shape.chunk, row.times.median_ns);
   }
   return steps;
 }
@@ -122,12 +129,16 @@ class StepCost final : public CostModel {
  public:
   StepCost(Steps steps, double decode_scale, double prefill_scale, BytesPerSecond host_link)
       : switches_(std::move(steps.switches)),
+        side_(std::move(steps.side)),
+        outputs_(std::move(steps.outputs)),
         prefill_(std::move(steps.prefill)),
         remainder_(std::move(steps.remainder)),
         host_bytes_per_second_(host_link.value()) {
     for (double& ns : switches_.ns) ns *= decode_scale;
     make_rising(switches_.ns);
     for (double& ns : remainder_) ns *= prefill_scale;
+    for (double& ns : side_.ns) ns *= prefill_scale;
+    for (double& ns : outputs_.ns) ns *= prefill_scale;
     make_decode(std::move(steps.decode), decode_scale);
     make_prefill(prefill_scale);
   }
@@ -205,8 +216,7 @@ class StepCost final : public CostModel {
 
   [[nodiscard]] std::int64_t switch_time(const BatchShape& shape) const {
     if (shape.decodes == 0 || shape.prefill_tokens_before == 0 || switches_.at.empty()) return 0;
-    const std::int64_t tokens = std::min(shape.prefill_tokens_before, switches_.at.back());
-    return fixed(switches_.value(static_cast<double>(tokens)));
+    return fixed(switches_.held(static_cast<double>(shape.prefill_tokens_before)));
   }
 
   static Int128 along(const DecodeLine& line, std::int64_t context) {
@@ -247,8 +257,7 @@ class StepCost final : public CostModel {
   static double across(const Curves& curves, std::int64_t first, std::int64_t second) {
     Curve curve;
     for (const auto& [at, along_second] : curves) {
-      curve.at.push_back(at);
-      curve.ns.push_back(along_second.value(static_cast<double>(second)));
+      curve.add(at, along_second.value(static_cast<double>(second)));
     }
     const double value = curve.value(static_cast<double>(first));
     // Beyond the grid a falling pair of neighbours must not carry a line below what was measured.
@@ -328,20 +337,37 @@ class StepCost final : public CostModel {
   [[nodiscard]] double remainder(std::int64_t tokens) const {
     const std::int64_t tile = std::ssize(remainder_);
     if (tile == 0 || tokens < tile) return 0;
-    return remainder_[static_cast<std::size_t>(tokens % tile)];
+    return remainder_[static_cast<std::size_t>(tokens % tile)] * static_cast<double>(tokens);
+  }
+  /// Its part of what `many` chunks of so many tokens save side by side; `alone`: its time alone.
+  [[nodiscard]] double saved(std::int64_t tokens, std::int64_t many, double alone) const {
+    if (many == 1 || side_.at.empty()) return 0;
+    const double each = std::min(side_.held(static_cast<double>(tokens)), alone);
+    return each * static_cast<double>(many - 1) / static_cast<double>(many);
   }
 
-  /// Cut where shorter ones of its call end; beside generating rows without its first token.
+  [[nodiscard]] double output(std::int64_t cached) const {
+    return outputs_.at.empty() ? 0 : outputs_.held(static_cast<double>(cached));
+  }
+
+  /// Cut where shorter ones of its call end; beside generating rows without its first token. Its
+  /// last piece alone may have an output.
   [[nodiscard]] std::pair<std::int64_t, Evidence> chunk_time(const PrefillChunk& chunk,
                                                              const BatchShape& call) const {
     double ns = 0;
     Evidence evidence = Evidence::measured;
     for (std::int64_t done = call.decodes > 0 ? 1 : 0; done < chunk.tokens;) {
-      std::int64_t end = std::min<std::int64_t>(chunk.tokens, done + chunks_.back());
-      for (const PrefillChunk& other : call.prefills)
-        if (other.tokens > done) end = std::min<std::int64_t>(end, other.tokens);
+      std::int64_t end = std::min<std::int64_t>(chunk.tokens, done + chunks_.back()), many = 0;
+      for (const PrefillChunk& other : call.prefills) {
+        if (other.tokens <= done) continue;
+        end = std::min<std::int64_t>(end, other.tokens);
+        ++many;
+      }
       const std::int64_t cached = chunk.cached + done;
-      ns += piece_time(end - done, cached);
+      const double alone = piece_time(end - done, cached);
+      const double time = alone - saved(end - done, many, alone);
+      const bool outputs = chunk.samples > 0 && end == chunk.tokens;
+      ns += outputs ? time : time - std::min(output(cached), time / 2);
       evidence = std::max(evidence, evidence_of(end - done, cached));
       done = end;
     }
@@ -359,7 +385,7 @@ class StepCost final : public CostModel {
   std::vector<std::int64_t> contexts_{};
   std::vector<std::vector<Cell>> lines_{};  ///< by rows - 1, then by context
   std::int64_t largest_measured_ = 0;
-  Curve switches_;
+  Curve switches_, side_, outputs_;
   Curves prefill_;
   std::vector<double> remainder_;
   std::vector<std::int64_t> chunks_{}, cached_{};
@@ -406,6 +432,18 @@ KernelShape remainder_step_shape(const Architecture& model, std::int64_t tile, s
 KernelShape switch_step_shape(const Architecture& model, std::int64_t chunk) {
   KernelShape shape = step_shape(model, kSwitchStep);
   shape.chunk = chunk;
+  return shape;
+}
+
+KernelShape side_step_shape(const Architecture& model, std::int64_t chunk) {
+  KernelShape shape = step_shape(model, kSideStep);
+  shape.chunk = chunk;
+  return shape;
+}
+
+KernelShape output_step_shape(const Architecture& model, std::int64_t cached) {
+  KernelShape shape = step_shape(model, kOutputStep);
+  shape.cached = cached;
   return shape;
 }
 

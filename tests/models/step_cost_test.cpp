@@ -1,7 +1,9 @@
 #include "models/step_cost.h"
 
 #include <array>
+#include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "models/cost_factory.h"
 #include "sim/check.h"
@@ -182,24 +184,73 @@ TEST_CASE("generation behind a prompt takes longer by what was measured for the 
 TEST_CASE("chunks that do not fill their last tile take a remainder longer") {
   Filled filled;
   filled.add(prefill_step_shape(model(), 1, 0), 2);
-  filled.add(remainder_step_shape(model(), 10, 3), 4);
-  filled.add(remainder_step_shape(model(), 10, 7), 2);
+  filled.add(remainder_step_shape(model(), 10, 3), 0.2);
+  filled.add(remainder_step_shape(model(), 10, 7), 0.1);
   EngineDescription engine;
   engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
   const auto cost = filled.cost(engine);
   CHECK(prefill_ms(*cost, 50, 0) == Approx(2 * 60));
   CHECK(prefill_ms(*cost, 30, 0) == Approx(2 * 40));
-  CHECK(prefill_ms(*cost, 33, 0) == Approx(2 * (43 + 4)));
-  CHECK(prefill_ms(*cost, 27, 0) == Approx(2 * (37 + 2)));
+  CHECK(prefill_ms(*cost, 33, 0) == Approx(2 * (43 + 33 * 0.2)));
+  CHECK(prefill_ms(*cost, 27, 0) == Approx(2 * (37 + 27 * 0.1)));
   CHECK(prefill_ms(*cost, 28, 0) == Approx(2 * 38));  // of which nothing was measured
   CHECK(prefill_ms(*cost, 3, 0) == Approx(2 * (2 + 18 * 2 / 9.0)));  // not one whole tile
   // 73 tokens are computed as 50 and, behind them, 23: 33 ms, and 13/40 of 0.2 more a cached one.
-  CHECK(prefill_ms(*cost, 73, 0) == Approx(2 * (60 + 33 + 4 + 50 * 0.2 * 13 / 40)));
+  CHECK(prefill_ms(*cost, 73, 0) == Approx(2 * (60 + 33 + 23 * 0.2 + 50 * 0.2 * 13 / 40)));
 
   const auto with = GENERATE(std::pair(8, 3), std::pair(10, 10), std::pair(10, 0), std::pair(0, 0),
                              std::pair(1 << 20, 1));
   filled.add(remainder_step_shape(model(), with.first, with.second), 1);
   CHECK_THROWS_WITH(filled.cost(engine), Catch::Contains("expected remainder steps of one tile"));
+}
+
+TEST_CASE("chunks side by side save what was measured of two, in each piece of a call") {
+  Filled filled;
+  filled.add(prefill_step_shape(model(), 1, 0), 2);
+  filled.add(side_step_shape(model(), 20), 6);
+  filled.add(side_step_shape(model(), 40), 10);
+  EngineDescription engine;
+  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
+  const auto cost = filled.cost(engine);
+  const auto ms = [&cost](std::initializer_list<PrefillChunk> chunks) {
+    const std::vector<PrefillChunk> all(chunks);
+    BatchShape shape;
+    shape.prefills = all;
+    CostLedger ledger;
+    cost->charge(shape, ledger);
+    CHECK(sum_of(ledger) == cost->price(shape).stage.value());
+    return cost->price(shape).stage.as_double() / kMs;
+  };
+  CHECK(ms({{30, 0, 1}}) == Approx(2 * 40));
+  CHECK(ms({{30, 0, 1}, {30, 0, 1}}) == Approx(2 * (2 * 40 - 8)));
+  CHECK(ms({{30, 0, 1}, {30, 0, 1}, {30, 0, 1}}) == Approx(2 * (3 * 40 - 2 * 8)));
+  // 50 and 12 tokens: 12 of each side by side, then 38 behind 12, alone.
+  const double twelve = 22, rest = 48 + 12 * 0.2 * 28 / 40;
+  CHECK(ms({{50, 0, 1}, {12, 0, 1}}) == Approx(2 * (2 * twelve - 6 + rest)));
+  // Held beyond the longest; two of one token take no less than one.
+  CHECK(ms({{50, 0, 1}, {50, 0, 1}}) == Approx(2 * (2 * 60 - 10)));
+  CHECK(ms({{1, 0, 1}, {1, 0, 1}}) == Approx(2 * 2));
+}
+
+TEST_CASE("a chunk that does not end its prompt has no output, nor have pieces before the last") {
+  Filled filled;
+  filled.add(prefill_step_shape(model(), 1, 0), 2);
+  filled.add(output_step_shape(model(), 0), 3);
+  filled.add(output_step_shape(model(), 50), 5);
+  EngineDescription engine;
+  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
+  const auto cost = filled.cost(engine);
+  const auto ms = [&cost](const PrefillChunk& chunk) {
+    BatchShape shape;
+    shape.prefills = {&chunk, 1};
+    return cost->price(shape).stage.as_double() / kMs;
+  };
+  CHECK(ms({30, 0, 1}) == Approx(2 * 40));
+  CHECK(ms({30, 0, 0}) == Approx(2 * (40 - 3)));
+  CHECK(ms({30, 25, 1}) - ms({30, 25, 0}) == Approx(2 * 4));
+  CHECK(ms({30, 90, 1}) - ms({30, 90, 0}) == Approx(2 * 5));  // held
+  CHECK(ms({1, 0, 0}) == Approx(2 * 1));                      // half of what it takes
+  CHECK(ms({73, 0, 1}) == Approx(ms({50, 0, 0}) + ms({23, 50, 1})));
 }
 
 TEST_CASE("a padded row is one piece more, the price the mean over the ways to cut the batch") {

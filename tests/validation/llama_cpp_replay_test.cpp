@@ -198,7 +198,7 @@ TEST_CASE("a call log is read as it was written") {
   log.engine = "an engine";
   log.composition = {"in-turn", 3, 64, 100};
   log.requests = {{5, 40, 2, 90, 100}, {7, 1, 1, 120, 120}};
-  log.anchors = {{8, 9}};
+  log.anchors = {{0, {{true, 2, 8}, {false, 48, 9}}}, {2, {}}};
   log.calls = {{5, 85, {{0, 40}}}, {0, 10, {{0, 1}}}, {0, 20, {{1, 1}}}};
   std::stringstream text;
   write_log(log, text);
@@ -207,6 +207,15 @@ TEST_CASE("a call log is read as it was written") {
   write_log(read, again);
   CHECK(again.str() == text.str());
   CHECK(read.calls[0].parts == log.calls[0].parts);
-  std::istringstream cut(text.str().substr(0, text.str().find("0 20 1")));
-  CHECK_THROWS_WITH(llama_cpp::read_log(cut, "test"), Catch::Contains("expected another line"));
+  const auto refused = [&](const std::string& part, const std::string& other,
+                           const std::string& finding) {
+    std::string bad = text.str();
+    bad.replace(bad.find(part), part.size(), other);
+    std::istringstream in(bad);
+    CHECK_THROWS_WITH(llama_cpp::read_log(in, "test"), Catch::Contains(finding));
+  };
+  refused("call-log 2", "call-log 1", "expected a first line headroom-call-log 2");
+  refused("prefill 48 9", "prefill 48", "expected an anchor");
+  refused("decode 2 8", "other 2 8", "expected an anchor");
+  refused("0 20 1\n", "", "expected another line");
 }

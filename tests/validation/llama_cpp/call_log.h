@@ -4,7 +4,8 @@
 // The clock of a run is virtual: it advances by the processor time of the calls and jumps over idle
 // gaps. All time between two calls belongs to the second, so calls and gaps add up to the clock
 // without a rest. Times are whole microseconds.
-// Law: reading what was written gives the same log. Cost: about 12 bytes a call.
+// Law: reading what was written gives the same log. Cost: about 12 bytes a call, 200
+// an anchor.
 // Not here: who computes (virtual_engine.h), the simulated counterpart
 // (tests/validation/llama_cpp_replay_test.cpp).
 #pragma once
@@ -47,10 +48,17 @@ struct LoggedCall {
   std::vector<CallPart> parts{};
 };
 
-/// Calls of one known shape between two calls of the run, outside its clock: how fast the machine
-/// is just then.
+/// A call of known shape between two calls of the run, outside its clock.
+struct AnchorCall {
+  bool generates = false;  ///< rows of one token each, else tokens of one prompt
+  std::int32_t tokens = 1;
+  std::int64_t duration = 0;
+};
+
+/// How fast the machine was after so many calls of the run.
 struct Anchor {
-  std::int64_t decode = 0, prefill = 0;
+  std::int64_t calls_before = 0;
+  std::vector<AnchorCall> calls{};
 };
 
 struct CallLog {
@@ -61,17 +69,28 @@ struct CallLog {
   std::vector<Anchor> anchors{};
 };
 
+[[nodiscard]] inline const char* kind_of(const AnchorCall& call) {
+  return call.generates ? "decode" : "prefill";
+}
+
+constexpr const char* kCallLogTitle = "headroom-call-log 2";
+
 inline void write_log(const CallLog& log, std::ostream& out) {
   const Composition& how = log.composition;
-  out << "headroom-call-log 1\n"
+  out << kCallLogTitle << '\n'
       << log.engine << '\n'
       << how.order << ' ' << how.slots << ' ' << how.batch << ' ' << how.slot_tokens << '\n'
       << log.requests.size() << " requests: arrival prompt output first-token finish, us\n";
   for (const LoggedRequest& request : log.requests)
     out << request.arrival << ' ' << request.prompt << ' ' << request.output << ' '
         << request.first_token << ' ' << request.finish << '\n';
-  out << log.anchors.size() << " anchors: decode prefill, us\n";
-  for (const Anchor& anchor : log.anchors) out << anchor.decode << ' ' << anchor.prefill << '\n';
+  out << log.anchors.size() << " anchors: calls before, then decode|prefill tokens us of each\n";
+  for (const Anchor& anchor : log.anchors) {
+    out << anchor.calls_before;
+    for (const AnchorCall& call : anchor.calls)
+      out << ' ' << kind_of(call) << ' ' << call.tokens << ' ' << call.duration;
+    out << '\n';
+  }
   out << log.calls.size() << " calls: idle-before duration, us, then request[:tokens]\n";
   for (const LoggedCall& call : log.calls) {
     out << call.gap << ' ' << call.duration;
@@ -97,6 +116,21 @@ inline std::size_t count_of(std::istream& in, const std::string& file) {
   return count;
 }
 
+inline Anchor anchor_of(std::istringstream line, const std::string& file) {
+  Anchor anchor;
+  bool good = static_cast<bool>(line >> anchor.calls_before);
+  for (std::string kind; good && line >> kind;) {
+    AnchorCall call;
+    call.generates = kind == "decode";
+    good = (call.generates || kind == "prefill") && line >> call.tokens >> call.duration;
+    anchor.calls.push_back(call);
+  }
+  if (!good)
+    throw InputError(
+        file, "expected an anchor: calls before, then decode|prefill tokens us, got " + line.str());
+  return anchor;
+}
+
 inline LoggedCall call_of(std::istringstream line) {
   LoggedCall call;
   line >> call.gap >> call.duration;
@@ -115,8 +149,9 @@ inline LoggedCall call_of(std::istringstream line) {
 [[nodiscard]] inline CallLog read_log(std::istream& in, const std::string& file) {
   CallLog log;
   std::string title;
-  if (!std::getline(in, title) || title != "headroom-call-log 1")
-    throw InputError(file, "expected a call log of version 1");
+  if (!std::getline(in, title) || title != kCallLogTitle)
+    throw InputError(file,
+                     std::string("expected a first line ") + kCallLogTitle + ", got " + title);
   std::getline(in, log.engine);
   Composition& how = log.composition;
   log_detail::line_of(in, file) >> how.order >> how.slots >> how.batch >> how.slot_tokens;
@@ -126,7 +161,7 @@ inline LoggedCall call_of(std::istringstream line) {
         request.first_token >> request.finish;
   log.anchors.resize(log_detail::count_of(in, file));
   for (Anchor& anchor : log.anchors)
-    log_detail::line_of(in, file) >> anchor.decode >> anchor.prefill;
+    anchor = log_detail::anchor_of(log_detail::line_of(in, file), file);
   log.calls.resize(log_detail::count_of(in, file));
   for (LoggedCall& call : log.calls) call = log_detail::call_of(log_detail::line_of(in, file));
   return log;

@@ -2,7 +2,7 @@
 """Predicts how a real llama.cpp serves unseen traces on this processor, and says how far off it was.
 
 Rounds of measurement alternate with the engine's runs: single calls are timed (calls-N.csv), then every trace is served
-under every batch policy. All runs have anchors, calls of one shape, in between. The calls of all rounds become a profile
+under every batch policy. All runs have anchors, calls of known shapes, in between. The calls of all rounds become a profile
 store; `headroom run` on the same traces with the same policy gives a prediction for each run of the engine, at the speed
 that the anchors had along that run's clock, against those between the measured calls. Nothing of an engine run but its
 anchors, and when they were, goes into a prediction. Means over runs are compared with means over their predictions.
@@ -36,9 +36,9 @@ MODEL = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_s
 WORKLOAD = {"arrivals": "poisson", "requests": REQUESTS,
             "prompt": {"kind": "lognormal", "mean": 190, "cv": 0.8, "least": 16, "most": 900},
             "output": {"kind": "lognormal", "mean": 32, "cv": 0.7, "least": 4, "most": 120}}
-ANCHOR_EVERY = 25  # calls of a run: about a quarter of a second of work
-NEAR = 3  # anchors before and behind a timed call that say how fast the machine was
-ALONG = 10  # likewise along a run, some 5 s: fewer show single stalls, more hide that the machine got slower
+ANCHOR_EVERY = 200_000  # us of a run's calls; not a number of calls, or stretches of long prompts would have none
+NEAR = 3  # anchors before and behind a moment that say how fast the machine was
+KINDS = ("decode", "prefill")  # calls of an anchor
 # What the predictions are held to: percent of the engine's mean over its runs.
 TARGETS = {"makespan": 2, "ttft": 10, "tpot": 15, "e2e": 10}
 
@@ -46,39 +46,66 @@ TARGETS = {"makespan": 2, "ttft": 10, "tpot": 15, "e2e": 10}
 class Log:
     """One run of the engine, as call_log.h writes it; times in ms."""
 
+    VERSION = "headroom-call-log 2"
+
     def __init__(self, path):
-        lines = iter(path.read_text().splitlines())
-        for _ in range(3):
-            next(lines)
+        lines = iter(path.read_text().splitlines()[3:])
         section = lambda: [next(lines).split() for _ in range(int(next(lines).split()[0]))]
         self.requests = [[int(word) for word in row] for row in section()]
-        self.anchors = [[int(word) for word in row] for row in section()]
+        self.anchors = [(int(row[0]), anchor_calls(zip(row[1::3], row[2::3], row[3::3], strict=True)))
+                        for row in section()]
         calls = section()
         self.idle = sum(int(row[0]) for row in calls) / 1e3
         self.busy = sum(int(row[1]) for row in calls) / 1e3
-        self.ends = [end / 1e3 for end in itertools.accumulate(int(row[0]) + int(row[1]) for row in calls)]
+        self.ends = [0.0] + [end / 1e3 for end in itertools.accumulate(int(row[0]) + int(row[1]) for row in calls)]
         self.rows = [figures(row[0] / 1e3, row[3] / 1e3, row[4] / 1e3, row[2]) for row in self.requests]
         self.makespan = max(row[4] for row in self.requests) / 1e3
+
+
+def anchor_calls(words):
+    """Single calls of an anchor: by kind, (tokens, us)."""
+    calls = {kind: [] for kind in KINDS}
+    for kind, tokens, us in words:
+        calls[kind].append((tokens, float(us)))
+    return calls
+
+
+def levels(anchors, first, last, usual):
+    """How slow calls of each kind were between two of the anchors (the same: at it), against the usual ones: medians by
+    shape over the anchors around, weighted by time. A stall, which takes a call or two, does not show in them."""
+    near = anchors[max(0, first - NEAR + 1):last + NEAR]
+    result = []
+    for kind in KINDS:
+        shapes = collections.defaultdict(list)
+        for tokens, us in itertools.chain(*(anchor[kind] for anchor in near)):
+            shapes[tokens].append(us)
+        result.append(sum(len(us) * statistics.median(us) for us in shapes.values()) /
+                      sum(len(us) * usual[kind, tokens] for tokens, us in shapes.items()))
+    return result
 
 
 class Speed:
     """How slow the machine was along one run's clock: by the anchors around, against those of the timed calls.
 
+    Two kinds of slowness are told apart. A slow stretch lasts seconds and shows in most calls: the level of the moment. A
+    stall hits one call: what all anchors of the run took beyond their levels is spread over the whole run.
     A second of the clock holds 1 / slowness seconds of work. A simulation at one speed, whose requests arrive by work done
     instead of by the clock, is the simulation of a machine whose speed changes so."""
 
-    def __init__(self, run, base):
-        ratios = [[us / at for us, at in zip(anchor, base)] for anchor in run.anchors]
-        slowness = [statistics.mean(ratio) for ratio in ratios]
-        # Anchor i comes after that many calls; each stretch between two has the mean of those around it.
-        ends = [run.ends[ANCHOR_EVERY * (i + 1) - 1] for i in range(len(ratios))]
-        self.slowness = [statistics.mean(slowness[max(0, i - ALONG):i + ALONG]) for i in range(len(ends) + 1)]
-        self.clock = [0.0] + ends
-        lengths = (after - before for before, after in zip(self.clock, ends))
+    def __init__(self, run, usual):
+        behind, anchors = zip(*run.anchors)
+        total = lambda kind: (sum(us for anchor in anchors for _, us in anchor[kind]) /
+                              sum(usual[kind, tokens] for anchor in anchors for tokens, _ in anchor[kind]))
+        self.means = [total(kind) for kind in KINDS]
+        mean = statistics.mean(self.means)
+        # Generation and prompts do not slow down alike, nor stall alike.
+        self.kinds = [of_kind / mean for of_kind in self.means]
+        level = lambda first, last: statistics.mean(levels(anchors, first, last, usual))
+        stalls = mean / statistics.mean(level(i, i) for i in range(len(anchors)))
+        self.slowness = [stalls * level(i, i + 1) for i in range(len(anchors) - 1)]
+        self.clock = [run.ends[calls] for calls in behind[:-1]]
+        lengths = (after - before for before, after in zip(self.clock, self.clock[1:]))
         self.work = [0.0] + list(itertools.accumulate(ms / slow for ms, slow in zip(lengths, self.slowness)))
-        self.means = [statistics.mean(kind) for kind in zip(*ratios)]
-        # Generation and prompts do not slow down alike.
-        self.kinds = [mean / statistics.mean(self.means) for mean in self.means]
 
     def to_work(self, ms):
         i = bisect.bisect_right(self.clock, ms) - 1
@@ -94,10 +121,6 @@ def figures(arrival, first, finish, output):
             "tpot": (finish - first) / (output - 1) if output > 1 else None}
 
 
-def medians(rows):
-    return [statistics.median(column) for column in zip(*rows)]
-
-
 def mean_of(rows, figure):
     return statistics.mean(row[figure] for row in rows if row[figure] is not None)
 
@@ -110,6 +133,22 @@ def mean_rows(runs):
 
 def request_error(rows, truth, figure):
     return 100 * statistics.mean(abs(a[figure] / b[figure] - 1) for a, b in zip(rows, truth) if b[figure])
+
+
+def timed_calls(path):
+    """Anchors, each with the calls that were timed behind it, as measure_calls.h writes them."""
+    parts = []
+    in_anchor = False
+    for row in list(csv.reader(path.open()))[1:]:
+        kind = row[0].removeprefix("anchor-")
+        if kind == row[0]:
+            parts[-1][1].append(row)
+        elif in_anchor:
+            parts[-1][0].append((kind, row[1], row[3]))
+        else:
+            parts.append(([(kind, row[1], row[3])], []))
+        in_anchor = kind != row[0]
+    return [(anchor_calls(anchor), calls) for anchor, calls in parts]
 
 
 class Experiment:
@@ -148,7 +187,16 @@ class Experiment:
                                 "batch": {"policy": "llama-cpp", "n_parallel": SLOTS, "n_batch": batch, "order": order}}],
                 "workload": dict(WORKLOAD, rate=f"{self.options.rate} /s")}
 
+    def refuse_older(self):
+        """Files of an older version stand where this one would go on."""
+        old = [path for path in self.work.glob("run-*.log") if not path.read_text().startswith(Log.VERSION + "\n")]
+        old += [path for path in self.work.glob("calls-*.csv") if "\nanchor," in path.read_text()]
+        if old:
+            say(f"{old[0]}: expected a file of this version, got one of an older; take another --work")
+            sys.exit(2)
+
     def measure(self):
+        self.refuse_older()
         self.json_file("config.json", MODEL)
         model = self.make("model.gguf", self.harness, "model", "OUT")
         plain = self.json_file("generator.json", self.scenario(1, "together-512", "llama.cpp", "h100-sxm", "roofline"))
@@ -167,51 +215,38 @@ class Experiment:
                           traces[seed], "--order", order, "--batch", batch, "--anchor-every", ANCHOR_EVERY, "--log", "OUT")
 
     def calls(self):
-        """Timed calls of all rounds at one speed of the machine, and what the anchors take at that speed: each call is
-        scaled by the anchors around it.
-
-        Like a timed call, an anchor takes the median of its single calls here. A median of whole anchors, which are long,
-        would hold part of the stalls that medians of short calls leave out, and make every prediction too fast."""
-        rounds = [list(csv.reader((self.work / f"calls-{number}.csv").open()))[1:]
-                  for number in range(1, self.options.rounds + 1)]
-        anchors = [[[float(word) for word in row[1:3]] for row in rows if row[0] == "anchor"] for rows in rounds]
-        usual = medians([anchor for some in anchors for anchor in some])
-        rows, parts = [], collections.defaultdict(list)
-        for some, own in zip(rounds, anchors):
-            passed = 0
-            for kind, first, second, us in some:
-                if kind == "anchor":
-                    passed += 1
-                    near = medians(own[max(0, passed - NEAR):passed + NEAR])
-                    continue
-                which = 1 if kind.endswith("prefill") else 0
-                scaled = float(us) * usual[which] / near[which]
-                if kind.startswith("anchor-"):
-                    parts[which, first].append(scaled)
-                else:
-                    rows.append([kind, first, second, f"{scaled:.0f}"])
-        if not parts:
-            say(f"{self.work}/calls-1.csv: expected single calls of anchors, got none; an older version wrote it: "
-                "take another --work")
-            sys.exit(2)
-        count = sum(len(some) for some in anchors)
-        base = [sum(statistics.median(us) * len(us) / count for (kind, _), us in parts.items() if kind == which)
-                for which in (0, 1)]
-        return rows, base
+        """Timed calls of all rounds at one speed of the machine, and what the anchors' calls take at that speed, as medians
+        like theirs: each call is scaled by the anchors around it."""
+        rounds = [timed_calls(self.work / f"calls-{number}.csv") for number in range(1, self.options.rounds + 1)]
+        shapes = collections.defaultdict(list)
+        for anchor, _ in itertools.chain(*rounds):
+            for kind in KINDS:
+                for tokens, us in anchor[kind]:
+                    shapes[kind, tokens].append(us)
+        usual = {shape: statistics.median(us) for shape, us in shapes.items()}
+        rows = []
+        for parts in rounds:
+            anchors = [anchor for anchor, _ in parts]
+            for i, (_, calls) in enumerate(parts):
+                decode, prefill = levels(anchors, i, i + 1, usual)
+                rows += [[kind, first, second, f"{float(us) / (decode if kind in ('decode', 'behind') else prefill):.0f}"]
+                         for kind, first, second, us in calls]
+        return rows, usual
 
     def store(self):
-        """The profile store, and what the anchors took at its speed."""
-        rows, base = self.calls()
+        """The profile store, and what the anchors' calls took at its speed."""
+        rows, usual = self.calls()
         with (self.work / "calls.csv").open("w") as file:
             csv.writer(file).writerows(rows)
         store = self.work / "store.db"
         store.unlink(missing_ok=True)
-        name = subprocess.run([self.harness, "store", "--calls", self.work / "calls.csv", "--model", self.work / "config.json",
-                               "--store", store], check=True, capture_output=True, text=True).stdout.strip()
+        name = subprocess.run([self.harness, "store", "--calls", self.work / "calls.csv", "--model",
+                               self.work / "config.json", "--store", store],
+                              check=True, capture_output=True, text=True).stdout.strip()
         device = self.json_file("device.json", {
             "name": name, "nominal_memory": "8 GiB", "memory_bandwidth": "20 GB/s", "fp16": "0.1 TFLOP/s",
             "tdp": "100 W", "pcie_bandwidth": "10 GB/s", "link_bandwidth": "10 GB/s"})
-        return store, device, base
+        return store, device, usual
 
     def predict(self, seed, policy, number, speed, store, device):
         """Figures of each request, and the makespan; times in ms on the run's clock."""
@@ -238,14 +273,14 @@ class Experiment:
                  for row in rows], max(ms(row, "finish_s") for row in rows))
 
     def compare(self):
-        store, device, base = self.store()
+        store, device, usual = self.store()
         results = {}
         for seed in self.seeds:
             for policy in POLICIES:
                 runs, predictions, scales = [], [], []
                 for number in range(1, self.options.rounds + 1):
                     runs.append(Log(self.work / f"run-{seed}-{policy}-{number}.log"))
-                    speed = Speed(runs[-1], base)
+                    speed = Speed(runs[-1], usual)
                     scales.append(speed.means)
                     predictions.append(self.predict(seed, policy, number, speed, store, device))
                 rows, makespans = zip(*predictions)

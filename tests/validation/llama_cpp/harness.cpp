@@ -2,7 +2,7 @@
 //
 //     llama_cpp_harness model OUT.gguf
 //     llama_cpp_harness serve   --library DIR --model GGUF --trace CSV --order NAME --batch N
-//                               --anchor-every N --log OUT
+//                               --anchor-every US --log OUT
 //     llama_cpp_harness measure --library DIR --model GGUF --passes N --seed N --out CSV
 //     llama_cpp_harness store   --calls CSV --model CONFIG --store DB
 //

@@ -1,11 +1,11 @@
 // Times single engine calls over a grid: generation over batch size and context, prompt chunks over
 // length and what is cached before them.
 //
-// Points come in shuffled order, anchors in between, most prompt points several times. A generation
+// Points come in shuffled order, anchors in between, most of them several times. A generation
 // point is a chain of calls on the same sequences, as a server makes them, because a repeated
 // identical call finds warmer caches.
 // Law: order and operands are functions of the seed.
-// Cost: about 35 s of processor time a pass.
+// Cost: about 70 s of processor time a pass.
 // Not here: what the times are used for (models/step_cost.h).
 #pragma once
 
@@ -26,10 +26,10 @@ struct MeasurePasses {
 /// one to three over takes longer.
 constexpr std::int32_t kRowTile = 4;
 
-/// Writes CSV: kind (behind: generation behind a prompt; decode: behind generation; prefill;
-/// anchor: decode and prefill time of a whole one, then its single calls), batch or chunk, context
-/// or cached (behind: tokens of that prompt), microseconds. Requires an engine of `how.slots`
-/// sequences and those of the anchors.
+/// Writes CSV: kind (behind: generation behind a prompt; decode: generation that has settled;
+/// prefill; anchor-decode and anchor-prefill: calls of an anchor, which follow each other), batch
+/// or chunk, context or cached (behind: tokens of that prompt), microseconds. Requires an engine of
+/// `how.slots` sequences and those of the anchors.
 void measure_calls(LlamaEngine& engine, const Composition& how, MeasurePasses passes,
                    std::ostream& out);
 

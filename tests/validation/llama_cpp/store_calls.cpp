@@ -1,8 +1,10 @@
 #include "tests/validation/llama_cpp/store_calls.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -20,6 +22,8 @@
 namespace headroom::llama_cpp {
 namespace {
 
+const std::array<std::string, 5> kKinds{"prefill", "silent", "side", "decode", "behind"};
+
 struct Line {
   std::string kind{};
   std::int64_t rows = 0, context = 0;
@@ -31,15 +35,15 @@ Line parse(const std::string& text, const std::string& place) {
   for (char& letter : spaced) letter = letter == ',' ? ' ' : letter;
   std::istringstream words(spaced);
   Line line;
-  if (!(words >> line.kind >> line.rows >> line.context >> line.us) ||
-      (line.kind != "prefill" && line.kind != "decode" && line.kind != "behind"))
-    throw InputError(place,
-                     "expected kind,rows,context,us of kind prefill, decode or behind, got " +
-                         quoted(text) + "; measure again");
+  const bool read(words >> line.kind >> line.rows >> line.context >> line.us);
+  if (!read || std::find(kKinds.begin(), kKinds.end(), line.kind) == kKinds.end())
+    throw InputError(place, fmt::format("expected kind,rows,context,us of kind {}, got {}; measure "
+                                        "again",
+                                        fmt::join(kKinds, ", "), quoted(text)));
   return line;
 }
 
-/// Median; of an even number the mean of the middle two, because four passes are few.
+/// Median; of an even number the mean of the middle two, because values are few.
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;
@@ -49,11 +53,18 @@ double median_of(std::vector<double> values) {
 /// A call that took so much longer lost the processor, whatever it computed; microseconds.
 constexpr double kStall = 10'000;
 
-/// At least the clock's unit, for stored times are positive.
-double stored_mean(const std::vector<double>& us) { return std::max(summarise(us).mean, 1.0); }
+/// Stored times are positive; microseconds.
+constexpr double kLeast = 1;
 
-/// One value a pass, by shape.
-using Passes = std::map<KernelShape, std::vector<double>>;
+/// How much longer a call behind a prompt took.
+struct Longer {
+  std::int64_t tokens = 0;
+  double us = 0;
+  [[nodiscard]] double prompt() const { return static_cast<double>(tokens); }
+};
+
+/// A value for each time that a point was measured, microseconds.
+using Values = std::map<KernelShape, std::vector<double>>;
 
 /// Collects calls of a chain, which follow each other, into one value at their middle context.
 class Points {
@@ -64,8 +75,11 @@ class Points {
                             line.context != first_ + std::ssize(chain_)))
       end_chain();
     if (line.kind == "prefill")
-      passes_[prefill_step_shape(model_, line.rows, line.context)].push_back(line.us);
+      values_[prefill_step_shape(model_, line.rows, line.context)].push_back(line.us);
     if (line.kind == "behind") behind_.push_back(line);
+    if (line.kind == "silent")
+      silent_[prefill_step_shape(model_, line.rows, line.context)].push_back(line.us);
+    if (line.kind == "side") sides_[line.rows].push_back(line.us);
     if (line.kind != "decode") return;
     if (chain_.empty()) {
       first_ = line.context;
@@ -74,40 +88,86 @@ class Points {
     chain_.push_back(line.us);
   }
   /// `csv`: where the calls came from, for messages.
-  [[nodiscard]] const Passes& end(const std::string& csv) {
+  [[nodiscard]] const Values& end(const std::string& csv) {
     if (!chain_.empty()) end_chain();
+    take_sides(csv);
+    take_outputs(csv);
     take_remainders(csv);
-    // Means, for most calls behind prompts take little longer and some very much.
-    for (const auto& [prompt, us] : longer_)
-      passes_[switch_step_shape(model_, prompt)] = {stored_mean(us)};
-    return passes_;
+    take_switches();
+    return values_;
   }
 
  private:
   void end_chain() {
     const std::int64_t middle = first_ + std::ssize(chain_) / 2;
     const double usual = median_of(chain_);
-    passes_[decode_step_shape(model_, rows_, middle)].push_back(usual);
+    values_[decode_step_shape(model_, rows_, middle)].push_back(usual);
     for (const Line& line : behind_)
-      longer_[line.context].push_back(std::clamp(line.us - usual, -kStall, kStall));
+      longer_.push_back({line.context, std::clamp(line.us - usual, -kStall, kStall)});
     behind_.clear();
     chain_.clear();
   }
 
-  /// Chunks that are not whole tiles become what they took longer than the line between their
-  /// neighbours that are.
+  /// What calls behind prompts take longer rises with the prompt; a line through all of them, for
+  /// most take little longer and some very much.
+  void take_switches() {
+    if (longer_.empty()) return;
+    double prompts = 0, us = 0, square = 0, product = 0;
+    for (const Longer& call : longer_) {
+      prompts += call.prompt();
+      us += call.us;
+    }
+    const double count = static_cast<double>(longer_.size());
+    for (const Longer& call : longer_) {
+      const double off = call.prompt() - prompts / count;
+      square += off * off;
+      product += off * (call.us - us / count);
+    }
+    const double slope = square > 0 ? product / square : 0;
+    for (const Longer& call : longer_)
+      values_[switch_step_shape(model_, call.tokens)] = {
+          std::max(us / count + slope * (call.prompt() - prompts / count), kLeast)};
+  }
+
+  /// Median of a chunk by itself and with output. Throws where it was not measured so.
+  [[nodiscard]] double usual(const KernelShape& chunk, const std::string& csv) const {
+    const auto found = values_.find(chunk);
+    if (found == values_.end())
+      throw InputError(csv,
+                       fmt::format("expected chunks of {} behind {} alone and with output, for "
+                                   "others were measured, got none; measure again",
+                                   chunk.chunk, chunk.cached));
+    return median_of(found->second);
+  }
+  /// Chunks side by side become what they took less than twice one.
+  void take_sides(const std::string& csv) {
+    for (const auto& [tokens, us] : sides_)
+      values_[side_step_shape(model_, tokens)] = {
+          std::max(2 * usual(prefill_step_shape(model_, tokens, 0), csv) - median_of(us), kLeast)};
+  }
+  /// Chunks without output become what that would have taken.
+  void take_outputs(const std::string& csv) {
+    std::map<std::int64_t, std::vector<double>> outputs;  // by cached
+    for (const auto& [chunk, us] : silent_)
+      outputs[chunk.cached].push_back(usual(chunk, csv) - median_of(us));
+    for (const auto& [cached, us] : outputs)
+      values_[output_step_shape(model_, cached)] = {std::max(median_of(us), kLeast)};
+  }
+
+  /// Chunks that are not whole tiles become what they took longer, a token, than the line between
+  /// their neighbours that are: the median, for a slow moment of either is more than a remainder.
   void take_remainders(const std::string& csv) {
     std::map<std::int64_t, std::map<std::int64_t, double>> whole;  // by cached, by chunk
     std::map<std::int64_t, std::vector<double>> longer;            // by tokens beyond whole tiles
-    Passes parts;
-    for (auto point = passes_.begin(); point != passes_.end();) {
+    Values parts;
+    for (auto point = values_.begin(); point != values_.end();) {
       const auto here = point++;
       const KernelShape& shape = here->first;
       if (shape.variant != kPrefillStep) continue;
       if (shape.chunk < kRowTile || shape.chunk % kRowTile == 0)
         whole[shape.cached][shape.chunk] = median_of(here->second);
       else
-        parts.insert(passes_.extract(here));
+        parts.insert(values_.extract(here));
     }
     for (const auto& [shape, us] : parts) {
       const std::map<std::int64_t, double>& line = whole[shape.cached];
@@ -119,19 +179,24 @@ class Points {
       const auto below = std::prev(above);
       const double share = static_cast<double>(shape.chunk - below->first) /
                            static_cast<double>(above->first - below->first);
-      longer[shape.chunk % kRowTile].push_back(median_of(us) -
-                                               std::lerp(below->second, above->second, share));
+      for (const double one : us)
+        longer[shape.chunk % kRowTile].push_back(
+            (one - std::lerp(below->second, above->second, share)) /
+            static_cast<double>(shape.chunk));
     }
     for (const auto& [rest, us] : longer)
-      passes_[remainder_step_shape(model_, kRowTile, rest)] = {stored_mean(us)};
+      values_[remainder_step_shape(model_, kRowTile, rest)] = {
+          std::max(median_of(us), kLeast / 1000)};
   }
 
   const Architecture& model_;
-  Passes passes_{};
+  Values values_{};
   std::vector<double> chain_{};
   std::vector<Line> behind_{};
   std::int64_t first_ = 0, rows_ = 0;
-  std::map<std::int64_t, std::vector<double>> longer_{};  ///< behind prompts of so many tokens
+  std::vector<Longer> longer_{};
+  Values silent_{};
+  std::map<std::int64_t, std::vector<double>> sides_{};  ///< by tokens of each of two
 };
 
 }  // namespace
@@ -152,8 +217,8 @@ void store_calls(const std::string& csv, const std::string& config, const std::s
   run.tool = "llama_cpp_harness measure";
   run.source = "measured here";
   run.notes =
-      "whole calls, processor time of one thread; stddev is that between passes, of what "
-      "remainders and switches take more 0";
+      "whole calls, processor time of one thread; stddev is that between repeats, of differences "
+      "(remainders, switches, chunks side by side, outputs) 0";
   ProfileStore::Transaction transaction(store);
   const std::int64_t id = store.insert_run(run);
   for (const auto& [shape, us] : points.end(csv)) {

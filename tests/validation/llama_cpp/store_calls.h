@@ -1,8 +1,9 @@
 // From timed engine calls (measure_calls.h) to a profile store that `"cost": "steps:STORE"` runs
 // on.
 //
-// Law: a row is the median over all passes of a point's median; its deviation is that between
-// passes. Rows of what something takes more (remainders, switches) are means of differences.
+// Law: a row is the median over all times a point was measured (of chains, of their medians); its
+// deviation is that between them. Remainders, chunks side by side and outputs are differences of
+// medians; what calls behind prompts take more lies on a line through all differences.
 // Not here: what a shape nobody measured costs (models/step_cost.h).
 #pragma once
 

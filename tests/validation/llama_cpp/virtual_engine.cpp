@@ -22,11 +22,11 @@ std::int64_t processor_ns() {
 }
 
 std::vector<LlamaEngine::Token> prompt_tokens(const LlamaEngine& engine, std::int32_t sequence,
-                                              std::int32_t from, std::int32_t count) {
+                                              std::int32_t from, std::int32_t count, bool outputs) {
   std::vector<LlamaEngine::Token> tokens;
   for (std::int32_t position = from; position < from + count; ++position)
     tokens.push_back({sequence, position, prompt_token(1, position, engine.vocabulary()),
-                      static_cast<std::int8_t>(position + 1 == from + count ? 1 : 0)});
+                      static_cast<std::int8_t>(outputs && position + 1 == from + count ? 1 : 0)});
   return tokens;
 }
 
@@ -36,15 +36,11 @@ AnchorCalls::AnchorCalls(LlamaEngine& engine, std::int32_t first) : engine_(engi
   for (std::int32_t i = 1; i < kDecodes; ++i) engine.restore(first + i, state);
 }
 
-Anchor AnchorCalls::measure() {
-  parts_.clear();
+std::vector<AnchorCall> AnchorCalls::measure() {
+  calls_.clear();
   for (const Chain& chain : kChains) generate(chain);
-  prompt(0, kChunk);
-  prompt(kChunk, kShortChunk);
-  engine_.forget(first_ + kDecodes, 0);
-  Anchor anchor;
-  for (const Part& part : parts_) (part.generates ? anchor.decode : anchor.prefill) += part.us;
-  return anchor;
+  prompt();
+  return std::move(calls_);
 }
 
 /// The first call of a chain, which follows other work, is not counted.
@@ -56,19 +52,25 @@ void AnchorCalls::generate(const Chain& chain) {
       tokens.push_back({first_ + i, kContext + step, 1 + i, 1});
     static_cast<void>(engine_.compute(tokens));
     const std::int64_t now = processor_ns() / 1000;
-    if (step > 0) parts_.push_back({true, chain.rows, now - mark});
+    if (step > 0) calls_.push_back({true, chain.rows, now - mark});
     mark = now;
   }
   for (std::int32_t i = 0; i < chain.rows; ++i) engine_.forget(first_ + i, kContext);
 }
 
-void AnchorCalls::prompt(std::int32_t from, std::int32_t count) {
-  const std::int64_t mark = processor_ns() / 1000;
-  static_cast<void>(engine_.compute(prompt_tokens(engine_, first_ + kDecodes, from, count)));
-  parts_.push_back({false, count, processor_ns() / 1000 - mark});
+void AnchorCalls::prompt() {
+  const std::int32_t sequence = first_ + kDecodes;
+  std::int32_t from = 0;
+  for (const std::int32_t count : kChunks) {
+    const std::int64_t mark = processor_ns() / 1000;
+    static_cast<void>(engine_.compute(prompt_tokens(engine_, sequence, from, count)));
+    calls_.push_back({false, count, processor_ns() / 1000 - mark});
+    from += count;
+  }
+  engine_.forget(sequence, 0);
 }
 
-VirtualEngine::VirtualEngine(LlamaEngine& engine, Composition how, std::int32_t anchor_every)
+VirtualEngine::VirtualEngine(LlamaEngine& engine, Composition how, std::int64_t anchor_every)
     : engine_(engine),
       how_(std::move(how)),
       anchor_every_(anchor_every),
@@ -85,6 +87,8 @@ CallLog VirtualEngine::serve(const std::vector<LoggedRequest>& requests) {
   clock_ = gap_ = 0;
   next_ = served_ = 0;
   last_generated_ = false;
+  since_anchor_ = 0;
+  if (anchor_every_ > 0) anchor();
   mark_ = processor_ns() / 1000;
   while (served_ < requests.size()) {
     admit();
@@ -95,13 +99,18 @@ CallLog VirtualEngine::serve(const std::vector<LoggedRequest>& requests) {
       continue;
     }
     call();
-    if (anchor_every_ > 0 && std::ssize(log_.calls) % anchor_every_ == 0) {
-      log_.anchors.push_back(anchors_.measure());
-      repeat_call();
-      mark_ = processor_ns() / 1000;
-    }
+    const bool due = since_anchor_ >= anchor_every_ || served_ == requests.size();
+    if (anchor_every_ <= 0 || !due) continue;
+    anchor();
+    repeat_call();
+    mark_ = processor_ns() / 1000;
   }
   return std::move(log_);
+}
+
+void VirtualEngine::anchor() {
+  log_.anchors.push_back({std::ssize(log_.calls), anchors_.measure()});
+  since_anchor_ = 0;
 }
 
 void VirtualEngine::admit() {
@@ -171,6 +180,7 @@ void VirtualEngine::call() {
   const std::int64_t duration = now - mark_;
   mark_ = now;
   clock_ += duration;
+  since_anchor_ += duration;
   log_.calls.push_back({gap_, duration, parts_});
   gap_ = 0;
   take_results(sampled, clock_);

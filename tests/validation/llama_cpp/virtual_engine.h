@@ -24,33 +24,26 @@ namespace headroom::llama_cpp {
 /// Nanoseconds of processor time that this process has used.
 [[nodiscard]] std::int64_t processor_ns();
 
-/// Tokens `from` to `from + count` of a prompt, of which the last asks for output. Which tokens
-/// does not matter, the arithmetic is the same.
+/// Tokens `from` to `from + count` of a prompt, of which the last asks for output where `outputs`.
+/// Which tokens does not matter, the arithmetic is the same.
 [[nodiscard]] std::vector<LlamaEngine::Token> prompt_tokens(const LlamaEngine& engine,
                                                             std::int32_t sequence,
-                                                            std::int32_t from, std::int32_t count);
+                                                            std::int32_t from, std::int32_t count,
+                                                            bool outputs = true);
 
 /// Calls of fixed shapes on sequences of their own, behind those of the slots: generation of few
-/// and of many rows, a prompt and a short piece of one behind it, for a busy machine slows them
-/// unlike.
+/// and of many rows, pieces of a prompt of different lengths, for a busy machine slows them unlike.
 class AnchorCalls {
  public:
   static constexpr std::int32_t kDecodes = 8;
   static constexpr std::int32_t kContext = 256;
-  static constexpr std::int32_t kChunk = 128, kShortChunk = 48;
+  static constexpr std::array<std::int32_t, 3> kChunks{64, 32,
+                                                       128};  ///< of one prompt, all different
   /// Sequences that it needs.
   static constexpr std::int32_t kSequences = kDecodes + 1;
   /// Uses `kSequences` sequences of the engine from `first` on.
   AnchorCalls(LlamaEngine& engine, std::int32_t first);
-  [[nodiscard]] Anchor measure();
-
-  struct Part {
-    bool generates;
-    std::int32_t tokens;
-    std::int64_t us;
-  };
-  /// The single calls of the last anchor.
-  [[nodiscard]] const std::vector<Part>& parts() const { return parts_; }
+  [[nodiscard]] std::vector<AnchorCall> measure();
 
  private:
   struct Chain {
@@ -59,17 +52,18 @@ class AnchorCalls {
   /// About equal times each.
   static constexpr std::array<Chain, 4> kChains{{{1, 8}, {2, 2}, {4, 2}, {8, 1}}};
   void generate(const Chain& chain);
-  void prompt(std::int32_t from, std::int32_t count);
+  void prompt();
 
   LlamaEngine& engine_;
   std::int32_t first_;
-  std::vector<Part> parts_{};
+  std::vector<AnchorCall> calls_{};  ///< of the anchor in progress
 };
 
 class VirtualEngine {
  public:
-  /// An anchor follows each `anchor_every` calls; 0: none.
-  VirtualEngine(LlamaEngine& engine, Composition how, std::int32_t anchor_every);
+  /// An anchor comes at the start, at the end and behind each `anchor_every` microseconds of
+  /// calls; 0: none.
+  VirtualEngine(LlamaEngine& engine, Composition how, std::int64_t anchor_every);
   /// Serves requests in order of arrival. Requires prompt + output <= slot_tokens of each.
   [[nodiscard]] CallLog serve(const std::vector<LoggedRequest>& requests);
 
@@ -88,13 +82,15 @@ class VirtualEngine {
   void add_generating();
   void add_prompts();
   void call();
+  void anchor();
   /// The last call once more, outside the clock: anchors leave other data in the caches.
   void repeat_call();
   void take_results(const std::vector<std::int32_t>& sampled, std::int64_t now);
 
   LlamaEngine& engine_;
   Composition how_;
-  std::int32_t anchor_every_;
+  std::int64_t anchor_every_;
+  std::int64_t since_anchor_ = 0;  ///< us of calls
   AnchorCalls anchors_;
   CallLog log_{};
   std::vector<Slot> slots_{};
