@@ -36,15 +36,15 @@ struct Curve {
     if (at.size() < 2) return 0;
     return (ns[i + 1] - ns[i]) / static_cast<double>(at[i + 1] - at[i]);
   }
-  /// Held beyond the last knot too.
-  [[nodiscard]] double held(double x) const {
-    return value(std::min(x, static_cast<double>(at.back())));
-  }
   /// Held below the first knot.
   [[nodiscard]] double value(double x) const {
     const std::size_t i = segment(x);
     const double from = static_cast<double>(at[i]);
     return ns[i] + slope(i) * (std::max(x, static_cast<double>(at.front())) - from);
+  }
+  /// Held beyond the last knot too.
+  [[nodiscard]] double held(double x) const {
+    return value(std::min(x, static_cast<double>(at.back())));
   }
 };
 
@@ -339,37 +339,54 @@ class StepCost final : public CostModel {
     if (tile == 0 || tokens < tile) return 0;
     return remainder_[static_cast<std::size_t>(tokens % tile)] * static_cast<double>(tokens);
   }
-  /// Its part of what `many` chunks of so many tokens save side by side; `alone`: its time alone.
-  [[nodiscard]] double saved(std::int64_t tokens, std::int64_t many, double alone) const {
-    if (many == 1 || side_.at.empty()) return 0;
-    const double each = std::min(side_.held(static_cast<double>(tokens)), alone);
-    return each * static_cast<double>(many - 1) / static_cast<double>(many);
+  /// What is computed at once of a chunk and of others of its call.
+  struct Piece {
+    std::int64_t tokens = 0, cached = 0;  ///< of this chunk
+    std::int64_t many = 0;                ///< chunks in it
+    bool outputs = false;                 ///< of any of them
+  };
+  /// Behind `done` tokens of the chunk; it ends where any of the call's chunks does.
+  [[nodiscard]] Piece next_piece(const PrefillChunk& chunk, const BatchShape& call,
+                                 std::int64_t done) const {
+    std::int64_t end = std::min<std::int64_t>(chunk.tokens, done + chunks_.back());
+    Piece piece;
+    for (const PrefillChunk& other : call.prefills) {
+      if (other.tokens <= done) continue;
+      end = std::min<std::int64_t>(end, other.tokens);
+      ++piece.many;
+    }
+    for (const PrefillChunk& other : call.prefills)
+      piece.outputs = piece.outputs || (other.tokens == end && other.samples > 0);
+    piece.tokens = end - done;
+    piece.cached = chunk.cached + done;
+    return piece;
   }
 
-  [[nodiscard]] double output(std::int64_t cached) const {
-    return outputs_.at.empty() ? 0 : outputs_.held(static_cast<double>(cached));
+  /// What a piece takes less than `alone`, its time by itself and with output: its part of what
+  /// chunks side by side share, and of an output that none of them has.
+  [[nodiscard]] double saved(const Piece& piece, double alone) const {
+    const auto many = static_cast<double>(piece.many);
+    double less = 0;
+    if (piece.many > 1 && !side_.at.empty())
+      less = std::min(side_.held(static_cast<double>(piece.tokens)), alone) * (many - 1) / many;
+    if (!piece.outputs && !outputs_.at.empty())
+      less += std::min(outputs_.held(static_cast<double>(piece.cached)) / many, (alone - less) / 2);
+    return less;
   }
 
-  /// Cut where shorter ones of its call end; beside generating rows without its first token. Its
-  /// last piece alone may have an output.
+  /// Cut where shorter ones of its call end; beside generating rows without its first token.
   [[nodiscard]] std::pair<std::int64_t, Evidence> chunk_time(const PrefillChunk& chunk,
                                                              const BatchShape& call) const {
     double ns = 0;
     Evidence evidence = Evidence::measured;
     for (std::int64_t done = call.decodes > 0 ? 1 : 0; done < chunk.tokens;) {
-      std::int64_t end = std::min<std::int64_t>(chunk.tokens, done + chunks_.back()), many = 0;
-      for (const PrefillChunk& other : call.prefills) {
-        if (other.tokens <= done) continue;
-        end = std::min<std::int64_t>(end, other.tokens);
-        ++many;
-      }
-      const std::int64_t cached = chunk.cached + done;
-      const double alone = piece_time(end - done, cached);
-      const double time = alone - saved(end - done, many, alone);
-      const bool outputs = chunk.samples > 0 && end == chunk.tokens;
-      ns += outputs ? time : time - std::min(output(cached), time / 2);
-      evidence = std::max(evidence, evidence_of(end - done, cached));
-      done = end;
+      const Piece piece = next_piece(chunk, call, done);
+      const double alone = piece_time(piece.tokens, piece.cached);
+      const double less = saved(piece, alone);
+      ns += alone - less;
+      evidence = std::max(evidence, evidence_of(piece.tokens, piece.cached));
+      if (less > 0) evidence = std::max(evidence, Evidence::interpolated);
+      done += piece.tokens;
     }
     return {fixed(ns), evidence};
   }

@@ -10,8 +10,9 @@
 // - Generation behind a prompt finds other data in the caches and, in some engines, a compute graph
 //   to build anew: it takes longer, the more so the longer the prompt was (kSwitchStep).
 // - Chunks of equal length side by side read the weights once: each but one saves that (kSideStep).
-// - Chunks are measured with the output of their last token; where they do not end their prompt
-//   they have none (kOutputStep).
+//   The prompts of one call are taken to be in neighbouring slots.
+// - Chunks are measured with the output of their last token; a piece in which no prompt ends has
+//   none (kOutputStep).
 //
 // A call is computed in pieces of equal lengths of neighbouring slots, as llama.cpp splits it
 // (split_equal, release 0.5.0). So several prompts are each cut where a shorter one ends, and
@@ -21,7 +22,8 @@
 //
 // Law: for decodes only, behind no prompt, a price equals its decode line; a line never falls with
 // growing context: noise that says otherwise is averaged away (isotonic regression, Barlow et al.
-// 1972). A call whose shape was measured costs what was measured, where the measurements rise.
+// 1972). Generation, or a chunk of whole tiles that ends its prompt, costs what was measured of its
+// shape, where the measurements rise.
 // Cost: O(log contexts) for decodes, O(log grid) a chunk; tables of some KB. Host work is in the
 // measured calls; an engine's own host times are not added. Not here: where the calls come from;
 // kernels (models/table_cost.h).
@@ -42,7 +44,7 @@ namespace headroom {
 
 constexpr const char* kDecodeStep = "decode step";
 constexpr const char* kPrefillStep = "prefill step";
-constexpr const char* kRemainderStep = "remainder step";
+constexpr const char* kRemainderStep = "remainder step a token";
 constexpr const char* kSwitchStep = "switch step";
 constexpr const char* kSideStep = "side step";
 constexpr const char* kOutputStep = "output step";

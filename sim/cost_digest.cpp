@@ -1,5 +1,7 @@
 #include "sim/cost_digest.h"
 
+#include <array>
+
 namespace headroom {
 
 namespace {
@@ -49,7 +51,13 @@ std::uint64_t cost_digest(const CostModel& cost) {
         shape.decodes = decodes;
         shape.decode_context = decodes * 700;
         digest.add(cost.price(shape));
-        if (!cost.has_memory() || decodes == 0) continue;
+        if (!cost.has_memory()) continue;
+        // Such a model is one of whole calls, in which chunks share.
+        const std::array<PrefillChunk, 2> two{
+            {{chunk.tokens, cached, 0}, {chunk.tokens, cached, 0}}};
+        shape.prefills = two;
+        digest.add(cost.price(shape));
+        if (decodes == 0) continue;
         shape.prefills = {};
         shape.prefill_tokens_before = chunk.tokens;
         digest.add(cost.price(shape));

@@ -1,7 +1,6 @@
 #include "models/step_cost.h"
 
 #include <array>
-#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -204,53 +203,99 @@ TEST_CASE("chunks that do not fill their last tile take a remainder longer") {
   CHECK_THROWS_WITH(filled.cost(engine), Catch::Contains("expected remainder steps of one tile"));
 }
 
+/// Milliseconds of a call of these chunks beside so many rows, which is what it charges.
+double call_ms(const CostModel& cost, const std::vector<PrefillChunk>& chunks,
+               std::int64_t decodes = 0) {
+  BatchShape shape;
+  shape.prefills = chunks;
+  shape.decodes = decodes;
+  shape.decode_context = 100 * decodes;
+  CostLedger ledger;
+  cost.charge(shape, ledger);
+  CHECK(sum_of(ledger) == cost.price(shape).stage.value());
+  return cost.price(shape).stage.as_double() / kMs;
+}
+
+EngineDescription at_half_speed() {
+  EngineDescription engine;
+  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
+  return engine;
+}
+
 TEST_CASE("chunks side by side save what was measured of two, in each piece of a call") {
   Filled filled;
   filled.add(prefill_step_shape(model(), 1, 0), 2);
   filled.add(side_step_shape(model(), 20), 6);
   filled.add(side_step_shape(model(), 40), 10);
-  EngineDescription engine;
-  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
-  const auto cost = filled.cost(engine);
-  const auto ms = [&cost](std::initializer_list<PrefillChunk> chunks) {
-    const std::vector<PrefillChunk> all(chunks);
-    BatchShape shape;
-    shape.prefills = all;
-    CostLedger ledger;
-    cost->charge(shape, ledger);
-    CHECK(sum_of(ledger) == cost->price(shape).stage.value());
-    return cost->price(shape).stage.as_double() / kMs;
+  const auto cost = filled.cost(at_half_speed());
+  const PrefillChunk thirty{30, 0, 1}, fifty{50, 0, 1}, twelve{12, 0, 1}, one{1, 0, 1};
+  CHECK(call_ms(*cost, {thirty}) == Approx(2 * 40));
+  CHECK(call_ms(*cost, {thirty, thirty}) == Approx(2 * (2 * 40 - 8)));
+  CHECK(call_ms(*cost, {thirty, thirty, thirty}) == Approx(2 * (3 * 40 - 2 * 8)));
+  // 12 of each side by side; what is behind: 18 of two, 20 of the longest alone.
+  const auto behind = [](int tokens, int cached) {
+    return 10 + tokens + cached * 0.2 * (tokens - 10) / 40;
   };
-  CHECK(ms({{30, 0, 1}}) == Approx(2 * 40));
-  CHECK(ms({{30, 0, 1}, {30, 0, 1}}) == Approx(2 * (2 * 40 - 8)));
-  CHECK(ms({{30, 0, 1}, {30, 0, 1}, {30, 0, 1}}) == Approx(2 * (3 * 40 - 2 * 8)));
-  // 50 and 12 tokens: 12 of each side by side, then 38 behind 12, alone.
-  const double twelve = 22, rest = 48 + 12 * 0.2 * 28 / 40;
-  CHECK(ms({{50, 0, 1}, {12, 0, 1}}) == Approx(2 * (2 * twelve - 6 + rest)));
+  CHECK(call_ms(*cost, {fifty, twelve}) == Approx(2 * (2 * 22 - 6 + behind(38, 12))));
+  CHECK(call_ms(*cost, {fifty, twelve, thirty}) ==
+        Approx(2 * (3 * 22 - 2 * 6 + 2 * behind(18, 12) - 6 + behind(20, 30))));
+  // Each with its own cached tokens.
+  CHECK(call_ms(*cost, {{30, 0, 1}, {30, 50, 1}}) == Approx(2 * (40 + behind(30, 50) - 8)));
   // Held beyond the longest; two of one token take no less than one.
-  CHECK(ms({{50, 0, 1}, {50, 0, 1}}) == Approx(2 * (2 * 60 - 10)));
-  CHECK(ms({{1, 0, 1}, {1, 0, 1}}) == Approx(2 * 2));
+  CHECK(call_ms(*cost, {fifty, fifty}) == Approx(2 * (2 * 60 - 10)));
+  CHECK(call_ms(*cost, {one, one}) == Approx(2 * 2));
+  // Beside rows a prompt of one token is a row, and in no piece; others are without their first.
+  const double rows = decode_ms(*cost, 4, 100);
+  CHECK(call_ms(*cost, {{31, 0, 1}, one}, 2) == Approx(rows + 2 * behind(30, 1)));
+  CHECK(call_ms(*cost, {{31, 0, 1}, {31, 0, 1}}, 2) == Approx(rows + 2 * (2 * behind(30, 1) - 8)));
 }
 
-TEST_CASE("a chunk that does not end its prompt has no output, nor have pieces before the last") {
+TEST_CASE("a piece in which no prompt ends has no output") {
   Filled filled;
   filled.add(prefill_step_shape(model(), 1, 0), 2);
   filled.add(output_step_shape(model(), 0), 3);
   filled.add(output_step_shape(model(), 50), 5);
-  EngineDescription engine;
-  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
-  const auto cost = filled.cost(engine);
-  const auto ms = [&cost](const PrefillChunk& chunk) {
-    BatchShape shape;
-    shape.prefills = {&chunk, 1};
-    return cost->price(shape).stage.as_double() / kMs;
+  auto cost = filled.cost(at_half_speed());
+  CHECK(call_ms(*cost, {{30, 0, 1}}) == Approx(2 * 40));
+  CHECK(call_ms(*cost, {{30, 0, 0}}) == Approx(2 * (40 - 3)));
+  const auto output = [&cost](int cached) {
+    return call_ms(*cost, {{30, cached, 1}}) - call_ms(*cost, {{30, cached, 0}});
   };
-  CHECK(ms({30, 0, 1}) == Approx(2 * 40));
-  CHECK(ms({30, 0, 0}) == Approx(2 * (40 - 3)));
-  CHECK(ms({30, 25, 1}) - ms({30, 25, 0}) == Approx(2 * 4));
-  CHECK(ms({30, 90, 1}) - ms({30, 90, 0}) == Approx(2 * 5));  // held
-  CHECK(ms({1, 0, 0}) == Approx(2 * 1));                      // half of what it takes
-  CHECK(ms({73, 0, 1}) == Approx(ms({50, 0, 0}) + ms({23, 50, 1})));
+  CHECK(output(25) == Approx(2 * 4));
+  CHECK(output(90) == Approx(2 * 5));                   // held
+  CHECK(call_ms(*cost, {{1, 0, 0}}) == Approx(2 * 1));  // half of what it takes
+  CHECK(call_ms(*cost, {{73, 0, 1}}) ==
+        Approx(call_ms(*cost, {{50, 0, 0}}) + call_ms(*cost, {{23, 50, 1}})));
+
+  // Side by side one output is shared, and one that nobody has is saved once.
+  filled.add(side_step_shape(model(), 20), 6);
+  cost = filled.cost(at_half_speed());
+  CHECK(call_ms(*cost, {{30, 0, 1}, {30, 0, 1}}) == Approx(2 * (2 * 40 - 6)));
+  CHECK(call_ms(*cost, {{30, 0, 1}, {30, 0, 0}}) == Approx(2 * (2 * 40 - 6)));
+  CHECK(call_ms(*cost, {{30, 0, 0}, {30, 0, 0}}) == Approx(2 * (2 * 40 - 6 - 3)));
+}
+
+TEST_CASE("one chunk more never makes a call cheaper, and its parts are no longer as measured") {
+  Filled filled;
+  filled.add(prefill_step_shape(model(), 1, 0), 2);
+  filled.add(side_step_shape(model(), 20), 25);
+  filled.add(output_step_shape(model(), 0), 3);
+  const auto cost = filled.cost();
+  for (const std::int32_t tokens : {1, 5, 10, 50})
+    for (const std::int32_t more : {0, 1})
+      CHECK(call_ms(*cost, {{tokens, 0, 1}, {tokens, 0, more}}) >=
+            call_ms(*cost, {{tokens, 0, 1}}));
+  const auto measured = [&cost](const std::vector<PrefillChunk>& chunks) {
+    BatchShape shape;
+    shape.prefills = chunks;
+    CostLedger ledger;
+    cost->charge(shape, ledger);
+    return ledger.fixed_ns[static_cast<std::size_t>(OperatorClass::prefill_attention)]
+                          [static_cast<std::size_t>(Evidence::measured)] > 0;
+  };
+  CHECK(measured({{10, 0, 1}}));
+  CHECK_FALSE(measured({{10, 0, 0}}));
+  CHECK_FALSE(measured({{10, 0, 1}, {10, 0, 1}}));
 }
 
 TEST_CASE("a padded row is one piece more, the price the mean over the ways to cut the batch") {

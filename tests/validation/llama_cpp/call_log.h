@@ -4,8 +4,7 @@
 // The clock of a run is virtual: it advances by the processor time of the calls and jumps over idle
 // gaps. All time between two calls belongs to the second, so calls and gaps add up to the clock
 // without a rest. Times are whole microseconds.
-// Law: reading what was written gives the same log. Cost: about 12 bytes a call, 200
-// an anchor.
+// Law: reading what was written gives the same log. Cost: about 12 bytes a call, 200 an anchor.
 // Not here: who computes (virtual_engine.h), the simulated counterpart
 // (tests/validation/llama_cpp_replay_test.cpp).
 #pragma once

@@ -8,7 +8,8 @@ that the anchors had along that run's clock, against those between the measured 
 anchors, and when they were, goes into a prediction. Means over runs are compared with means over their predictions.
 
 Printed beside each error: the spread of the engine itself, one run against the mean of the others of the same trace and
-policy. Exit code 0: every target is met; 1: one is missed; 77: no engine here.
+policy. Exit code 0: every target is met; 1: one is missed; 2: the folder holds files of another version of the harness;
+77: no engine here.
 
     experiment.py BUILD --work DIR [--seeds 81,82] [--rounds 5] [--rate 2.2] [--cpu 1]
 
@@ -39,6 +40,7 @@ WORKLOAD = {"arrivals": "poisson", "requests": REQUESTS,
 ANCHOR_EVERY = 200_000  # us of a run's calls; not a number of calls, or stretches of long prompts would have none
 NEAR = 3  # anchors before and behind a moment that say how fast the machine was
 KINDS = ("decode", "prefill")  # calls of an anchor
+TIMED = {"decode", "behind", "prefill", "silent", "side", "anchor-decode", "anchor-prefill"}  # calls of a measurement
 # What the predictions are held to: percent of the engine's mean over its runs.
 TARGETS = {"makespan": 2, "ttft": 10, "tpot": 15, "e2e": 10}
 
@@ -49,7 +51,11 @@ class Log:
     VERSION = "headroom-call-log 2"
 
     def __init__(self, path):
-        lines = iter(path.read_text().splitlines()[3:])
+        lines = iter(path.read_text().splitlines())
+        if next(lines) != self.VERSION:
+            refuse(path)
+        for _ in range(2):
+            next(lines)
         section = lambda: [next(lines).split() for _ in range(int(next(lines).split()[0]))]
         self.requests = [[int(word) for word in row] for row in section()]
         self.anchors = [(int(row[0]), anchor_calls(zip(row[1::3], row[2::3], row[3::3], strict=True)))
@@ -187,16 +193,17 @@ class Experiment:
                                 "batch": {"policy": "llama-cpp", "n_parallel": SLOTS, "n_batch": batch, "order": order}}],
                 "workload": dict(WORKLOAD, rate=f"{self.options.rate} /s")}
 
-    def refuse_older(self):
-        """Files of an older version stand where this one would go on."""
-        old = [path for path in self.work.glob("run-*.log") if not path.read_text().startswith(Log.VERSION + "\n")]
-        old += [path for path in self.work.glob("calls-*.csv") if "\nanchor," in path.read_text()]
-        if old:
-            say(f"{old[0]}: expected a file of this version, got one of an older; take another --work")
-            sys.exit(2)
+    def check_files(self):
+        """Files of another version may stand where this one would go on."""
+        for path in self.work.glob("run-*.log"):
+            if not path.read_text().startswith(Log.VERSION + "\n"):
+                refuse(path)
+        for path in self.work.glob("calls-*.csv"):
+            if {row.split(",")[0] for row in path.read_text().splitlines()[1:]} != TIMED:
+                refuse(path)
 
     def measure(self):
-        self.refuse_older()
+        self.check_files()
         self.json_file("config.json", MODEL)
         model = self.make("model.gguf", self.harness, "model", "OUT")
         plain = self.json_file("generator.json", self.scenario(1, "together-512", "llama.cpp", "h100-sxm", "roofline"))
@@ -347,6 +354,11 @@ class Experiment:
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
+
+
+def refuse(path):
+    say(f"{path}: expected a file of this version of the harness, got one of another; take another --work")
+    sys.exit(2)
 
 
 def main():

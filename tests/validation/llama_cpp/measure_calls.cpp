@@ -33,7 +33,7 @@ const std::vector<std::int32_t> kSilent{8, 16, 32}, kSilentCached{0, 1, 128, 512
 /// Lengths of the prompts that come before chains.
 const std::vector<std::int32_t> kPromptsBefore{16, 32, 64, 160, 384};
 /// Calls of a generation point: the first is behind a prompt, the last have found their pace. Those
-/// between, 6 to 1 % slower, are no points: they are half a percent of an answer of 32 tokens.
+/// between are no points: 6 to 1 % slower, they are half a percent of an answer of 32 tokens.
 constexpr std::int32_t kChain = 14, kSettled = 7;
 /// Few rows and short chunks are most of what a server computes, and cheap to repeat.
 constexpr std::int32_t kFewRows = 2;
@@ -81,8 +81,7 @@ class Measurement {
       const Point& point = points[i];
       if (point.kind == Kind::decode)
         decode(point, kPromptsBefore[random.next() % kPromptsBefore.size()]);
-      if (point.kind == Kind::prefill) prefill("prefill", point);
-      if (point.kind == Kind::silent) prefill("silent", point);
+      if (point.kind == Kind::prefill || point.kind == Kind::silent) prefill(point);
       if (point.kind == Kind::side) side_by_side(point.rows);
     }
   }
@@ -148,13 +147,14 @@ class Measurement {
     engine_.forget(other_, 0);
   }
 
-  void prefill(const std::string& kind, const Point& point) {
+  void prefill(const Point& point) {
+    const bool outputs = point.kind == Kind::prefill;
     set(0, point.before);
     const std::vector<LlamaEngine::Token> tokens =
-        prompt_tokens(engine_, 0, point.before, point.rows, point.kind != Kind::silent);
+        prompt_tokens(engine_, 0, point.before, point.rows, outputs);
     const std::int64_t mark = processor_ns();
     static_cast<void>(engine_.compute(tokens));
-    write(kind, point.rows, point.before, processor_ns() - mark);
+    write(outputs ? "prefill" : "silent", point.rows, point.before, processor_ns() - mark);
     engine_.forget(0, 0);
   }
 

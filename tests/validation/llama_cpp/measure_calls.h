@@ -1,5 +1,6 @@
-// Times single engine calls over a grid: generation over batch size and context, prompt chunks over
-// length and what is cached before them.
+// Times single engine calls over a grid: generation over batch size and context, also behind
+// prompts; prompt chunks over length and what is cached before them, also without output and two
+// side by side.
 //
 // Points come in shuffled order, anchors in between, most of them several times. A generation
 // point is a chain of calls on the same sequences, as a server makes them, because a repeated
@@ -26,10 +27,11 @@ struct MeasurePasses {
 /// one to three over takes longer.
 constexpr std::int32_t kRowTile = 4;
 
-/// Writes CSV: kind (behind: generation behind a prompt; decode: generation that has settled;
-/// prefill; anchor-decode and anchor-prefill: calls of an anchor, which follow each other), batch
-/// or chunk, context or cached (behind: tokens of that prompt), microseconds. Requires an engine of
-/// `how.slots` sequences and those of the anchors.
+/// Writes CSV: kind, batch or chunk, context or cached, microseconds. Kinds: decode (generation
+/// that has settled), behind (the first behind a prompt, whose tokens stand for the context),
+/// prefill, silent (the same without output), side (two sequences' chunks of that length),
+/// anchor-decode and anchor-prefill (calls of an anchor, which follow each other). Requires an
+/// engine of `how.slots` sequences and those of the anchors.
 void measure_calls(LlamaEngine& engine, const Composition& how, MeasurePasses passes,
                    std::ostream& out);
 

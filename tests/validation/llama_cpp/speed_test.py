@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """How fast a machine was, found in anchors that follow a law, and in files as the harness writes them. No engine needed."""
+import contextlib
+import io
 import pathlib
 import tempfile
 import types
 import unittest
 
-from experiment import Log, Speed, levels, timed_calls
+from experiment import Experiment, Log, Speed, levels, timed_calls
 
 USUAL = {("decode", "1"): 3_000.0, ("decode", "8"): 12_000.0, ("prefill", "128"): 70_000.0}
 CALL_MS = 100
@@ -90,6 +92,17 @@ class FilesTest(unittest.TestCase):
         speed = Speed(log, USUAL)
         self.assertEqual(speed.clock, [0, 60])
         self.assertEqual(speed.means, [5 / 3, 5 / 3])
+
+    def test_files_of_another_version_are_refused_before_anything_is_measured(self):
+        for name, text in (("run-1-in-turn-32-1.log", "headroom-call-log 1\n"),
+                           ("calls-1.csv", "kind,rows,context,us\nanchor,50000,90000,0\nprefill,4,0,5000\n")):
+            folder = self.file("").with_name(name).parent
+            (folder / name).write_text(text)
+            options = types.SimpleNamespace(work=folder, build="build", seeds="1", cpu=None)
+            with self.assertRaises(SystemExit) as refused, contextlib.redirect_stderr(io.StringIO()) as said:
+                Experiment(options).measure()
+            self.assertEqual(refused.exception.code, 2)
+            self.assertIn(name + ": expected a file of this version", said.getvalue())
 
     def test_timed_calls_belong_to_the_anchor_before_them(self):
         parts = timed_calls(self.file("kind,rows,context,us\nanchor-decode,1,0,3000\nanchor-prefill,128,0,70000\n"

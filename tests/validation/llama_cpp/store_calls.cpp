@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -50,17 +51,17 @@ double median_of(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-/// A call that took so much longer lost the processor, whatever it computed; microseconds.
+/// A call that took so much longer lost the processor, whatever it computed. It counts as this much
+/// longer: such stalls befall the first call behind a long prompt more than others. Microseconds.
 constexpr double kStall = 10'000;
 
-/// Stored times are positive; microseconds.
-constexpr double kLeast = 1;
+/// Stored times are positive: a microsecond, of a token a nanosecond.
+constexpr double kLeast = 1, kLeastEach = 0.001;
 
-/// How much longer a call behind a prompt took.
-struct Longer {
+/// How much longer a call behind a prompt of so many tokens took.
+struct BehindPrompt {
   std::int64_t tokens = 0;
   double us = 0;
-  [[nodiscard]] double prompt() const { return static_cast<double>(tokens); }
 };
 
 /// A value for each time that a point was measured, microseconds.
@@ -108,25 +109,26 @@ class Points {
     chain_.clear();
   }
 
-  /// What calls behind prompts take longer rises with the prompt; a line through all of them, for
-  /// most take little longer and some very much.
+  /// What calls behind prompts take longer rises with the prompt: a line of least squares through
+  /// all of them, for most take little longer and some very much.
   void take_switches() {
-    if (longer_.empty()) return;
-    double prompts = 0, us = 0, square = 0, product = 0;
-    for (const Longer& call : longer_) {
-      prompts += call.prompt();
-      us += call.us;
+    const auto count = static_cast<double>(longer_.size());
+    double tokens = 0, us = 0, square = 0, product = 0;
+    for (const BehindPrompt& call : longer_) {
+      tokens += static_cast<double>(call.tokens) / count;
+      us += call.us / count;
     }
-    const double count = static_cast<double>(longer_.size());
-    for (const Longer& call : longer_) {
-      const double off = call.prompt() - prompts / count;
+    std::set<std::int64_t> lengths;
+    for (const BehindPrompt& call : longer_) {
+      const double off = static_cast<double>(call.tokens) - tokens;
       square += off * off;
-      product += off * (call.us - us / count);
+      product += off * (call.us - us);
+      lengths.insert(call.tokens);
     }
     const double slope = square > 0 ? product / square : 0;
-    for (const Longer& call : longer_)
-      values_[switch_step_shape(model_, call.tokens)] = {
-          std::max(us / count + slope * (call.prompt() - prompts / count), kLeast)};
+    for (const std::int64_t length : lengths)
+      values_[switch_step_shape(model_, length)] = {
+          std::max(us + slope * (static_cast<double>(length) - tokens), kLeast)};
   }
 
   /// Median of a chunk by itself and with output. Throws where it was not measured so.
@@ -185,8 +187,7 @@ class Points {
             static_cast<double>(shape.chunk));
     }
     for (const auto& [rest, us] : longer)
-      values_[remainder_step_shape(model_, kRowTile, rest)] = {
-          std::max(median_of(us), kLeast / 1000)};
+      values_[remainder_step_shape(model_, kRowTile, rest)] = {std::max(median_of(us), kLeastEach)};
   }
 
   const Architecture& model_;
@@ -194,7 +195,7 @@ class Points {
   std::vector<double> chain_{};
   std::vector<Line> behind_{};
   std::int64_t first_ = 0, rows_ = 0;
-  std::vector<Longer> longer_{};
+  std::vector<BehindPrompt> longer_{};
   Values silent_{};
   std::map<std::int64_t, std::vector<double>> sides_{};  ///< by tokens of each of two
 };

@@ -2,8 +2,9 @@
 // on.
 //
 // Law: a row is the median over all times a point was measured (of chains, of their medians); its
-// deviation is that between them. Remainders, chunks side by side and outputs are differences of
-// medians; what calls behind prompts take more lies on a line through all differences.
+// deviation is that between them. Chunks side by side and outputs are differences of medians,
+// remainders medians of differences, and what calls behind prompts take more lies on a line through
+// all of them.
 // Not here: what a shape nobody measured costs (models/step_cost.h).
 #pragma once
 
