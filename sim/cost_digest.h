@@ -14,7 +14,8 @@ namespace headroom {
 
 /// Digest over decode batches of 1 to 1,024 requests at contexts of 16 to 65,536 tokens each, and
 /// prompts of 1 to 16,384 tokens with and without cached context and decodes beside them; of models
-/// that remember (`CostModel::has_memory`) also decodes behind prompts and two prompts without output.
+/// that remember (`CostModel::has_memory`) also decodes behind prompts and two prompts without
+/// output.
 [[nodiscard]] std::uint64_t cost_digest(const CostModel& cost);
 
 }  // namespace headroom

@@ -145,7 +145,7 @@ def timed_calls(path):
     """Anchors, each with the calls that were timed behind it, as measure_calls.h writes them."""
     parts = []
     in_anchor = False
-    for row in list(csv.reader(path.open()))[1:]:
+    for row in list(csv.reader(path.read_text().splitlines()))[1:]:
         kind = row[0].removeprefix("anchor-")
         if kind == row[0]:
             parts[-1][1].append(row)
