@@ -37,7 +37,7 @@ MODEL = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_s
 WORKLOAD = {"arrivals": "poisson", "requests": REQUESTS,
             "prompt": {"kind": "lognormal", "mean": 190, "cv": 0.8, "least": 16, "most": 900},
             "output": {"kind": "lognormal", "mean": 32, "cv": 0.7, "least": 4, "most": 120}}
-ANCHOR_EVERY = 200_000  # us of a run's calls; not a number of calls, or stretches of long prompts would have none
+ANCHOR_EVERY = 200_000  # us of a run's calls, on average; behind so many calls, long prompts would have none
 NEAR = 3  # anchors before and behind a moment that say how fast the machine was
 KINDS = ("decode", "prefill")  # calls of an anchor
 TIMED = {"decode", "behind", "prefill", "silent", "side", "anchor-decode", "anchor-prefill"}  # calls of a measurement

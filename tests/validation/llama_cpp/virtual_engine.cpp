@@ -87,7 +87,7 @@ CallLog VirtualEngine::serve(const std::vector<LoggedRequest>& requests) {
   clock_ = gap_ = 0;
   next_ = served_ = 0;
   last_generated_ = false;
-  since_anchor_ = 0;
+  random_ = SplitMix(1);
   if (anchor_every_ > 0) anchor();
   mark_ = processor_ns() / 1000;
   while (served_ < requests.size()) {
@@ -99,7 +99,7 @@ CallLog VirtualEngine::serve(const std::vector<LoggedRequest>& requests) {
       continue;
     }
     call();
-    const bool due = since_anchor_ >= anchor_every_ || served_ == requests.size();
+    const bool due = to_anchor_ <= 0 || served_ == requests.size();
     if (anchor_every_ <= 0 || !due) continue;
     anchor();
     repeat_call();
@@ -110,7 +110,8 @@ CallLog VirtualEngine::serve(const std::vector<LoggedRequest>& requests) {
 
 void VirtualEngine::anchor() {
   log_.anchors.push_back({std::ssize(log_.calls), anchors_.measure()});
-  since_anchor_ = 0;
+  const auto every = static_cast<std::uint64_t>(anchor_every_);
+  to_anchor_ = anchor_every_ / 2 + static_cast<std::int64_t>(random_.next() % every);
 }
 
 void VirtualEngine::admit() {
@@ -180,7 +181,7 @@ void VirtualEngine::call() {
   const std::int64_t duration = now - mark_;
   mark_ = now;
   clock_ += duration;
-  since_anchor_ += duration;
+  to_anchor_ -= duration;
   log_.calls.push_back({gap_, duration, parts_});
   gap_ = 0;
   take_results(sampled, clock_);

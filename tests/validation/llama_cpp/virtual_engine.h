@@ -16,6 +16,7 @@
 #include <deque>
 #include <vector>
 
+#include "profiles/measure_plan.h"
 #include "tests/validation/llama_cpp/call_log.h"
 #include "tests/validation/llama_cpp/llama_library.h"
 
@@ -61,8 +62,9 @@ class AnchorCalls {
 
 class VirtualEngine {
  public:
-  /// An anchor comes at the start, at the end and behind each `anchor_every` microseconds of
-  /// calls; 0: none.
+  /// An anchor comes at the start, at the end and behind half to one and a half times
+  /// `anchor_every` microseconds of calls, at random: stalls that recur would meet a regular one
+  /// always or never. 0: none.
   VirtualEngine(LlamaEngine& engine, Composition how, std::int64_t anchor_every);
   /// Serves requests in order of arrival. Requires prompt + output <= slot_tokens of each.
   [[nodiscard]] CallLog serve(const std::vector<LoggedRequest>& requests);
@@ -90,7 +92,8 @@ class VirtualEngine {
   LlamaEngine& engine_;
   Composition how_;
   std::int64_t anchor_every_;
-  std::int64_t since_anchor_ = 0;  ///< us of calls
+  std::int64_t to_anchor_ = 0;  ///< us of calls until the next
+  SplitMix random_{1};
   AnchorCalls anchors_;
   CallLog log_{};
   std::vector<Slot> slots_{};
