@@ -73,10 +73,6 @@ void make_rising(std::vector<double>& ns) {
 /// Curves over the second axis, one for each measured place on the first.
 using Curves = std::map<std::int64_t, Curve>;
 
-void add_point(Curves& curves, std::int64_t first, std::int64_t second, double ns) {
-  curves[first].add(second, ns);
-}
-
 struct Steps {
   Curves decode{};                  ///< batch -> context
   Curves prefill{};                 ///< chunk -> cached
@@ -111,9 +107,9 @@ Steps read_steps(const ProfileStore& store, const Architecture& model, const std
     const KernelShape& shape = row.shape;
     if (!same_model(shape, wanted)) continue;
     if (shape.variant == kDecodeStep)
-      add_point(steps.decode, shape.batch, shape.context, row.times.median_ns);
+      steps.decode[shape.batch].add(shape.context, row.times.median_ns);
     if (shape.variant == kPrefillStep)
-      add_point(steps.prefill, shape.chunk, shape.cached, row.times.median_ns);
+      steps.prefill[shape.chunk].add(shape.cached, row.times.median_ns);
     if (shape.variant == kRemainderStep)
       add_remainder(steps.remainder, shape.batch, shape.chunk, row.times.median_ns, where);
     if (shape.variant == kSwitchStep) steps.switches.add(shape.chunk, row.times.median_ns);
@@ -256,9 +252,8 @@ class StepCost final : public CostModel {
   /// Time at a place between or beyond the measured ones of the first axis.
   static double across(const Curves& curves, std::int64_t first, std::int64_t second) {
     Curve curve;
-    for (const auto& [at, along_second] : curves) {
+    for (const auto& [at, along_second] : curves)
       curve.add(at, along_second.value(static_cast<double>(second)));
-    }
     const double value = curve.value(static_cast<double>(first));
     // Beyond the grid a falling pair of neighbours must not carry a line below what was measured.
     return first > curve.at.back() ? std::max(value, curve.ns.back()) : value;
@@ -410,7 +405,8 @@ class StepCost final : public CostModel {
   double host_bytes_per_second_;
 };
 
-KernelShape step_shape(const Architecture& model, const char* variant) {
+KernelShape step_shape(const Architecture& model, const char* variant, std::int64_t chunk = 0,
+                       std::int64_t cached = 0) {
   KernelShape shape;
   shape.op = "layer";
   shape.m = model.layers;
@@ -420,6 +416,8 @@ KernelShape step_shape(const Architecture& model, const char* variant) {
   shape.kv_heads = model.kv_heads;
   shape.head_dim = model.head_dim;
   shape.variant = variant;
+  shape.chunk = chunk;
+  shape.cached = cached;
   return shape;
 }
 
@@ -433,35 +431,25 @@ KernelShape decode_step_shape(const Architecture& model, std::int64_t batch, std
 }
 
 KernelShape prefill_step_shape(const Architecture& model, std::int64_t chunk, std::int64_t cached) {
-  KernelShape shape = step_shape(model, kPrefillStep);
-  shape.chunk = chunk;
-  shape.cached = cached;
-  return shape;
+  return step_shape(model, kPrefillStep, chunk, cached);
 }
 
 KernelShape remainder_step_shape(const Architecture& model, std::int64_t tile, std::int64_t rest) {
-  KernelShape shape = step_shape(model, kRemainderStep);
+  KernelShape shape = step_shape(model, kRemainderStep, rest);
   shape.batch = tile;
-  shape.chunk = rest;
   return shape;
 }
 
 KernelShape switch_step_shape(const Architecture& model, std::int64_t chunk) {
-  KernelShape shape = step_shape(model, kSwitchStep);
-  shape.chunk = chunk;
-  return shape;
+  return step_shape(model, kSwitchStep, chunk);
 }
 
 KernelShape side_step_shape(const Architecture& model, std::int64_t chunk) {
-  KernelShape shape = step_shape(model, kSideStep);
-  shape.chunk = chunk;
-  return shape;
+  return step_shape(model, kSideStep, chunk);
 }
 
 KernelShape output_step_shape(const Architecture& model, std::int64_t cached) {
-  KernelShape shape = step_shape(model, kOutputStep);
-  shape.cached = cached;
-  return shape;
+  return step_shape(model, kOutputStep, 0, cached);
 }
 
 std::unique_ptr<CostModel> make_step_cost(const ProfileStore& store, const Architecture& model,

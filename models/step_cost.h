@@ -69,7 +69,7 @@ constexpr const char* kOutputStep = "output step";
 /// takes.
 [[nodiscard]] KernelShape side_step_shape(const Architecture& model, std::int64_t chunk);
 /// What the output of a chunk's last token takes behind `cached` tokens, whatever the chunk's
-/// length; never more than half of a chunk.
+/// length; held beyond the fewest and the most, and never more than half of a chunk.
 [[nodiscard]] KernelShape output_step_shape(const Architecture& model, std::int64_t cached);
 
 /// Times are multiplied by the engine's kernel scales of decode and prefill attention. Throws

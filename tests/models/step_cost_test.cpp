@@ -71,6 +71,13 @@ std::unique_ptr<CostModel> made(const EngineDescription& engine = {}) {
   return Filled().cost(engine);
 }
 
+/// Prompts take twice as long.
+EngineDescription at_half_speed() {
+  EngineDescription engine;
+  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
+  return engine;
+}
+
 double decode_ms(const CostModel& cost, std::int64_t rows, std::int64_t context,
                  std::int64_t padded = 0) {
   BatchShape shape;
@@ -185,9 +192,7 @@ TEST_CASE("chunks that do not fill their last tile take a remainder longer") {
   filled.add(prefill_step_shape(model(), 1, 0), 2);
   filled.add(remainder_step_shape(model(), 10, 3), 0.2);
   filled.add(remainder_step_shape(model(), 10, 7), 0.1);
-  EngineDescription engine;
-  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
-  const auto cost = filled.cost(engine);
+  const auto cost = filled.cost(at_half_speed());
   CHECK(prefill_ms(*cost, 50, 0) == Approx(2 * 60));
   CHECK(prefill_ms(*cost, 30, 0) == Approx(2 * 40));
   CHECK(prefill_ms(*cost, 33, 0) == Approx(2 * (43 + 33 * 0.2)));
@@ -200,7 +205,8 @@ TEST_CASE("chunks that do not fill their last tile take a remainder longer") {
   const auto with = GENERATE(std::pair(8, 3), std::pair(10, 10), std::pair(10, 0), std::pair(0, 0),
                              std::pair(1 << 20, 1));
   filled.add(remainder_step_shape(model(), with.first, with.second), 1);
-  CHECK_THROWS_WITH(filled.cost(engine), Catch::Contains("expected remainder steps of one tile"));
+  CHECK_THROWS_WITH(filled.cost(at_half_speed()),
+                    Catch::Contains("expected remainder steps of one tile"));
 }
 
 /// Milliseconds of a call of these chunks beside so many rows, which is what it charges.
@@ -214,12 +220,6 @@ double call_ms(const CostModel& cost, const std::vector<PrefillChunk>& chunks,
   cost.charge(shape, ledger);
   CHECK(sum_of(ledger) == cost.price(shape).stage.value());
   return cost.price(shape).stage.as_double() / kMs;
-}
-
-EngineDescription at_half_speed() {
-  EngineDescription engine;
-  engine.kernel_scale[static_cast<std::size_t>(OperatorClass::prefill_attention)] = 2;
-  return engine;
 }
 
 TEST_CASE("chunks side by side save what was measured of two, in each piece of a call") {

@@ -38,8 +38,8 @@ class AnchorCalls {
  public:
   static constexpr std::int32_t kDecodes = 8;
   static constexpr std::int32_t kContext = 256;
-  static constexpr std::array<std::int32_t, 3> kChunks{64, 32,
-                                                       128};  ///< of one prompt, all different
+  /// Of one prompt; all different.
+  static constexpr std::array<std::int32_t, 3> kChunks{64, 32, 128};
   /// Sequences that it needs.
   static constexpr std::int32_t kSequences = kDecodes + 1;
   /// Uses `kSequences` sequences of the engine from `first` on.
