@@ -1,29 +1,18 @@
 #include "sim/cli/validate_journal.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "sim/check.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/text_digest.h"
 
 namespace headroom {
 namespace {
-
-constexpr std::string_view kHeader = "headroom-validate 1 ";
-constexpr std::size_t kMostBytes = std::size_t{1} << 28;
 
 /// 64-bit FNV-1a.
 std::uint64_t hash_of(std::string_view text, std::uint64_t hash = 0xcbf29ce484222325ULL) {
@@ -128,75 +117,17 @@ std::string validate_identity(const BenchmarkHabits& habits) {
   return fmt::format("{:016x}", hash_of(text));
 }
 
-PointJournal::PointJournal(std::string path, const std::string& identity) : path_(std::move(path)) {
-  file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (file_ < 0)
-    throw InputError(path_, fmt::format("expected a file to keep finished points in, got: {}; name "
-                                        "one in a folder that can be written",
-                                        std::strerror(errno)));
-  try {
-    if (::flock(file_, LOCK_EX | LOCK_NB) != 0)
-      throw InputError(path_,
-                       "expected a file that no other validation writes, got one in use; wait for "
-                       "it or name another");
-    recover(std::string(kHeader) + identity);
-  } catch (...) {
-    ::close(file_);
-    throw;
-  }
-}
-
-PointJournal::~PointJournal() { ::close(file_); }
-
-void PointJournal::recover(const std::string& header) {
-  struct stat about {};
-  if (::fstat(file_, &about) != 0 || !S_ISREG(about.st_mode) ||
-      static_cast<std::size_t>(about.st_size) > kMostBytes)
-    throw InputError(path_, "expected a file of finished points, got something else; name another");
-  const std::string text = file_bytes(path_);
-  std::size_t good = 0;
-  for (std::size_t line = 0;; ++line) {
-    const std::size_t end = text.find('\n', good);
-    if (end == std::string::npos) break;
-    const std::string_view whole(text.data() + good, end - good);
-    const std::size_t tab = whole.rfind('\t');
-    const std::string_view payload = whole.substr(0, tab);
-    if (tab == std::string_view::npos ||
-        whole.substr(tab + 1) != fmt::format("{:016x}", hash_of(payload)))
-      break;
-    if (line == 0 && payload != header)
-      throw InputError(path_,
-                       "expected points that this build found with these options, got others'; "
-                       "delete the file or name another");
+PointJournal::PointJournal(std::string path, const std::string& identity)
+    : file_(std::move(path),
+            {"headroom-validate 2", "finished points",
+             "expected points that this build found with these options, got others'", false},
+            identity) {
+  for (const std::string& line : file_.lines()) {
     std::uint64_t key = 0;
-    const std::size_t cut = payload.find('\t');
-    if (line > 0 && cut != std::string_view::npos &&
-        std::from_chars(payload.data(), payload.data() + cut, key, 16).ec == std::errc())
-      lines_[key] = std::string(payload.substr(cut + 1));
-    good = end + 1;
-  }
-  // A header cut short is ours.
-  const std::string_view start = std::string_view(text).substr(0, kHeader.size());
-  if (good == 0 && start != kHeader.substr(0, start.size()))
-    throw InputError(path_, "expected a file of finished points, got something else; name another");
-  if (::ftruncate(file_, static_cast<off_t>(good)) != 0 || ::lseek(file_, 0, SEEK_END) < 0)
-    throw InputError(path_, fmt::format("expected a file that can be written, got: {}; name "
-                                        "another",
-                                        std::strerror(errno)));
-  if (good == 0) write_line(header);
-}
-
-void PointJournal::write_line(const std::string& payload) {
-  const std::string line = fmt::format("{}\t{:016x}\n", payload, hash_of(payload));
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t n = ::write(file_, rest.data(), rest.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0)
-      throw InputError(path_, fmt::format("expected room for a finished point, got: {}; free the "
-                                          "disk and run the same command again",
-                                          std::strerror(errno)));
-    rest.remove_prefix(static_cast<std::size_t>(n));
+    const std::size_t cut = line.find('\t');
+    if (cut != std::string::npos &&
+        std::from_chars(line.data(), line.data() + cut, key, 16).ec == std::errc())
+      lines_[key] = line.substr(cut + 1);
   }
 }
 
@@ -214,7 +145,7 @@ void PointJournal::keep(std::string_view what, const ValidatedPoint& result) {
   const std::lock_guard lock(mutex_);
   const std::uint64_t key = hash_of(what);
   std::string fields = fields_of(result);
-  write_line(fmt::format("{:016x}\t{}", key, fields));
+  file_.append(fmt::format("{:016x}\t{}", key, fields));
   lines_[key] = std::move(fields);
 }
 

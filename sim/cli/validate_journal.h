@@ -1,10 +1,9 @@
 // What `headroom validate --resume FILE` has found so far: one line a result, added as soon
 // as it is there.
 //
-// Law: a recalled result equals the one that was kept, bit for bit; after a kill the file holds
-// whole lines, and what was torn is cut off when it is opened again; a file that another build,
-// other options or changed inputs wrote is refused, not mixed in. Two processes never write one.
-// Cost: one write a point. May be used from several threads.
+// Law: that of profiles/line_journal.h, but for power cuts; a recalled result equals the one that
+// was kept, bit for bit; a file that another build, other options or changed inputs wrote is
+// refused, not mixed in. Cost: one write a point. May be used from several threads.
 // Not here: what a result is told by (sim/cli/validate_run.cpp, validate_open.cpp).
 #pragma once
 
@@ -14,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "profiles/line_journal.h"
 #include "reports/validation.h"
 #include "sim/cli/validate_plan.h"
 
@@ -24,12 +24,8 @@ namespace headroom {
 
 class PointJournal {
  public:
-  /// Opens or creates, and locks. Throws InputError: another identity, in use, not ours, not
-  /// writable.
+  /// Throws InputError as LineJournal does.
   PointJournal(std::string path, const std::string& identity);
-  ~PointJournal();
-  PointJournal(const PointJournal&) = delete;
-  PointJournal& operator=(const PointJournal&) = delete;
 
   /// Lays what an earlier call found over `result`; false where it has not come so far. `what`
   /// ran: all that tells its result from others'.
@@ -39,11 +35,7 @@ class PointJournal {
   [[nodiscard]] std::size_t size() const;
 
  private:
-  void recover(const std::string& header);
-  void write_line(const std::string& payload);
-
-  std::string path_;
-  int file_ = -1;
+  LineJournal file_;
   mutable std::mutex mutex_;
   std::map<std::uint64_t, std::string> lines_;  ///< results by what ran
 };

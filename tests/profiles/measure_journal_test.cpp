@@ -28,6 +28,7 @@ StepRecord record(std::int64_t step) {
   made.step = step;
   made.state = StepState::noisy;
   made.launches = 16;
+  made.clock = 1755.5;
   made.note = "tab\tand\nline";
   made.device_ns = {1.25, 1000000.5, 3};
   made.wall_ns = {2, 4, 5.75};
@@ -62,6 +63,7 @@ TEST_CASE("a journal gives back what was appended, to a later process too") {
   CHECK(read.step == 2);
   CHECK(read.state == StepState::noisy);
   CHECK(read.launches == 16);
+  CHECK(read.clock == 1755.5);
   CHECK(read.note == "tab and line");
   CHECK(read.device_ns == std::vector<double>{1.25, 1000000.5, 3});
   CHECK(read.wall_ns == std::vector<double>{2, 4, 5.75});
