@@ -9,7 +9,7 @@
 // Law: on the CPU, a thread that reads from `Shared` what another one wrote since the last
 // `barrier`, or that overwrites what another one touched since, is counted in `races`; the order
 // in which `each` visits the threads is the test's choice. Cost: on a GPU none.
-// Not here: how blocks are launched (profiles/cuda_gpu.h).
+// Not here: how blocks are launched (profiles/cuda_own.cuh).
 #pragma once
 
 #include "profiles/cuda_number.h"

@@ -161,7 +161,13 @@ class CollectiveKernel final : public ReadyKernel {
     }
     const Nccl& nccl = *find_nccl();
     require_nccl(nccl, nccl.group_start(), "ncclGroupStart");
-    for (std::size_t rank = 0; rank < ranks_; ++rank) queue_rank(nccl, rank);
+    try {
+      for (std::size_t rank = 0; rank < ranks_; ++rank) queue_rank(nccl, rank);
+    } catch (...) {
+      // A group that stays open would only queue what comes after it.
+      static_cast<void>(nccl.group_end());
+      throw;
+    }
     require_nccl(nccl, nccl.group_end(), shape_.op.c_str());
   }
   void queue_rank(const Nccl& nccl, std::size_t rank) {

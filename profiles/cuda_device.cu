@@ -1,6 +1,8 @@
 // Host code alone, compiled by the C++ compiler (cmake/cuda.cmake).
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -33,6 +35,39 @@ auto guarded(const Function& function) {
   }
 }
 
+/// A kernel whose refusals leave it out while the GPU goes on, and end the measurement when an
+/// error stays.
+class GuardedKernel final : public ReadyKernel {
+ private:
+  template <class Function>
+  auto refusable(const Function& function) {
+    try {
+      return function();
+    } catch (const GpuRefusal& refusal) {
+      guarded([&] { gpu_.wait(); });
+      throw KernelRefusal(refusal.why);
+    }
+  }
+
+ public:
+  GuardedKernel(CudaGpu& gpu, std::unique_ptr<ReadyKernel> kernel)
+      : gpu_(gpu), kernel_(std::move(kernel)) {}
+  [[nodiscard]] std::string check() override {
+    return refusable([&] { return kernel_->check(); });
+  }
+  void evict() override {
+    refusable([&] { kernel_->evict(); });
+  }
+  [[nodiscard]] LaunchTime time(std::int64_t launches) override {
+    return refusable([&] { return kernel_->time(launches); });
+  }
+  [[nodiscard]] std::string about() const override { return kernel_->about(); }
+
+ private:
+  CudaGpu& gpu_;
+  std::unique_ptr<ReadyKernel> kernel_;
+};
+
 class WorkKernel final : public ReadyKernel {
  public:
   WorkKernel(GpuTimer& timer, std::unique_ptr<GpuWork> work)
@@ -40,14 +75,10 @@ class WorkKernel final : public ReadyKernel {
     repeated_.launch = [this] { work_->launch({}); };
   }
   ~WorkKernel() override { GpuTimer::destroy_graph(repeated_.graph); }
-  [[nodiscard]] std::string check() override {
-    return guarded([&] { return work_->check(); });
-  }
-  void evict() override {
-    guarded([&] { timer_.evict(); });
-  }
+  [[nodiscard]] std::string check() override { return work_->check(); }
+  void evict() override { timer_.evict(); }
   [[nodiscard]] LaunchTime time(std::int64_t launches) override {
-    return guarded([&] { return LaunchTime{timer_.time(repeated_, launches), 0}; });
+    return {timer_.time(repeated_, launches), 0};
   }
 
  private:
@@ -71,18 +102,16 @@ class LaunchKernel final : public ReadyKernel {
   }
   void evict() override {}
   [[nodiscard]] LaunchTime time(std::int64_t launches) override {
-    return guarded([&] {
-      double sum = 0;
-      for (std::int64_t i = 0; i < launches; ++i)
-        sum += timer_.time_with_host([&] {
-          if (graph_ != nullptr) {
-            timer_.launch_graph(graph_);
-            return;
-          }
-          for (std::int64_t node = 0; node < nodes_; ++node) queue_empty(gpu_.stream(0));
-        });
-      return LaunchTime{sum / static_cast<double>(launches), 0};
-    });
+    double sum = 0;
+    for (std::int64_t i = 0; i < launches; ++i)
+      sum += timer_.time_with_host([&] {
+        if (graph_ != nullptr) {
+          timer_.launch_graph(graph_);
+          return;
+        }
+        for (std::int64_t node = 0; node < nodes_; ++node) queue_empty(gpu_.stream(0));
+      });
+    return {sum / static_cast<double>(launches), 0};
   }
 
  private:
@@ -98,12 +127,10 @@ class PairKernel final : public ReadyKernel {
   PairKernel(CudaGpu& gpu, GpuTimer& timer, int ordinal, const KernelShape& shape,
              const PairShape& pair)
       : gpu_(gpu), timer_(timer) {
-    const int all = static_cast<int>(gpu.processors()), first = all * pair.share / pair.of;
-    processors_ = {pair.of > 1 ? first : 0, pair.of > 1 ? all - first : 0};
-    if (pair.of > 1) divide(ordinal, first);
-    const Streams streams(*this);
+    if (pair.of > 1) divide(ordinal, pair);
     own_ = work_of(shape, pair.own, 0, 1);
     if (!pair.partner.empty()) partner_ = work_of(shape, pair.partner, 1, 2);
+    const Streams streams(*this);
     repeated_.replay = GpuTimer::Replay::stream;
     repeated_.launch = [this] { own_->launch(lane(0)); };
     // Whether the two can run beside each other is known before anything is measured.
@@ -112,28 +139,27 @@ class PairKernel final : public ReadyKernel {
   }
 
   [[nodiscard]] std::string check() override {
-    return guarded([&] {
-      const Streams streams(*this);
-      return own_->check();
-    });
+    const Streams streams(*this);
+    return own_->check();
   }
+  [[nodiscard]] std::string about() const override { return about_; }
   void evict() override {}
   [[nodiscard]] LaunchTime time(std::int64_t launches) override {
-    return guarded([&] {
-      const Streams streams(*this);
-      const double took = timed(launches);
-      if (took <= 0) throw GpuRefusal{"the partner could not be kept running"};
-      return LaunchTime{took, 0};
-    });
+    const Streams streams(*this);
+    const double took = timed(launches);
+    if (took <= 0) throw GpuRefusal{"the partner could not be kept running"};
+    return {took, 0};
   }
 
  private:
-  /// While it lives, launches go to the partition's streams.
+  /// While it lives, launches go to the partition's streams; lane 0 is `first`'s of the two
+  /// kernels.
   class Streams {
    public:
-    explicit Streams(const PairKernel& pair) : gpu_(pair.gpu_) {
+    explicit Streams(const PairKernel& pair, std::size_t first = 0) : gpu_(pair.gpu_) {
       if (pair.partition_ != nullptr)
-        gpu_.use_streams(pair.partition_->stream(0), pair.partition_->stream(1));
+        gpu_.use_streams(pair.partition_->stream(pair.parts_[first]),
+                         pair.partition_->stream(pair.parts_[1 - first]));
     }
     ~Streams() { gpu_.default_streams(); }
     Streams(const Streams&) = delete;
@@ -144,20 +170,33 @@ class PairKernel final : public ReadyKernel {
   };
 
   /// Green contexts; where there are none, kernels are limited to two blocks a multiprocessor of
-  /// their share.
-  void divide(int ordinal, int first) {
+  /// their share. The driver rounds up the part that it is asked for: that is the smaller one, so
+  /// that the exchanged pair's division is the same; of two halves it is that of the timed kernel.
+  void divide(int ordinal, const PairShape& pair) {
+    const int all = static_cast<int>(gpu_.processors());
+    const bool smaller = 2 * pair.share <= pair.of;
+    const int small = all * std::min(pair.share, pair.of - pair.share) / pair.of;
+    parts_ = {smaller ? 0 : 1, smaller ? 1 : 0};
+    processors_ = {smaller ? small : all - small, smaller ? all - small : small};
     std::string why_not;
-    partition_ = SmPartition::make(ordinal, first, why_not);
-    if (partition_ != nullptr) {
-      processors_ = {partition_->processors(0), partition_->processors(1)};
-      return;
-    }
-    blocks_ = {2 * processors_[0], 2 * processors_[1]};
+    partition_ = SmPartition::make(ordinal, small, why_not);
+    if (partition_ != nullptr)
+      processors_ = {partition_->processors(parts_[0]), partition_->processors(parts_[1])};
+    else
+      blocks_ = {2 * processors_[0], 2 * processors_[1]};
+    about_ = fmt::format(
+        "{}/{} is {} of {} multiprocessors{}", pair.share, pair.of, processors_[0],
+        processors_[0] + processors_[1],
+        partition_ != nullptr
+            ? ""
+            : " by limited blocks of own kernels and a hint to cuBLASLt (" + why_not + ")");
   }
   [[nodiscard]] std::unique_ptr<GpuWork> work_of(const KernelShape& pair, const std::string& name,
                                                  std::size_t part, std::uint64_t seed) {
     const std::optional<KernelShape> shape = kernel_of_pair(pair, name);
     if (!shape) throw GpuRefusal{"no kernel of a pair is called " + name};
+    // The vendor's candidates are tried on the part that the kernel will have.
+    const Streams streams(*this, part);
     PreparedWork prepared = make_work(gpu_, *shape, seed, processors_[part]);
     if (prepared.work == nullptr) throw GpuRefusal{prepared.refusal};
     return std::move(prepared.work);
@@ -172,6 +211,8 @@ class PairKernel final : public ReadyKernel {
 
   CudaGpu& gpu_;
   GpuTimer& timer_;
+  std::string about_{};
+  std::array<int, 2> parts_{0, 1};  ///< of the partition, for the own kernel and its partner
   std::array<int, 2> processors_{};
   std::array<std::int64_t, 2> blocks_{};
   std::unique_ptr<SmPartition> partition_{};
@@ -189,6 +230,10 @@ class CudaDevice final : public MeasuredDevice {
         collectives_(ordinal) {}
 
   [[nodiscard]] ProfileRun identity() const override;
+  [[nodiscard]] std::string unit() const override {
+    const std::string uuid = nvml_ ? nvml_->uuid() : "";
+    return uuid.empty() ? "PCI " + gpu_.facts().bus_id : uuid;
+  }
   [[nodiscard]] DevicePeaks peaks() const override { return peaks_of(gpu_.facts()); }
   [[nodiscard]] Preparation prepare(const KernelShape& shape, std::uint64_t seed) override;
   [[nodiscard]] double clock() override {
@@ -234,6 +279,8 @@ Preparation CudaDevice::prepare(const KernelShape& shape, std::uint64_t seed) {
   }
   // What a shape is refused for leaves the GPU as it was; an error that stays ends the measurement.
   guarded([&] { gpu_.wait(); });
+  if (ready.kernel != nullptr)
+    ready.kernel = std::make_unique<GuardedKernel>(gpu_, std::move(ready.kernel));
   return ready;
 }
 
@@ -267,10 +314,10 @@ ProfileRun CudaDevice::identity() const {
   run.notes = fmt::format(
       "compute capability {}.{}, {} multiprocessors, L2 {} MiB, memory {} MiB, bus {} bits, PCI "
       "{}; CUDA runtime {}, driver {}; {}; {}, {}; {}; attention, norms, activation, rotation, "
-      "page "
-      "moves and quantisation by kernels of this tool; cold: second-level cache overwritten before "
-      "each launch, hot: launches back to back, replayed as graphs; clocks are the highest, "
-      "attention of an engine may be faster",
+      "page moves and quantisation by kernels of this tool; cold: second-level cache overwritten "
+      "before each launch, hot: launches back to back, replayed as graphs (pairs: as launched; "
+      "collectives: from the host's calls on); clocks are the highest, attention of an engine may "
+      "be faster",
       facts.major, facts.minor, facts.processors, facts.l2_bytes >> 20U, facts.memory_bytes >> 20U,
       facts.bus_bits, facts.bus_id, cuda_version_text(facts.runtime),
       cuda_version_text(facts.driver), state_text(), collectives_.text(), cudnn_text(),

@@ -150,8 +150,16 @@ void* GpuTimer::make_graph(const std::function<void()>& launch, std::int64_t lau
   gpu_.enter();
   const cudaStream_t stream = cuda(gpu_.stream(0));
   require(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture of a graph");
-  for (std::int64_t i = 0; i < launches; ++i) launch();
   cudaGraph_t graph = nullptr;
+  try {
+    for (std::int64_t i = 0; i < launches; ++i) launch();
+  } catch (...) {
+    // A capture that stays open would fail everything after it.
+    static_cast<void>(cudaStreamEndCapture(stream, &graph));
+    if (graph != nullptr) static_cast<void>(cudaGraphDestroy(graph));
+    static_cast<void>(cudaGetLastError());
+    throw;
+  }
   require(cudaStreamEndCapture(stream, &graph), "capture of a graph");
   cudaGraphExec_t ready = nullptr;
   const cudaError_t status = cudaGraphInstantiate(&ready, graph, 0);

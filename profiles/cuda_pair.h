@@ -19,7 +19,9 @@ namespace headroom::gpu {
 /// Of a variant "gemm beside decode_attention 3/4 hot" or "gemm alone 3/4 hot".
 struct PairShape {
   std::string own{}, partner{};  ///< partner empty: alone
-  int share = 0, of = 0;         ///< own part of the multiprocessors; 1/1: nothing is divided
+  /// Own part of the multiprocessors as asked for (the driver rounds it, a run's notes say to
+  /// what); 1/1: nothing is divided.
+  int share = 0, of = 0;
 };
 [[nodiscard]] std::optional<PairShape> pair_of(const KernelShape& shape);
 

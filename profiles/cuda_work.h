@@ -33,7 +33,7 @@ struct PreparedWork {
 };
 
 /// gemm, moe, decode_attention, prefill_attention, elementwise. Throws GpuRefusal where memory is
-/// short. `processors`: what vendors' kernels may use; 0: all.
+/// short. `processors`: multiprocessors that its kernels are chosen for; 0: all.
 [[nodiscard]] PreparedWork make_work(Gpu& gpu, const KernelShape& shape, std::uint64_t seed,
                                      std::int64_t processors = 0);
 

@@ -22,6 +22,8 @@ class StepRunner {
   [[nodiscard]] std::optional<StepRecord> run(std::size_t index, const MeasureStep& step);
 
  private:
+  /// Fills the record. False when stopped.
+  [[nodiscard]] bool attempt(const MeasureStep& step, StepRecord& record);
   [[nodiscard]] bool stopped() const { return stop_ != nullptr && stop_->load(); }
   [[nodiscard]] std::int64_t launches_for(ReadyKernel& kernel, bool cold) const;
   /// `before`: the clock once the device is warm.
@@ -40,20 +42,32 @@ class StepRunner {
 };
 
 std::optional<StepRecord> StepRunner::run(std::size_t index, const MeasureStep& step) {
-  const KernelShape& shape = plan_.points[step.point];
   StepRecord record;
   record.step = static_cast<std::int64_t>(index);
+  try {
+    if (!attempt(step, record)) return std::nullopt;
+  } catch (const KernelRefusal& refusal) {
+    record = {};
+    record.step = static_cast<std::int64_t>(index);
+    record.state = StepState::refused;
+    record.note = refusal.what();
+  }
+  return record;
+}
+
+bool StepRunner::attempt(const MeasureStep& step, StepRecord& record) {
+  const KernelShape& shape = plan_.points[step.point];
   const Preparation ready = device_.prepare(shape, method_.seed + step.point);
   if (ready.kernel == nullptr) {
     record.state = StepState::refused;
     record.note = ready.refusal;
-    return record;
+    return true;
   }
   if (!right_.contains(step.point)) {
     record.note = ready.kernel->check();
     if (!record.note.empty()) {
       record.state = StepState::wrong;
-      return record;
+      return true;
     }
     right_.insert(step.point);
   }
@@ -64,11 +78,15 @@ std::optional<StepRecord> StepRunner::run(std::size_t index, const MeasureStep& 
       pause *= 2;
     }
     double before = 0;
-    if (!sample(*ready.kernel, starts_cold(shape), record, before)) return std::nullopt;
-    if (!(device_.clock() < method_.throttled_below * before)) return record;
+    if (!sample(*ready.kernel, starts_cold(shape), record, before)) return false;
+    record.clock = device_.clock();
+    if (!(record.clock < method_.throttled_below * before)) {
+      record.note = ready.kernel->about();
+      return true;
+    }
   }
   record.state = StepState::throttled;
-  return record;
+  return true;
 }
 
 /// Cold kernels run once a sample: the second launch would find its operands in the caches.
@@ -186,6 +204,7 @@ void count_rows(MeasureOutcome& outcome) {
     }
     ++outcome.rows;
     outcome.noisy += point.noisy ? 1 : 0;
+    outcome.short_of_passes += point.missing.empty() ? 0 : 1;
     outcome.least_samples =
         outcome.rows == 1 ? point.samples : std::min(outcome.least_samples, point.samples);
     const double relative = point.device.stddev_ns / point.device.median_ns;
@@ -243,17 +262,11 @@ bool run_schedule(MeasuredDevice& device, const MeasurePlan& plan, const Measure
   std::set<std::int64_t> held;
   for (const StepRecord& record : journal.records()) held.insert(record.step);
   StepRunner runner(device, plan, method, hooks.stop);
-  const double begin = device.now_ns();
   std::size_t mine = 0;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (held.contains(static_cast<std::int64_t>(i))) continue;
-    if (hooks.progress) {
-      const double spent = (device.now_ns() - begin) * 1e-9;
-      const std::size_t left = steps.size() - held.size() - mine;
-      hooks.progress({held.size() + mine, steps.size(),
-                      mine == 0 ? 0 : spent / static_cast<double>(mine) * static_cast<double>(left),
-                      describe(plan.points[steps[i].point])});
-    }
+    if (hooks.progress)
+      hooks.progress({held.size() + mine, steps.size(), describe(plan.points[steps[i].point])});
     std::optional<StepRecord> record = runner.run(i, steps[i]);
     if (!record) return false;
     journal.append(std::move(*record));
@@ -267,16 +280,24 @@ MeasureOutcome evaluate(const MeasurePlan& plan, const MeasureMethod& method,
   const std::vector<MeasureStep> steps = schedule_of(plan, method);
   std::vector<PointSamples> samples(plan.points.size());
   std::vector<std::vector<std::pair<std::int64_t, double>>> anchors(plan.points.size());
+  std::vector<double> clocks;
+  MeasureOutcome outcome;
   for (const StepRecord& record : records) {
     const auto at = static_cast<std::size_t>(record.step);
     if (record.step < 0 || at >= steps.size()) continue;
     const MeasureStep& step = steps[at];
     PointSamples& of = samples[step.point];
     if (record.state != StepState::settled && record.state != StepState::noisy) {
-      of.why_not =
-          std::string(to_string(record.state)) + (record.note.empty() ? "" : ": ") + record.note;
+      // An anchor is no pass of its kernel, but a wrong result is wrong wherever it was seen.
+      if (step.group >= 0 && record.state != StepState::wrong) continue;
+      // What was wrong once stays wrong.
+      if (!of.why_not.starts_with(to_string(StepState::wrong)))
+        of.why_not =
+            std::string(to_string(record.state)) + (record.note.empty() ? "" : ": ") + record.note;
       continue;
     }
+    if (record.clock > 0) clocks.push_back(record.clock);
+    if (!record.note.empty()) outcome.about.insert(record.note);
     const SampleSummary summary = summarise(record.device_ns);
     if (step.group >= 0) {
       anchors[step.point].emplace_back(step.group, summary.median);
@@ -286,7 +307,6 @@ MeasureOutcome evaluate(const MeasurePlan& plan, const MeasureMethod& method,
     if (!record.wall_ns.empty()) of.wall.push_back(summarise(record.wall_ns));
     of.noisy = of.noisy || record.state == StepState::noisy;
   }
-  MeasureOutcome outcome;
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
     MeasuredPoint point;
     point.shape = plan.points[i];
@@ -296,6 +316,7 @@ MeasureOutcome evaluate(const MeasurePlan& plan, const MeasureMethod& method,
     for (const SampleSummary& pass : samples[i].device)
       point.samples += static_cast<std::int64_t>(pass.count);
     point.noisy = samples[i].noisy;
+    point.missing = samples[i].why_not;
     point.left_out = why_left_out(point, samples[i], peaks);
     // A result that was wrong once is wrong, whatever its times.
     if (point.left_out.empty() && samples[i].why_not.starts_with("wrong"))
@@ -303,6 +324,10 @@ MeasureOutcome evaluate(const MeasurePlan& plan, const MeasureMethod& method,
     outcome.points.push_back(std::move(point));
   }
   outcome.drift = drift_of(anchors);
+  outcome.drift_known =
+      std::any_of(anchors.begin(), anchors.end(), [](const auto& looks) { return !looks.empty(); });
+  outcome.clock = quantile(clocks, 0.5);
+  outcome.least_clock = quantile(clocks, 0);
   count_rows(outcome);
   return outcome;
 }

@@ -2,16 +2,18 @@
 // between that show the machine drift, until each median is sure enough or its time is up.
 //
 // Law: the schedule is a function of plan and method; a step that the journal holds is never
-// measured again; a kernel whose result is wrong, that is faster than the device can be, or during
-// which the device slowed down, yields no row and is named. Cost: the plan's; no work of its own
-// between two launches of a sample.
-// Not here: devices (profiles/measure_device.h), storing (profiles/measure_store.h).
+// measured again; a step during which the device slowed down or refused the kernel does not count;
+// a kernel none of whose steps counts, whose result is wrong, or that is faster than the device can
+// be yields no row and is named, and so is a row of fewer passes or of noisy ones. Cost: the
+// plan's; no work of its own between two launches of a sample. Not here: devices
+// (profiles/measure_device.h), storing (profiles/measure_store.h).
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,8 +50,7 @@ struct MeasureStep {
                                                    const MeasureMethod& method);
 
 struct MeasureProgress {
-  std::size_t done = 0, all = 0;  ///< steps
-  double left_seconds = 0;        ///< by the steps of this process
+  std::size_t done = 0, all = 0;  ///< steps, those of earlier processes included
   std::string doing{};            ///< the shape
 };
 
@@ -74,18 +75,24 @@ struct MeasuredPoint {
   std::int64_t samples = 0;
   int passes = 0;          ///< that count
   bool noisy = false;      ///< in at least one pass the time was up before the median was sure
+  std::string missing{};   ///< why a pass does not count; empty: all do
   std::string left_out{};  ///< why there is no row; empty: there is one
 };
 
 struct MeasureOutcome {
   std::vector<MeasuredPoint> points{};  ///< in the order of the plan
-  std::int64_t rows = 0, noisy = 0, left_out = 0;
-  std::int64_t least_samples = 0;  ///< of any row
+  std::int64_t rows = 0, left_out = 0;
+  std::int64_t noisy = 0, short_of_passes = 0;  ///< rows among `rows`
+  std::int64_t least_samples = 0;               ///< of any row
   /// Root mean square over rows of the relative deviation of a pass from its row, n - 1 weighted.
   double spread = 0;
   /// Largest deviation of one look at the anchors from the middle of all, mean over the anchors.
   double drift = 0;
-  double wall_over_device = 0;  ///< median over rows; 0: no wall times
+  bool drift_known = false;       ///< some anchor was measured
+  std::set<std::string> about{};  ///< what kernels say about themselves
+  double wall_over_device = 0;    ///< median over rows; 0: no wall times
+  /// The device's clock over all steps, in its unit; 0: unknown.
+  double clock = 0, least_clock = 0;
 };
 
 /// What the steps say. Pure: a function of its arguments.

@@ -362,7 +362,12 @@ class CpuDevice final : public MeasuredDevice {
   [[nodiscard]] ProfileRun identity() const override;
   [[nodiscard]] DevicePeaks peaks() const override;
   [[nodiscard]] Preparation prepare(const KernelShape& shape, std::uint64_t seed) override;
-  [[nodiscard]] double clock() override { return multiply_rate(); }
+  [[nodiscard]] double clock() override {
+    const double rate = multiply_rate(), mhz = clock_mhz(rate);
+    // Clocks rise under load: what the fastest moment allows is the peak.
+    rate_ = std::max(rate_, rate);
+    return mhz > 0 ? mhz : rate;
+  }
   [[nodiscard]] double now_ns() override { return wall_ns(); }
   void sleep_ns(double ns) override {
     timespec pause{};

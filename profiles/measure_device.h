@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "profiles/check.h"
@@ -21,7 +22,14 @@ struct LaunchTime {
   double wall_ns = 0;    ///< 0: the device knows no other time
 };
 
-/// One kernel with its operands, filled with random numbers that are not zero.
+/// Why a kernel could not be run after all (no memory, a failed launch) on a device that goes on.
+class KernelRefusal : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// One kernel with its operands, filled with random numbers that are not zero. What it does
+/// may throw KernelRefusal.
 class ReadyKernel {
  public:
   ReadyKernel() = default;
@@ -34,6 +42,8 @@ class ReadyKernel {
   virtual void evict() = 0;
   /// Launches so often, back to back.
   [[nodiscard]] virtual LaunchTime time(std::int64_t launches) = 0;
+  /// What a reader of its time has to know beside the shape; mostly nothing.
+  [[nodiscard]] virtual std::string about() const { return {}; }
 };
 
 /// A kernel, or why the device has none for the shape.
@@ -50,10 +60,13 @@ class MeasuredDevice {
   virtual ~MeasuredDevice() = default;
   /// Device, driver, library, clocks and what else is known before the first kernel; not the plan.
   [[nodiscard]] virtual ProfileRun identity() const = 0;
+  /// Which of a machine's devices of this kind it is; empty: there is one.
+  [[nodiscard]] virtual std::string unit() const { return {}; }
   /// What no kernel can exceed; unknown limits are 0.
   [[nodiscard]] virtual DevicePeaks peaks() const = 0;
   [[nodiscard]] virtual Preparation prepare(const KernelShape& shape, std::uint64_t seed) = 0;
-  /// How fast the device runs just now, in any unit; 0: unknown.
+  /// How fast the device ran during the launches timed since the last question, or runs just now:
+  /// MHz where `identity` knows clocks, else in any unit; 0: unknown.
   [[nodiscard]] virtual double clock() = 0;
   /// Wall time since some instant.
   [[nodiscard]] virtual double now_ns() = 0;

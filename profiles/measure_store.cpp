@@ -14,6 +14,7 @@ namespace headroom {
 namespace {
 
 constexpr const char* kWallNote = "wall clock; ";
+constexpr std::size_t kMostNamed = 20;
 
 /// Root mean square of the relative deviations of passes that rows report.
 double reported_spread(const std::vector<KernelTimes>& rows) {
@@ -23,16 +24,44 @@ double reported_spread(const std::vector<KernelTimes>& rows) {
   return rows.empty() ? 0 : std::sqrt(squares / static_cast<double>(rows.size()));
 }
 
-std::string left_out_text(const MeasureOutcome& outcome, std::size_t most) {
+std::string why_left_out(const MeasuredPoint& point) { return point.left_out; }
+/// Of a row that is stored: what makes it less sure than others.
+std::string why_flagged(const MeasuredPoint& point) {
+  if (!point.left_out.empty()) return {};
+  std::string why;
+  if (!point.missing.empty()) why = fmt::format("{} passes, then {}", point.passes, point.missing);
+  if (point.noisy) why += why.empty() ? "noisy" : ", noisy";
+  return why;
+}
+
+/// The first kernels with a reason, and how many more there are.
+std::string named_text(const MeasureOutcome& outcome, std::string (*why)(const MeasuredPoint&),
+                       const std::string& title, const std::string& between,
+                       std::size_t most = kMostNamed) {
   std::string text;
-  std::size_t named = 0;
+  std::size_t found = 0;
   for (const MeasuredPoint& point : outcome.points) {
-    if (point.left_out.empty()) continue;
-    if (named++ == most) break;
-    text +=
-        fmt::format("{}{} ({})", text.empty() ? "" : "; ", describe(point.shape), point.left_out);
+    const std::string reason = why(point);
+    if (reason.empty() || found++ >= most) continue;
+    text += fmt::format("{}{}: {} ({})", between, title, describe(point.shape), reason);
   }
+  if (found > most) text += fmt::format("{}{}: {} more", between, title, found - most);
   return text;
+}
+
+std::string drift_text(const MeasureOutcome& outcome) {
+  return outcome.drift_known ? fmt::format("{:.2f} %", outcome.drift * 100)
+                             : "an unknown amount (no anchor could be measured)";
+}
+
+/// A device whose clock is known in MHz, else relative; empty: unknown.
+std::string clock_text(const ProfileRun& run, const MeasureOutcome& outcome) {
+  if (!(outcome.clock > 0)) return {};
+  if (run.sm_clock_mhz > 0)
+    return fmt::format("clock while sampling {:.0f} MHz in the median, {:.0f} at least, of {:.0f}",
+                       outcome.clock, outcome.least_clock, run.sm_clock_mhz);
+  return fmt::format("slowest clock while sampling {:.0f} % of the median",
+                     100 * outcome.least_clock / outcome.clock);
 }
 
 void insert_rows(ProfileStore& store, std::int64_t run, const MeasureOutcome& outcome,
@@ -43,11 +72,12 @@ void insert_rows(ProfileStore& store, std::int64_t run, const MeasureOutcome& ou
 
 }  // namespace
 
-std::string measurement_identity(const ProfileRun& run, const MeasurePlan& plan,
-                                 const MeasureMethod& method) {
-  return fmt::format("{}, {} {}, {} {}, plan {} {}, {} passes, seed {}", run.device, run.library,
-                     run.library_version, run.tool, run.tool_version, plan.name, plan.hash(),
-                     method.passes, method.seed);
+std::string measurement_identity(const ProfileRun& run, const std::string& unit,
+                                 const MeasurePlan& plan, const MeasureMethod& method) {
+  return fmt::format("{}, {}driver {}, {} {}, {} {}, plan {} {}, {} passes, seed {}", run.device,
+                     unit.empty() ? "" : unit + ", ", run.driver.empty() ? "none" : run.driver,
+                     run.library, run.library_version, run.tool, run.tool_version, plan.name,
+                     plan.hash(), method.passes, method.seed);
 }
 
 Agreement agreement_with_earlier(const ProfileStore& store, const ProfileRun& run,
@@ -94,14 +124,15 @@ std::int64_t store_measurement(ProfileStore& store, ProfileRun run, const Measur
   run.plan_hash = plan.hash();
   run.repeats = outcome.least_samples;
   run.notes += fmt::format(
-      "; plan {}: {} points, {} stored, {} of them noisy, {} left out; {} passes in shuffled "
-      "order, "
-      "seed {}; passes of a row differ by {:.2f} % (root mean square), anchors drift by {:.2f} %; "
-      "stddev is that between passes",
-      plan.name, outcome.points.size(), outcome.rows, outcome.noisy, outcome.left_out,
-      method.passes, method.seed, outcome.spread * 100, outcome.drift * 100);
-  const std::string out = left_out_text(outcome, 20);
-  if (!out.empty()) run.notes += "; left out: " + out;
+      "; plan {}: {} points, {} stored, {} of them noisy, {} of fewer passes, {} left out; {} "
+      "passes in shuffled order, seed {}; passes of a row differ by {:.2f} % (root mean square), "
+      "anchors drift by {}; stddev is that between passes",
+      plan.name, outcome.points.size(), outcome.rows, outcome.noisy, outcome.short_of_passes,
+      outcome.left_out, method.passes, method.seed, outcome.spread * 100, drift_text(outcome));
+  for (const std::string& about : outcome.about) run.notes += "; " + about;
+  if (const std::string clock = clock_text(run, outcome); !clock.empty()) run.notes += "; " + clock;
+  run.notes += named_text(outcome, why_left_out, "left out", "; ");
+  run.notes += named_text(outcome, why_flagged, "flagged", "; ");
   ProfileStore::Transaction transaction(store);
   if (outcome.wall_over_device > 0) {
     ProfileRun wall = run;
@@ -116,19 +147,22 @@ std::int64_t store_measurement(ProfileStore& store, ProfileRun run, const Measur
   return id;
 }
 
-std::string measurement_text(const MeasureOutcome& outcome, const Agreement& agreement) {
+std::string measurement_text(const ProfileRun& run, const MeasureOutcome& outcome,
+                             const Agreement& agreement) {
   std::string text = fmt::format(
-      "{} kernels, {} of them noisy, {} left out; at least {} samples each\n"
+      "{} kernels, {} of them noisy, {} of fewer passes, {} left out; at least {} samples each\n"
       "repeatability: passes of a kernel differ by {:.2f} % (root mean square); anchors drift by "
-      "{:.2f} %\n",
-      outcome.rows, outcome.noisy, outcome.left_out, outcome.least_samples, outcome.spread * 100,
-      outcome.drift * 100);
+      "{}\n",
+      outcome.rows, outcome.noisy, outcome.short_of_passes, outcome.left_out, outcome.least_samples,
+      outcome.spread * 100, drift_text(outcome));
+  if (const std::string clock = clock_text(run, outcome); !clock.empty()) text += clock + "\n";
   if (outcome.wall_over_device > 0)
     text += fmt::format("wall time is {:.2f} of processor time in the median\n",
                         outcome.wall_over_device);
-  for (const MeasuredPoint& point : outcome.points)
-    if (!point.left_out.empty())
-      text += fmt::format("left out: {}: {}\n", describe(point.shape), point.left_out);
+  for (const std::string& named :
+       {named_text(outcome, why_left_out, "left out", "\n", outcome.points.size()),
+        named_text(outcome, why_flagged, "flagged", "\n")})
+    if (!named.empty()) text += named.substr(1) + "\n";
   if (agreement.earlier_run > 0 && agreement.rows > 0)
     text += fmt::format(
         "reproducibility: against run {}, {} kernels differ by {:.2f} % in the median (p90 {:.2f} "

@@ -1,7 +1,8 @@
 // From a finished measurement to the profile store, and how it agrees with the one before.
 //
-// Law: a measurement becomes visible at once or not at all; rows that were left out are named in
-// the run's notes. Cost: one transaction. Not here: timing (profiles/measure.h), progress.
+// Law: a measurement becomes visible at once or not at all; rows that were left out, and stored
+// ones that are noisy or of fewer passes, are named in the run's notes. Cost: one transaction. Not
+// here: timing (profiles/measure.h), progress.
 #pragma once
 
 #include <string>
@@ -11,8 +12,10 @@
 
 namespace headroom {
 
-/// What names a measurement in its journal: device, library, tool, plan.
-[[nodiscard]] std::string measurement_identity(const ProfileRun& run, const MeasurePlan& plan,
+/// What names a measurement in its journal: device, which of its kind (`unit`), driver, library,
+/// tool, plan.
+[[nodiscard]] std::string measurement_identity(const ProfileRun& run, const std::string& unit,
+                                               const MeasurePlan& plan,
                                                const MeasureMethod& method);
 
 /// How two measurements of one plan on one device differ.
@@ -36,8 +39,9 @@ struct Agreement {
 std::int64_t store_measurement(ProfileStore& store, ProfileRun run, const MeasurePlan& plan,
                                const MeasureMethod& method, const MeasureOutcome& outcome);
 
-/// What the measurement found, for people: rows, noise, drift, agreement, what was left out.
-[[nodiscard]] std::string measurement_text(const MeasureOutcome& outcome,
+/// What the measurement found, for people: rows, noise, drift, clocks, agreement, what is
+/// flagged and what was left out.
+[[nodiscard]] std::string measurement_text(const ProfileRun& run, const MeasureOutcome& outcome,
                                            const Agreement& agreement);
 
 }  // namespace headroom

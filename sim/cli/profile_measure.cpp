@@ -1,6 +1,5 @@
 // headroom profile measure: times a plan's kernels on a device of this machine and stores them.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
@@ -78,31 +77,6 @@ MeasureMethod method_of(const Invocation& call, PlanFor device, const MeasurePla
   return method;
 }
 
-/// One line on a terminal, rewritten.
-class ProgressLine {
- public:
-  explicit ProgressLine(const Invocation& call)
-      : shown_(!call.has("quiet") && ::isatty(STDERR_FILENO) == 1) {}
-  ~ProgressLine() { write("\r\x1b[K"); }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-  void show(const MeasureProgress& at) const {
-    const auto left = static_cast<std::int64_t>(at.left_seconds + 0.5);
-    constexpr std::size_t kBar = 20;
-    const std::size_t full = at.all == 0 ? kBar : kBar * at.done / at.all;
-    const std::string time =
-        at.left_seconds > 0 ? fmt::format("{}:{:02} left", left / 60, left % 60) : "";
-    write(fmt::format("\r\x1b[K[{}{}] {}/{} {}  {}", std::string(full, '#'),
-                      std::string(kBar - full, '.'), at.done, at.all, time, at.doing));
-  }
-
- private:
-  void write(const std::string& text) const {
-    if (shown_) static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
-  }
-  bool shown_;
-};
-
 int list_points(const MeasurePlan& plan, const MeasureMethod& method) {
   for (const KernelShape& shape : plan.points) print(describe(shape) + "\n");
   print(fmt::format("{} kernels, {} steps, at most {:.0f} minutes; plan {}\n", plan.points.size(),
@@ -116,7 +90,7 @@ int list_points(const MeasurePlan& plan, const MeasureMethod& method) {
 int finish(ProfileStore& store, const ProfileRun& run, const MeasurePlan& plan,
            const MeasureMethod& method, const MeasureOutcome& outcome, MeasureJournal& journal) {
   const Agreement agreement = agreement_with_earlier(store, run, outcome);
-  print(measurement_text(outcome, agreement));
+  print(measurement_text(run, outcome, agreement));
   if (outcome.drift > method.most_drift) {
     complain(fmt::format(
         "headroom profile measure: expected anchors that move by at most {:.0f} %, got {:.1f} %; "
@@ -153,16 +127,16 @@ int command_profile_measure(const Invocation& call) {
   // Opened before anything is measured: what cannot be stored is known at once.
   ProfileStore store(path, ProfileStore::Mode::read_write);
   MeasureJournal journal(path + ".measuring-" + plan.hash().substr(0, 8),
-                         measurement_identity(run, plan, method));
+                         measurement_identity(run, device->unit(), plan, method));
   if (!journal.records().empty() && !call.has("quiet"))
     complain(fmt::format("headroom profile measure: going on after {} steps of an earlier call",
                          journal.records().size()));
   bool done = false;
   {
-    const ProgressLine line(call);
+    ProgressLine line("measuring", "steps", call.has("quiet"));
     MeasureHooks hooks;
     hooks.stop = &interrupted();
-    hooks.progress = [&line](const MeasureProgress& at) { line.show(at); };
+    hooks.progress = [&line](const MeasureProgress& at) { line.show(at.done, at.all, at.doing); };
     done = run_schedule(*device, plan, method, journal, hooks);
   }
   if (!done) {

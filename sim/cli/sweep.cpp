@@ -2,12 +2,10 @@
 #include "reports/sweep.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 
@@ -27,45 +25,6 @@ namespace headroom {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// "12 s", "4 min", "2.1 h".
-std::string time_text(double seconds) {
-  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
-  if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
-  return fmt::format("{:.1f} h", seconds / 3600);
-}
-
-/// Says how far a sweep is: rewritten in place on a terminal, a line every 30 s elsewhere.
-class SweepProgress {
- public:
-  explicit SweepProgress(const Invocation& call)
-      : quiet_(call.has("quiet")), terminal_(::isatty(STDERR_FILENO) == 1), start_(now()) {}
-  ~SweepProgress() {
-    if (shown_) static_cast<void>(!::write(STDERR_FILENO, "\r\x1b[K", 4));
-  }
-  SweepProgress(const SweepProgress&) = delete;
-  SweepProgress& operator=(const SweepProgress&) = delete;
-
-  void operator()(std::size_t done, std::size_t all) {
-    const double elapsed = now() - start_;
-    if (quiet_ || done == 0 || (!terminal_ && elapsed < next_)) return;
-    next_ = elapsed + 30;
-    const double left = elapsed / static_cast<double>(done) * static_cast<double>(all - done);
-    std::string line = fmt::format("sweep: {} of {} cells, {} left", done, all, time_text(left));
-    shown_ = terminal_;
-    line = terminal_ ? "\r\x1b[K" + line : line + "\n";
-    static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
-  }
-
- private:
-  static double now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-  }
-  bool quiet_, terminal_, shown_ = false;
-  double start_, next_ = 30;
-};
 
 /// Where shards grow: as asked for, else beside the database, else in a folder of this sweep's own.
 std::string folder_of(const Invocation& call, const SweepPlan& plan) {
@@ -164,11 +123,11 @@ int finish(const Invocation& call, const SweepFolder& folder) {
 
 int run_here(const Invocation& call, const SweepFolder& folder) {
   {
-    SweepProgress progress(call);
+    ProgressLine progress("sweep", "cells", call.has("quiet"));
     SweepRunOptions options;
     options.jobs = jobs_of(call);
     options.stop = &interrupted();
-    options.progress = [&](std::size_t done, std::size_t all) { progress(done, all); };
+    options.progress = [&](std::size_t done, std::size_t all) { progress.show(done, all); };
     run_chunks(folder, folder.missing(), options);
   }
   if (interrupted().load()) return interrupted_answer(folder);

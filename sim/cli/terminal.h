@@ -6,6 +6,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,26 @@ void print(std::string_view text);
 void finish_output();
 /// One line on stderr; line breaks inside become spaces.
 void complain(std::string_view line);
+
+/// How far a command is, on stderr: rewritten in place on a terminal, a line every 30 s elsewhere.
+class ProgressLine {
+ public:
+  /// "sweep", "cells".
+  ProgressLine(std::string what, std::string parts, bool quiet);
+  /// Clears the line.
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  /// The time left follows from the parts that were done since the first call.
+  void show(std::size_t done, std::size_t all, std::string_view doing = {});
+
+ private:
+  std::string what_, parts_;
+  bool quiet_, terminal_, shown_ = false;
+  std::chrono::steady_clock::time_point begin_{}, next_{};
+  std::size_t done_before_ = 0;
+  bool begun_ = false;
+};
 
 /// Turns true when the user pressed Ctrl-C once after `watch_interrupts`; the second press ends the
 /// program.

@@ -205,6 +205,11 @@ TEST_CASE("two measurements of this machine's processor agree") {
       store_measurement(store, run, plan, method, outcome);
       journal.remove();
       CHECK(outcome.rows == 6);
+      // In the identity's unit, so that a run's notes can compare the two.
+      if (run.sm_clock_mhz > 0) {
+        CHECK(outcome.clock > run.sm_clock_mhz / 3);
+        CHECK(outcome.clock < run.sm_clock_mhz * 3);
+      }
     }
   }
   std::filesystem::remove_all(folder);

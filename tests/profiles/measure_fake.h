@@ -23,6 +23,9 @@ struct FakeBehaviour {
   std::function<std::string(const KernelShape&)> refused = [](const KernelShape&) {
     return std::string();
   };
+  std::string about{};
+  /// Before each sample; may throw.
+  std::function<void(const KernelShape&)> launched = [](const KernelShape&) {};
 };
 
 /// True cost of a shape in nanoseconds: a microsecond and one for each row.
@@ -64,7 +67,9 @@ class FakeDevice final : public MeasuredDevice {
     Kernel(FakeDevice& device, KernelShape shape) : device_(device), shape_(std::move(shape)) {}
     [[nodiscard]] std::string check() override { return device_.behaviour_.wrong(shape_); }
     void evict() override { ++device_.evicted; }
+    [[nodiscard]] std::string about() const override { return device_.behaviour_.about; }
     [[nodiscard]] LaunchTime time(std::int64_t launches) override {
+      device_.behaviour_.launched(shape_);
       // Sum of twelve uniforms less six: variance one.
       double normal = 0;
       for (int i = 0; i < 12; ++i)

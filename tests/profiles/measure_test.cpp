@@ -167,6 +167,86 @@ TEST_CASE(
   CHECK(outcome.rows == 7);
 }
 
+TEST_CASE("a kernel that fails when it is launched is left out, and the others are measured") {
+  FakeBehaviour behaviour;
+  behaviour.launched = [](const KernelShape& shape) {
+    if (shape.m == 2) throw KernelRefusal("no memory");
+  };
+  FakeDevice device(behaviour, 1);
+  const MeasureOutcome outcome = measured(device, fake_plan(4), fake_method());
+  CHECK(outcome.rows == 6);
+  CHECK(outcome.short_of_passes == 0);
+  for (const MeasuredPoint& point : outcome.points)
+    CHECK(point.left_out == (point.shape.m == 2 ? "refused: no memory" : ""));
+}
+
+TEST_CASE("a result that was wrong once yields no row, whatever happened later") {
+  FakeBehaviour behaviour;
+  int checks = 0, launches = 0;
+  behaviour.wrong = [&checks](const KernelShape&) {
+    return ++checks == 1 ? std::string("out[0]: expected 1, got 0") : std::string();
+  };
+  // The second pass of the only kernel fails while it is launched.
+  behaviour.launched = [&launches](const KernelShape&) {
+    if (++launches == 1) throw KernelRefusal("no memory");
+  };
+  FakeDevice device(behaviour, 1);
+  MeasurePlan plan = fake_plan(1);
+  plan.points.resize(1);
+  plan.anchors.clear();
+  const MeasureOutcome outcome = measured(device, plan, fake_method());
+  REQUIRE(outcome.points.size() == 1);
+  CHECK(outcome.points.front().passes == 1);
+  CHECK(outcome.points.front().left_out.starts_with("wrong: out[0]"));
+  CHECK_FALSE(outcome.drift_known);
+}
+
+TEST_CASE("a row of fewer passes is stored and named") {
+  FakeBehaviour behaviour;
+  behaviour.about = "1/2 is 66 of 132 multiprocessors";
+  // Two readings a step: the anchors' two steps, then three attempts of the first kernel's.
+  int readings = 0;
+  behaviour.clock = [&readings] {
+    ++readings;
+    return readings > 4 && readings <= 10 && readings % 2 == 0 ? 1500.0 : 2000.0;
+  };
+  FakeDevice device(behaviour, 1);
+  const MeasurePlan plan = fake_plan(4);
+  const MeasureOutcome outcome = measured(device, plan, fake_method());
+  CHECK(outcome.rows == 8);
+  CHECK(outcome.short_of_passes == 1);
+  CHECK(outcome.clock == 2000);
+  CHECK(outcome.least_clock == 2000);  // of steps that count
+  const Scratch scratch;
+  ProfileStore store(scratch.store(), ProfileStore::Mode::read_write);
+  ProfileRun run = device.identity();
+  run.sm_clock_mhz = 2100;
+  store_measurement(store, run, plan, fake_method(), outcome);
+  const std::string notes = store.stored_runs().at(0).run.notes;
+  INFO(notes);
+  CHECK(notes.find("1 of fewer passes") != std::string::npos);
+  CHECK(notes.find("; 1/2 is 66 of 132 multiprocessors;") != std::string::npos);
+  CHECK(notes.find("flagged: ") != std::string::npos);
+  CHECK(notes.find("(2 passes, then throttled)") != std::string::npos);
+  CHECK(notes.find("clock while sampling 2000 MHz in the median, 2000 at least, of 2100") !=
+        std::string::npos);
+}
+
+TEST_CASE("a measurement goes on only on the device and driver that it was begun on") {
+  const MeasurePlan plan = fake_plan(1);
+  ProfileRun run;
+  run.device = "fake";
+  run.driver = "1";
+  const auto identity = [&](const std::string& unit) {
+    return measurement_identity(run, unit, plan, fake_method());
+  };
+  const std::string first = identity("GPU-a");
+  CHECK(identity("GPU-a") == first);
+  CHECK(identity("GPU-b") != first);
+  run.driver = "2";
+  CHECK(identity("GPU-a") != first);
+}
+
 TEST_CASE("a device that slows down during a step gets a pause and another attempt") {
   FakeBehaviour behaviour;
   // Slow from 2 ms to 6 ms of its time.
