@@ -110,18 +110,11 @@ class CalibratedCost final : public CostModel {
 
   [[nodiscard]] Parts prefill(const BatchShape& shape) const {
     if (shape.prefills.empty()) return {};
-    std::int64_t tokens = 0;
-    Int128 squares = 0;
-    for (const PrefillChunk& chunk : shape.prefills) {
-      const std::int64_t end = std::int64_t{chunk.cached} + chunk.tokens;
-      tokens += chunk.tokens;
-      // So that the chunks of a prompt cost the squares of the whole.
-      squares += Int128{end} * end - Int128{chunk.cached} * chunk.cached;
-    }
+    const std::int64_t tokens = shape.prefill_tokens();
     const bool alone = shape.decodes == 0;
     const Int128 work = alone ? Int128{alone_} + kFixedOne / 2 + Int128{alone_per_token_} * tokens
                               : Int128{beside_} + Int128{beside_per_token_} * tokens;
-    return {work, Int128{per_square_} * squares};
+    return {work, Int128{per_square_} * shape.prefill_squares()};
   }
 
   [[nodiscard]] Int128 transfer(const BatchShape& shape) const {
@@ -142,17 +135,22 @@ class CalibratedCost final : public CostModel {
   std::vector<Level> levels_{};
 };
 
+/// Ends of a figure's 95 % band, which may be absent.
+void read_band(JsonCursor& at, const char* low_name, const char* high_name, double value) {
+  double low = value, high = value;
+  at.number(low_name, low, 0, kMostNs, "lower end of its 95 % band");
+  at.number(high_name, high, 0, kMostNs, "upper end");
+  if (low > value || high < value)
+    throw InputError(
+        at.place(low_name),
+        fmt::format("expected a band around {}, got {} to {}; mend it", value, low, high));
+}
+
 /// A figure with its band; a cost uses the figure.
 void read_figure(JsonCursor& parent, const char* name, double& value, const char* meaning) {
   parent.required().object(name, "", meaning, [&](JsonCursor& at) {
     at.required().number("value", value, 0, kMostNs, "what is used");
-    double low = value, high = value;
-    at.number("low", low, 0, kMostNs, "lower end of its 95 % band");
-    at.number("high", high, 0, kMostNs, "upper end");
-    if (low > value || high < value)
-      throw InputError(
-          at.place("low"),
-          fmt::format("expected a band around {}, got {} to {}; mend it", value, low, high));
+    read_band(at, "low", "high", value);
   });
 }
 
@@ -164,6 +162,7 @@ void read_steps(JsonCursor& at, CalibratedSteps& steps) {
     CalibratedSteps::Level level;
     inner.required().count("decodes", level.decodes, 1, kMostCount, "requests");
     inner.required().number("base_ns", level.base_ns, 0, kMostNs, "a step without context");
+    read_band(inner, "low_ns", "high_ns", level.base_ns);
     if (index > 0 && level.decodes <= steps.levels.back().decodes)
       throw InputError(inner.place("decodes"),
                        fmt::format("expected more than {}, got {}; sort the levels",

@@ -29,8 +29,9 @@ std::string figure(const FittedValue& value) {
 std::string levels_of(const CalibratedServer& server) {
   std::string list;
   for (const CalibratedLevel& level : server.levels)
-    list += fmt::format("{}{{\"decodes\": {}, \"base_ns\": {}}}", list.empty() ? "" : ", ",
-                        level.decodes, ns(level.base_s));
+    list += fmt::format("{}{{\"decodes\": {}, \"base_ns\": {}, \"low_ns\": {}, \"high_ns\": {}}}",
+                        list.empty() ? "" : ", ", level.decodes, ns(level.base.value),
+                        ns(level.base.low), ns(level.base.high));
   return "[" + list + "]";
 }
 
@@ -62,7 +63,7 @@ std::string time_text(double seconds) {
   return fmt::format("{:.3f} ns", ns(seconds));
 }
 
-std::string line_of(const char* name, const FittedValue& value) {
+std::string line_of(const std::string& name, const FittedValue& value) {
   return fmt::format("  {:<34}{:>12}   {} to {}\n", name, time_text(value.value),
                      time_text(value.low), time_text(value.high));
 }
@@ -146,6 +147,8 @@ std::string calibration_text(const CalibratedServer& server, const CalibrationOr
                   origin.model.empty() ? "a server" : plain(origin.model), origin.requests);
   text += line_of("step", server.base);
   text += line_of("  for each request", server.per_decode);
+  for (const CalibratedLevel& level : server.levels)
+    text += line_of(fmt::format("  of {} requests", level.decodes), level.base);
   text += line_of("  for each token of context", server.per_context);
   text += line_of("prompts of a step, alone", server.alone);
   text += line_of("  for each token", server.alone_per_token);

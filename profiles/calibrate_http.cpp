@@ -8,6 +8,7 @@
 #include <cmath>
 #include <ctime>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include "profiles/calibrate_stream.h"
@@ -27,6 +28,8 @@ void sleep_s(double seconds) {
   span.tv_nsec = static_cast<long>(std::clamp(seconds, 0.0, 0.5) * 1e9);
   ::nanosleep(&span, nullptr);
 }
+
+constexpr std::string_view kCompletions = "/completions", kChat = "/chat/completions";
 
 /// Short English words: about one token each in the vocabularies that models have.
 constexpr std::array<const char*, 64> kWords{
@@ -134,11 +137,14 @@ double trigger_s(const Experiment& experiment, std::size_t index,
 class HttpServer::Work {
  public:
   explicit Work(HttpServerOptions options)
-      : options_(std::move(options)), random_(options_.seed), begin_s_(now_s()) {
+      : options_(std::move(options)),
+        chat_(options_.url.ends_with(kChat)),
+        random_(options_.seed),
+        begin_s_(now_s()) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     multi_ = curl_multi_init();
     // Checked before anything is sent.
-    static_cast<void>(request_body({"", 1, "", options_.fields}));
+    static_cast<void>(request_body({"", 1, "", options_.fields, chat_}));
     model_ = options_.model.empty() ? listed_model() : options_.model;
   }
   ~Work() { curl_multi_cleanup(multi_); }
@@ -165,6 +171,7 @@ class HttpServer::Work {
   void learn_lengths(const ServedRequest& request, std::int64_t words);
 
   HttpServerOptions options_;
+  bool chat_;
   SplitMix random_;
   double begin_s_;
   CURLM* multi_ = nullptr;
@@ -194,7 +201,7 @@ std::string HttpServer::Work::listed_model() const {
   const Easy easy(curl_easy_init(), curl_easy_cleanup);
   common_options(easy.get());
   std::string url = options_.url, page;
-  url.replace(url.rfind("/completions"), std::string::npos, "/models");
+  url.replace(url.rfind(chat_ ? kChat : kCompletions), std::string::npos, "/models");
   curl_easy_setopt(easy.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy.get(), CURLOPT_TIMEOUT_MS, 10'000L);
   curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, take_page);
@@ -220,7 +227,7 @@ void HttpServer::Work::prepare(Transfer& transfer, const PlannedRequest& request
       (static_cast<double>(request.prompt_tokens) - extra_tokens_) / tokens_a_word_;
   transfer.words = std::max<std::int64_t>(1, std::llround(wanted));
   transfer.body =
-      request_body({prompt(transfer.words), request.output_tokens, model_, options_.fields});
+      request_body({prompt(transfer.words), request.output_tokens, model_, options_.fields, chat_});
   transfer.easy.reset(curl_easy_init());
   CURL* easy = transfer.easy.get();
   common_options(easy);

@@ -18,9 +18,9 @@
 
 namespace headroom {
 
-/// "http://HOST:PORT", perhaps with "/v1" or "/v1/completions" behind it, as the address that
-/// completions are asked at. Throws InputError{where} for anything else than http or https with a
-/// host, and for user names in it.
+/// "http://HOST:PORT", perhaps with "/v1", "/v1/completions" or "/v1/chat/completions" behind it,
+/// as the address that completions (of chat, where it says so) are asked at. Throws
+/// InputError{where} for anything else than http or https with a host, and for user names in it.
 [[nodiscard]] std::string completions_url(const std::string& url, const std::string& where);
 
 struct HttpServerOptions {

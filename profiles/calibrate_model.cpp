@@ -73,8 +73,7 @@ void fit_levels(const std::vector<StepObservation>& steps, std::uint64_t seed,
   const std::optional<Fit> fit = robust_fit(points, seed, kStepsDiffer);
   if (!fit) return;  // each level at one context only: the line is all there is
   std::size_t at = 0;
-  for (const std::int64_t level : levels)
-    server.levels.push_back({level, fit->coefficients[at++].value});
+  for (const std::int64_t level : levels) server.levels.push_back({level, fit->coefficients[at++]});
   server.per_context = fit->coefficients.back();
   server.step_spread = fit->spread;
 }
@@ -209,16 +208,17 @@ void judge(const CalibrationObservations& seen, CalibratedServer& server) {
 double CalibratedServer::step_s(double decodes, double context) const {
   const double rest = per_context.value * context;
   if (levels.empty()) return base.value + per_decode.value * decodes + rest;
-  if (decodes <= static_cast<double>(levels.front().decodes)) return levels.front().base_s + rest;
+  if (decodes <= static_cast<double>(levels.front().decodes))
+    return levels.front().base.value + rest;
   for (std::size_t i = 1; i < levels.size(); ++i) {
     const CalibratedLevel &from = levels[i - 1], &to = levels[i];
     if (decodes > static_cast<double>(to.decodes)) continue;
     const double share = (decodes - static_cast<double>(from.decodes)) /
                          static_cast<double>(to.decodes - from.decodes);
-    return from.base_s + share * (to.base_s - from.base_s) + rest;
+    return from.base.value + share * (to.base.value - from.base.value) + rest;
   }
   const double beyond = decodes - static_cast<double>(levels.back().decodes);
-  return levels.back().base_s + per_decode.value * beyond + rest;
+  return levels.back().base.value + per_decode.value * beyond + rest;
 }
 
 CalibratedServer fit_server(const CalibrationObservations& seen, std::uint64_t seed) {

@@ -4,8 +4,8 @@
 // lie off that line, a base of each level (linear between them) + c S. A prompt of L tokens takes
 // p0 + p1 L + p2 L^2 alone, and stretches a step with decodes by q0 + q1 L + p2 L^2. A request
 // reaches the scheduler x0 + x1 L after it was sent. Law: pure; what the observations do not tell
-// is said (`CalibrationGap`), never assumed. Cost: under a second. Not here: asking the server
-// (profiles/calibrate_session.h), what is written down (profiles/calibrate_files.h).
+// is said (`CalibratedServer::notes`), never assumed. Cost: under a second. Not here: asking the
+// server (profiles/calibrate_session.h), what is written down (profiles/calibrate_files.h).
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct CalibrationObservations {
 /// One concurrency: base time of a step without context.
 struct CalibratedLevel {
   std::int64_t decodes = 0;
-  double base_s = 0;
+  FittedValue base{};  ///< seconds
 };
 
 /// A concurrency and context that took no part in the fit.

@@ -2,7 +2,7 @@
 //
 // Law: requests are those of the plan; only the moments of late requests follow from what was seen,
 // so that the time at which the server takes a request in is halved in on. A stop ends it between
-// two experiments or within one, and leaves nothing.
+// two experiments or within one; profiles/calibrate_journal.h keeps what was answered.
 // Cost: the server's time.
 // Not here: HTTP (profiles/calibrate_http.h), fitting (profiles/calibrate_model.h).
 #pragma once
@@ -41,7 +41,7 @@ struct CalibrationProgress {
 /// when stopped.
 [[nodiscard]] bool probe_server(CompletionServer& server, const CalibrationSettings& settings);
 
-/// All experiments. Nothing when stopped. Throws ServerFailure.
+/// All experiments, the same ones for the same answers. Nothing when stopped. Throws ServerFailure.
 [[nodiscard]] std::optional<CalibrationObservations> observe_server(
     CompletionServer& server, const CalibrationSettings& settings,
     const std::function<void(const CalibrationProgress&)>& progress = {});

@@ -41,12 +41,21 @@ bool ended(const Json& choice) {
   return reason != nullptr && reason->is_string();
 }
 
-/// The text of a choice, of completions or of chat; nullptr where it has none.
+/// The text of a choice, of completions or of chat; nullptr where it has none. Models that reason
+/// stream what they think under names of their own, a token like any other.
 const Json* text_of(const Json& choice) {
-  const Json* text = member(choice, "text");
-  if (text == nullptr)
-    if (const Json* delta = member(choice, "delta")) text = member(*delta, "content");
-  return text != nullptr && text->is_string() ? text : nullptr;
+  const auto text_in = [](const Json& object, const char* name) -> const Json* {
+    const Json* text = member(object, name);
+    return text != nullptr && text->is_string() ? text : nullptr;
+  };
+  if (const Json* text = text_in(choice, "text")) return text;
+  const Json* delta = member(choice, "delta");
+  if (delta == nullptr) return nullptr;
+  const Json* content = text_in(*delta, "content");
+  if (content != nullptr && !content->get_ref<const std::string&>().empty()) return content;
+  for (const char* name : {"reasoning_content", "reasoning"})
+    if (const Json* text = text_in(*delta, name)) return text;
+  return content;
 }
 
 }  // namespace
@@ -54,7 +63,10 @@ const Json* text_of(const Json& choice) {
 std::string request_body(const CompletionQuestion& question) {
   Json body;
   if (!question.model.empty()) body["model"] = question.model;
-  body["prompt"] = question.prompt;
+  if (question.chat)
+    body["messages"] = Json::array({{{"role", "user"}, {"content", question.prompt}}});
+  else
+    body["prompt"] = question.prompt;
   body["max_tokens"] = question.tokens;
   body["stream"] = true;
   body["stream_options"] = {{"include_usage", true}};

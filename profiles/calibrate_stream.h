@@ -1,5 +1,5 @@
-// What a streaming completions server is asked, and what it answers: server-sent events, each with
-// a piece of JSON.
+// What a streaming completions (or chat completions) server is asked, and what it answers:
+// server-sent events, each with a piece of JSON.
 //
 // Bytes go in as they arrive, with the time at which they did; tokens with their times come out.
 // Law: any bytes, cut anywhere, give a record or one line that says what was expected; how they are
@@ -27,6 +27,7 @@ struct CompletionQuestion {
   std::string model{};      ///< empty: the server has one
   /// A JSON object whose members are added or replace ours; null takes one out. Empty: none.
   std::string fields{};
+  bool chat = false;  ///< the prompt is a user's message
 };
 /// The body of a request. Throws InputError{--fields} unless `fields` is a JSON object.
 [[nodiscard]] std::string request_body(const CompletionQuestion& question);

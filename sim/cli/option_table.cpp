@@ -170,6 +170,28 @@ std::vector<CommandSpec> trace_specs() {
   return {info, convert, generate};
 }
 
+CommandSpec measure_spec() {
+  return {"profile measure",
+          "STORE",
+          1,
+          1,
+          "kernels of a device of this machine, timed and stored",
+          {{"headroom profile measure kernels.db --device cpu --plan quick", "half a minute"},
+           {"headroom profile measure kernels.db --device cuda:0 --model llama-3.1-8b --tp 2",
+            "one model's kernels; interrupted, the same command goes on"}},
+          {{"device", "NAME", "cpu (one thread; when left out) or cuda:N"},
+           {"plan", "NAME", "quick, model or full; quick when left out, model with --model"},
+           {"model", "NAME", "whose kernels the plan model holds"},
+           {"tp", "N", "tensor degree of that model; 1 when left out"},
+           {"passes", "N", "times each kernel is measured, from 2; 3 when left out"},
+           {"seed", "N", "of order and operands; 1 when left out"},
+           {"most-drift", "PERCENT", "anchors that move further make it void; by device"},
+           {"list", "", "print the plan's kernels and measure nothing"},
+           {"quiet", "", "no progress on stderr"}},
+          command_profile_measure,
+          nullptr};
+}
+
 /// Commands on a store of measured kernels.
 std::vector<CommandSpec> profile_specs() {
   const std::vector<OptionSpec> filter{
@@ -202,21 +224,7 @@ std::vector<CommandSpec> profile_specs() {
             {"date", "DATE", "of measurement; as the files state it when left out"},
             {"partial", "", "take tables that their collectors call partial"}},
            command_profile_import),
-      spec("profile measure", "STORE", 1, 1,
-           "kernels of a device of this machine, timed and stored",
-           {{"headroom profile measure kernels.db --device cpu --plan quick", "two minutes"},
-            {"headroom profile measure kernels.db --device cuda:0 --model llama-3.1-8b --tp 2",
-             "one model's kernels; interrupted, the same command goes on"}},
-           {{"device", "NAME", "cpu (one thread; when left out) or cuda:N"},
-            {"plan", "NAME", "quick, model or full; quick when left out, model with --model"},
-            {"model", "NAME", "whose kernels the plan model holds"},
-            {"tp", "N", "tensor degree of that model; 1 when left out"},
-            {"passes", "N", "times each kernel is measured, from 2; 3 when left out"},
-            {"seed", "N", "of order and operands; 1 when left out"},
-            {"most-drift", "PERCENT", "anchors that move further make it void; by device"},
-            {"list", "", "print the plan's kernels and measure nothing"},
-            {"quiet", "", "no progress on stderr"}},
-           command_profile_measure),
+      measure_spec(),
       spec("profile fit", "STORE", 1, 1, "a cost pack of a device's kernels, with its error",
            {{"headroom profile fit kernels.db --device h100-sxm --output h100.pack",
              "to run on: \"cost\": \"pack:h100.pack\""},

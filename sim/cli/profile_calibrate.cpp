@@ -1,6 +1,5 @@
 // headroom profile calibrate: measures a serving system from outside and writes its costs.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,11 +12,13 @@
 #include "models/engine.h"
 #include "profiles/calibrate_files.h"
 #include "profiles/calibrate_http.h"
+#include "profiles/calibrate_journal.h"
 #include "reports/output_file.h"
 #include "sim/check.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/exit_codes.h"
 #include "sim/cli/terminal.h"
+#include "sim/cli/text_digest.h"
 #include "sim/quantity_text.h"
 
 namespace headroom {
@@ -133,33 +134,48 @@ std::string load_text(const CalibrationSettings& settings) {
       load.requests, load.most_together, load.prompt_tokens, load.output_tokens);
 }
 
-/// One line on a terminal, rewritten.
-class ProgressLine {
- public:
-  explicit ProgressLine(const Invocation& call)
-      : shown_(!call.has("quiet") && ::isatty(STDERR_FILENO) == 1) {}
-  ~ProgressLine() { write("\r\x1b[K"); }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-  void show(const CalibrationProgress& at) const {
-    write(fmt::format("\r\x1b[K{}/{} experiments", at.done, at.all));
-  }
-
- private:
-  void write(const std::string& text) const {
-    if (shown_) static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
-  }
-  bool shown_;
-};
-
-int stopped() {
-  complain(std::string(kName) + ": interrupted; nothing written");
-  return kExitInterrupted;
-}
-
 int no_answer(const std::string& why) {
   complain(std::string(kName) + ": " + why);
   return kExitNoAnswer;
+}
+
+/// Digests: no file holds the server's address.
+std::string identity_of(const CalibrationSettings& settings, const HttpServerOptions& options,
+                        const std::string& model) {
+  return fmt::format("model {} at {}, {}, fields {}", text_digest(model), text_digest(options.url),
+                     describe(settings), text_digest(options.fields));
+}
+
+/// All experiments, those of earlier calls from disk. Nothing, said to the user, when it was
+/// stopped or the server failed; what was answered is kept then.
+std::optional<CalibrationObservations> observe(const Invocation& call, RecordedServer& server,
+                                               const CalibrationSettings& settings, int& code) {
+  if (server.kept() > 0 && !call.has("quiet"))
+    complain(
+        fmt::format("{}: going on after {} experiments of an earlier call; delete {} to begin "
+                    "anew",
+                    kName, server.kept(), server.path()));
+  const auto before = static_cast<std::int64_t>(server.kept());
+  const auto kept = [&server]() -> std::string {
+    if (server.kept() == 0) return {};
+    return fmt::format("; {} experiments are kept in {}: run the same command again to go on",
+                       server.kept(), server.path());
+  };
+  try {
+    ProgressLine line("calibrating", "experiments", call.has("quiet"));
+    auto seen = observe_server(server, settings, [&](const CalibrationProgress& at) {
+      // Answers from disk take no time: they say nothing about the time that is left.
+      if (at.done < before) return;
+      line.show(static_cast<std::size_t>(at.done), static_cast<std::size_t>(at.all));
+    });
+    if (seen) return seen;
+  } catch (const ServerFailure& failure) {
+    code = no_answer(failure.what() + kept());
+    return std::nullopt;
+  }
+  complain(std::string(kName) + ": interrupted" + kept());
+  code = kExitInterrupted;
+  return std::nullopt;
 }
 
 /// Result files, opened before the server is asked for anything.
@@ -196,34 +212,38 @@ int command_profile_calibrate(const Invocation& call) {
     return kExitYes;
   }
   watch_interrupts();
-  Outputs outputs(call.value("output").value_or("calibrated"));
+  const std::string name = call.value("output").value_or("calibrated");
+  Outputs outputs(name);
   if (!call.has("quiet"))
     complain(std::string(kName) + ": sending " + load_text(settings) + "; Ctrl-C ends it");
   HttpServer server(options);
   try {
-    if (!probe_server(server, settings)) return stopped();
+    if (!probe_server(server, settings)) {
+      complain(std::string(kName) + ": interrupted; nothing written");
+      return kExitInterrupted;
+    }
   } catch (const ServerFailure& failure) {
     throw InputError("", failure.what());
   }
-  std::optional<CalibrationObservations> seen;
-  try {
-    const ProgressLine line(call);
-    seen = observe_server(server, settings, [&line](const auto& at) { line.show(at); });
-  } catch (const ServerFailure& failure) {
-    return no_answer(failure.what());
-  }
-  if (!seen) return stopped();
+  RecordedServer recorded(server, name + ".calibrating",
+                          identity_of(settings, options, server.model()));
+  int code = kExitYes;
+  const auto seen = observe(call, recorded, settings, code);
+  if (!seen) return code;
   std::optional<CalibratedServer> fitted;
   try {
     fitted = fit_server(*seen, settings.seed);
   } catch (const InputError& error) {
+    recorded.remove();
     return no_answer(error.what());
   }
   origin.model = server.model();
   origin.date = today();
   origin.tool = std::string("headroom ") + kVersion;
   origin.requests = seen->requests;
-  return write_results(*fitted, origin, outputs);
+  code = write_results(*fitted, origin, outputs);
+  recorded.remove();
+  return code;
 }
 
 }  // namespace headroom

@@ -82,17 +82,33 @@ TEST_CASE("a calibrated server is simulated, at a concurrency that nobody measur
   CHECK(mean_of(folder.read("r.csv"), "decode_ms") == Approx(1190).epsilon(0.03));
 }
 
-TEST_CASE("Ctrl-C ends a calibration within a second and leaves no file") {
+TEST_CASE("a calibration that Ctrl-C or kill ended goes on with the same command") {
   const known::Server server(quick());
   const Folder folder;
-  const Outcome outcome = folder.shell(
-      "timeout --foreground --preserve-status -s INT 1 \"$HEADROOM\" profile calibrate --rounds "
-      "100 --url " +
-      server.url());
-  INFO(outcome.err);
-  CHECK(outcome.code == 130);
-  CHECK(outcome.err.find("interrupted; nothing written") != std::string::npos);
-  CHECK(folder.files().empty());
+  const auto with = [&server](const char* options) {
+    return std::string("\"$HEADROOM\" profile calibrate --output s ") + options +
+           " --late 2 --url " + server.url();
+  };
+  const std::string command = with("--rounds 4");
+  const Outcome stopped =
+      folder.shell("timeout --foreground --preserve-status -s INT 1 " + command);
+  INFO(stopped.err);
+  CHECK(stopped.code == 130);
+  CHECK(stopped.err.find("run the same command again to go on") != std::string::npos);
+  CHECK(folder.files() == std::set<std::string>{"s.calibrating"});
+  CHECK(folder.read("s.calibrating").find("127.0.0.1") == std::string::npos);
+  static_cast<void>(folder.shell("timeout -s KILL 1 " + command));
+  const Outcome other = folder.shell(with("--rounds 3"));
+  CHECK(other.code == 2);
+  CHECK(other.err.find("finish it as it was begun, or delete the file") != std::string::npos);
+  const Outcome finished = folder.shell(command);
+  INFO(finished.err);
+  CHECK(finished.code == 0);
+  CHECK(finished.err.find("going on after ") != std::string::npos);
+  // What the killed process had opened may lie there too.
+  CHECK(folder.files().contains("s.cost.json"));
+  CHECK(folder.files().contains("s.engine.json"));
+  CHECK_FALSE(folder.files().contains("s.calibrating"));
 }
 
 TEST_CASE("what would be sent is said without sending it") {
@@ -109,9 +125,10 @@ TEST_CASE("what would be sent is said without sending it") {
   CHECK(folder.files().empty());
 }
 
-TEST_CASE("a server that cannot be calibrated is one line, and leaves no file") {
+TEST_CASE(
+    "a server that cannot be calibrated is one line, and leaves no file but what it answered") {
   const auto fails = [](known::Manner manner, const std::string& options, int code,
-                        const std::string& part) {
+                        const std::string& part, const std::set<std::string>& left = {}) {
     const known::Server server(quick(), manner);
     const Folder folder;
     const Outcome outcome =
@@ -120,14 +137,14 @@ TEST_CASE("a server that cannot be calibrated is one line, and leaves no file") 
     CHECK(outcome.code == code);
     CHECK(outcome.error_lines() == 1);
     CHECK(outcome.err.find(part) != std::string::npos);
-    CHECK(folder.files().empty());
+    CHECK(folder.files() == left);
   };
   fails(known::Manner::not_streaming, "", 2, "expected a stream of events");
   fails(known::Manner::fails, "", 2, "got 500");
   fails(known::Manner::cuts, "", 2, "got its end after 3 tokens");
   fails(known::Manner::endless, "", 2, "\"max_tokens\"");
   fails(known::Manner::says_nothing, "--request-seconds 1", 2, "--request-seconds");
-  fails(known::Manner::dies_later, "", 3, "got 500");
+  fails(known::Manner::dies_later, "", 3, "got 500", {"calibrated.calibrating"});
 }
 
 TEST_CASE("options that make no sense are refused with their names") {

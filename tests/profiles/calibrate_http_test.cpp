@@ -106,6 +106,19 @@ TEST_CASE("prompts get as long as planned once the server has said how it counts
   }
 }
 
+TEST_CASE("a chat endpoint is asked with messages, and its model found beside it") {
+  const known::Server server(quick());
+  HttpServerOptions options = options_for(server);
+  options.url = completions_url(server.url() + "/v1/chat/completions", "--url");
+  HttpServer client(options);
+  CHECK(client.model() == "known-model");
+  Experiment experiment;
+  experiment.requests.push_back({50, 6});
+  const auto served = client.serve(experiment);
+  CHECK(served->front().prompt_tokens == 51);
+  CHECK(served->front().token_s.size() == 6);
+}
+
 TEST_CASE("a late request goes out when the running one has its tokens and the delay is over") {
   const known::Server server(quick());
   HttpServer client(options_for(server));

@@ -8,10 +8,12 @@
 #include <cmath>
 #include <set>
 
+#include "profiles/calibrate_journal.h"
 #include "profiles/measure_plan.h"
 #include "sim/check.h"
 #include "tests/catch.h"
 #include "tests/profiles/known_engine.h"
+#include "tests/scratch.h"
 
 using namespace headroom;
 
@@ -65,6 +67,7 @@ class InstantServer final : public CompletionServer {
 
   static constexpr double kOneWay = 1e-4;
   std::size_t stop_after = 100'000;
+  [[nodiscard]] std::size_t served() const { return served_; }
 
  private:
   double unit() { return static_cast<double>(random_.next() >> 11) / 9007199254740992.0; }
@@ -153,6 +156,43 @@ TEST_CASE("other costs are found as well as the ones that the defaults were trie
     if (truth.alone > truth.base)
       RC_ASSERT(near(found.ingest.value, truth.ingest, 0.02 * truth.base));
   }));
+}
+
+// Late requests' moments follow from earlier answers: a kept answer that differed by a bit would
+// ask other questions than the uninterrupted session.
+TEST_CASE("a calibration that is stopped again and again goes on and finds the same") {
+  const known::Costs truth;
+  const CalibrationSettings settings;
+  InstantServer plain(truth, 0.5e-3, 7);
+  const auto whole = observe_server(plain, settings);
+  REQUIRE(whole.has_value());
+  const test::ScratchFolder folder;
+  InstantServer server(truth, 0.5e-3, 7);
+  std::optional<CalibrationObservations> seen;
+  std::size_t calls = 0;
+  for (; !seen; ++calls) {
+    REQUIRE(calls < 1000);
+    server.stop_after = server.served() + 10;
+    RecordedServer recorded(server, folder.file("j"), "a server");
+    CHECK(recorded.kept() == 10 * calls);
+    seen = observe_server(recorded, settings);
+  }
+  CHECK(calls > 5);
+  CHECK(server.served() == plain.served());
+  const CalibratedServer found = fit_server(*seen, 1), expected = fit_server(*whole, 1);
+  CHECK(found.base.value == expected.base.value);
+  CHECK(found.per_context.high == expected.per_context.high);
+  CHECK(found.beside_per_token.value == expected.beside_per_token.value);
+  CHECK(found.ingest.low == expected.ingest.low);
+  // Another seed asks in another order: what is kept ends where the questions part.
+  CalibrationSettings other = settings;
+  other.seed = 2;
+  server.stop_after = server.served() + 5;
+  RecordedServer recorded(server, folder.file("j"), "a server");
+  CHECK_FALSE(observe_server(recorded, other).has_value());
+  CHECK(recorded.kept() < plain.served());
+  CHECK_THROWS_WITH(RecordedServer(server, folder.file("j"), "a server"),
+                    Catch::Contains("in use"));
 }
 
 TEST_CASE("steps that do not lie on a line are kept level by level") {

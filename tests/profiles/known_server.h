@@ -76,7 +76,7 @@ class Server {
   struct Connection {
     int socket = -1;
     std::string received{};
-    bool asked = false;
+    bool asked = false, chat = false;
     std::int64_t prompt = 0, tokens = 0, sent = 0;
   };
 
@@ -133,12 +133,15 @@ class Server {
     const std::size_t head = text.find("\r\n\r\n");
     if (head == std::string::npos || connection.asked) return;
     if (text.starts_with("GET ")) {
-      page(id, "200 OK", R"({"data":[{"id":"known-model"}]})");
+      if (text.starts_with("GET /v1/models "))
+        page(id, "200 OK", R"({"data":[{"id":"known-model"}]})");
+      else
+        page(id, "404 Not Found", "{}");
       return;
     }
     if (text.size() < head + 4 + number_after(text, "Content-Length: ")) return;
     connection.asked = true;
-    ask(id, text.substr(head + 4));
+    ask(id, text.substr(head + 4), text.starts_with("POST /v1/chat/completions "));
   }
 
   static std::size_t number_after(const std::string& text, const std::string& word) {
@@ -147,11 +150,13 @@ class Server {
                                    : std::strtoull(text.c_str() + at + word.size(), nullptr, 10);
   }
 
-  void ask(std::size_t id, const std::string& body) {
+  void ask(std::size_t id, const std::string& body, bool chat) {
     ++requests_;
     Connection& connection = connections_[id];
-    const std::size_t from = body.find("\"prompt\":\"") + 10;
+    const std::string key = chat ? "\"content\":\"" : "\"prompt\":\"";
+    const std::size_t from = body.find(key) + key.size();
     const std::string prompt = body.substr(from, body.find('"', from) - from);
+    connection.chat = chat;
     connection.prompt = std::count(prompt.begin(), prompt.end(), ' ') + 2;
     connection.tokens = static_cast<std::int64_t>(number_after(body, "\"max_tokens\":"));
     constexpr int kDiesAt = 10;
@@ -200,9 +205,9 @@ class Server {
       event(id, "<html>");
       return;
     }
-    event(id,
-          R"({"id":"x","model":"known-model","choices":[{"index":0,"text":" w","finish_reason":)" +
-              std::string(token.last ? "\"length\"" : "null") + "}]}");
+    event(id, std::string(R"({"id":"x","model":"known-model","choices":[{"index":0,)") +
+                  (it->second.chat ? R"("delta":{"content":" w"})" : R"("text":" w")") +
+                  R"(,"finish_reason":)" + (token.last ? "\"length\"" : "null") + "}]}");
     ++it->second.sent;
     if (manner_ == Manner::cuts && it->second.sent == 3) {
       drop(id);
