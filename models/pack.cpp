@@ -170,6 +170,9 @@ PackView::PackView(const Pack& pack, std::string_view library) {
   for (const std::string_view wanted : order)
     for (const PackTable& table : pack.tables)
       if (table.library == wanted && find(table.key) == nullptr) tables_.push_back(&table);
+  // Libraries below the serving ones, such as cuBLASLt.
+  for (const PackTable& table : pack.tables)
+    if (find(table.key) == nullptr) tables_.push_back(&table);
 }
 
 const PackTable* PackView::find(const PackKey& key) const {

@@ -111,7 +111,8 @@ struct PackError {
 /// Of the devices whose packs ship.
 [[nodiscard]] const std::vector<std::string>& bundled_pack_names();
 
-/// The tables of a pack that answer for one library, and others' where it has none.
+/// The tables of a pack that answer for one library, and others' where it has none: serving
+/// libraries' first, then what was measured below them.
 class PackView {
  public:
   PackView() = default;

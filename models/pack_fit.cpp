@@ -5,6 +5,8 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -212,10 +214,22 @@ bool wanted_head(const PackKey& key) {
   return !attention || key.head_dim == 64 || key.head_dim == 128;
 }
 
+/// Rows of `headroom profile measure` say in how far operands were cached: kernels run on cold
+/// ones, collectives back to back.
+std::string variant_of(const KernelShape& shape) {
+  constexpr std::string_view kCold = "cold";
+  std::string variant = shape.variant == "nccl hot" ? "" : shape.variant;
+  if (variant.ends_with(kCold)) variant.resize(variant.size() - kCold.size());
+  if (variant.ends_with(' ')) variant.pop_back();
+  return variant;
+}
+
 bool wanted_variant(const KernelShape& shape) {
-  if (shape.op == "moe") return shape.variant.starts_with("power_law_1.2");
-  if (shape.op == "all_reduce") return shape.variant.empty() || shape.variant == "cuda_graph";
-  return shape.variant.empty();
+  const std::string variant = variant_of(shape);
+  if (shape.op == "moe")
+    return variant.starts_with("power_law_1.2") || shape.variant == "balanced cold";
+  if (shape.op == "all_reduce") return variant.empty() || variant == "cuda_graph";
+  return variant.empty();
 }
 
 constexpr const char* kOps[] = {

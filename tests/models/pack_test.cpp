@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "models/kernel_operator.h"
@@ -15,6 +16,7 @@
 #include "sim/check.h"
 #include "sim/math.h"
 #include "tests/catch.h"
+#include "tests/scratch.h"
 
 using namespace headroom;
 
@@ -185,10 +187,10 @@ TEST_CASE(
 
 namespace {
 
-std::int64_t add_run(ProfileStore& store, const char* version) {
+std::int64_t add_run(ProfileStore& store, const char* version, const char* library = "vLLM") {
   ProfileRun run;
   run.device = "h100-sxm";
-  run.library = "vLLM";
+  run.library = library;
   run.library_version = version;
   run.tool = run.source = "test";
   return store.insert_run(run);
@@ -260,4 +262,39 @@ TEST_CASE(
     CHECK(experts == 16);
   }
   std::filesystem::remove(path);
+}
+
+// As `headroom profile measure` stores them: cold rows answer, hot ones and other kernels' do not.
+TEST_CASE("a pack is fitted to kernels measured here, and answers for every engine") {
+  const test::ScratchFolder folder;
+  ProfileStore store(folder.file("k.db"), ProfileStore::Mode::read_write);
+  const auto with = [](KernelShape shape, const char* variant) {
+    shape.variant = variant;
+    return shape;
+  };
+  ProfileStore::Transaction transaction(store);
+  const std::int64_t run = add_run(store, "13.0.2", "cuBLASLt");
+  for (const std::int64_t m : {1, 2, 4, 8})
+    for (const std::int64_t k : {256, 512, 1024, 2048}) {
+      add(store, run, with(gemm(m, 512, k), "cold"), "bf16", 20);
+      add(store, run, with(gemm(m, 512, k), "hot"), "bf16", 5);
+      KernelShape experts{
+          .op = "moe", .m = m, .n = 4096, .k = k, .experts = 8, .topk = 2, .ranks = 1};
+      add(store, run, with(experts, "balanced cold"), "bf16", 50);
+      add(store, run, with(experts, "balanced"), "bf16", 10);
+      KernelShape message{.op = "all_reduce", .bytes = (10'000 * m + k) * 64, .ranks = 2};
+      add(store, run, with(message, "nccl hot"), "bf16", 30);
+    }
+  transaction.commit();
+  const Device device = find_device("h100", "");
+  const Pack pack = fit_device_pack(store, device);
+  std::map<PackOp, double> us{{PackOp::gemm, 20}, {PackOp::moe, 50}, {PackOp::all_reduce, 30}};
+  CHECK(pack.tables.size() == us.size());
+  for (const FitGroup& group : fit_groups(store, device))
+    for (const FitRow& row : group.rows) CHECK(row.seconds == Approx(us.at(group.key.op) * 1e-6));
+  const PackView view(pack, "SGLang");
+  const PackTable* table = view.find({PackOp::gemm, DataType::bf16, DataType::bf16});
+  REQUIRE(table != nullptr);
+  CHECK(table->library == "cuBLASLt");
+  CHECK(table->rows == 16);
 }
