@@ -1,6 +1,9 @@
-// Asks cuDNN, without a GPU, for engines of the planned decode attention on three GPUs; a program
-// of its own, compiled by cudnn_test.cpp where cuDNN is. One line a shape.
+// Asks cuDNN, without a GPU, for engines of decode attention on three GPUs; a program of its own,
+// compiled by cudnn_test.cpp where cuDNN is. Shapes come on standard input, a line each: sequences,
+// heads, KV heads, head size, context. One line a GPU and shape.
 #include <cstdio>
+#include <iostream>
+#include <vector>
 
 #include "profiles/cuda_cudnn.h"
 
@@ -20,6 +23,11 @@ GpuFacts gpu_of(int major) {
   return facts;
 }
 
+struct Shape {
+  AttentionCall call{};
+  std::int64_t head_dim = 0;
+};
+
 AttentionCall decode(std::int64_t sequences, std::int64_t heads, std::int64_t kv_heads,
                      std::int64_t context) {
   AttentionCall call{};
@@ -37,12 +45,17 @@ AttentionCall decode(std::int64_t sequences, std::int64_t heads, std::int64_t kv
 
 int main() {
   std::printf("%s\n", cudnn_text().c_str());
+  std::vector<Shape> shapes;
+  std::int64_t sequences = 0, heads = 0, kv_heads = 0, head_dim = 0, context = 0;
+  while (std::cin >> sequences >> heads >> kv_heads >> head_dim >> context)
+    shapes.push_back({decode(sequences, heads, kv_heads, context), head_dim});
   for (const int major : {8, 9, 10})
-    for (const AttentionCall& call : {decode(1, 32, 8, 256), decode(128, 32, 8, 4096)}) try {
-        const CudnnEngines engines = cudnn_engines(call, 128, gpu_of(major));
-        std::printf("sm_%d0 batch=%lld context=%lld: %d of %d compiled %s\n", major,
-                    static_cast<long long>(call.sequences), static_cast<long long>(call.context),
-                    engines.compiled, engines.candidates, engines.why.c_str());
+    for (const auto& [call, size] : shapes) try {
+        const CudnnEngines engines = cudnn_engines(call, size, gpu_of(major));
+        std::printf("sm_%d0 batch=%lld head=%lld context=%lld: %d of %d compiled %s\n", major,
+                    static_cast<long long>(call.sequences), static_cast<long long>(size),
+                    static_cast<long long>(call.context), engines.compiled, engines.candidates,
+                    engines.why.c_str());
       } catch (const GpuRefusal& refusal) {
         std::printf("sm_%d0: 0 of 0 compiled %s\n", major, refusal.why.c_str());
       }

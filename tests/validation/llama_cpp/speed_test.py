@@ -7,7 +7,7 @@ import tempfile
 import types
 import unittest
 
-from experiment import Experiment, Log, Speed, levels, timed_calls
+from experiment import LIBRARY, Experiment, Log, Speed, levels, timed_calls
 
 USUAL = {("decode", "1"): 3_000.0, ("decode", "8"): 12_000.0, ("prefill", "128"): 70_000.0}
 CALL_MS = 100
@@ -103,6 +103,36 @@ class FilesTest(unittest.TestCase):
                 Experiment(options).measure()
             self.assertEqual(refused.exception.code, 2)
             self.assertIn(name + ": expected a file of this version", said.getvalue())
+
+    def test_a_folder_goes_on_with_its_own_settings_and_library_alone(self):
+        folder = self.file("").parent
+        (folder / LIBRARY).write_text("one build of the engine")
+        options = types.SimpleNamespace(work=folder / "work", build="build", seeds="1", cpu=None, rate=2.2, library=folder)
+        Experiment(options).check_files()
+        Experiment(options).check_files()
+        options.rate = 3.0
+        self.assert_refused(options)
+        options.rate = 2.2
+        (folder / LIBRARY).write_text("another")
+        self.assert_refused(options)
+
+    def assert_refused(self, options):
+        with self.assertRaises(SystemExit) as refused, contextlib.redirect_stderr(io.StringIO()) as said:
+            Experiment(options).check_files()
+        self.assertEqual(refused.exception.code, 2)
+        self.assertIn("settings.json: expected ", said.getvalue())
+
+    def test_rows_that_are_too_busy_are_not_judged_and_a_table_of_them_alone_fails(self):
+        row = {"ttft": 10.0, "tpot": 2.0, "e2e": 50.0}
+        result = lambda busy, ttft: ([types.SimpleNamespace(rows=[row], busy=busy, makespan=100.0) for _ in "ab"],
+                                     [dict(row, ttft=ttft)], 100.0, [1.0, 1.0])
+        judge = lambda **results: Experiment.print_errors(Experiment.__new__(Experiment),
+                                                          {(name, "p"): each for name, each in results.items()})
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertTrue(judge(quiet=result(50, 10.0)))
+            self.assertFalse(judge(quiet=result(50, 12.0)))
+            self.assertTrue(judge(quiet=result(50, 10.0), busy=result(70, 12.0)))
+            self.assertFalse(judge(busy=result(70, 10.0)))
 
     def test_timed_calls_belong_to_the_anchor_before_them(self):
         parts = timed_calls(self.file("kind,rows,context,us\nanchor-decode,1,0,3000\nanchor-prefill,128,0,70000\n"
