@@ -11,7 +11,8 @@ usage() {
   cat <<'TEXT'
 Usage: ./setup.sh run [SCENARIO [OPTION]...]   build, simulate (default: the bundled scenario), print the report
        ./setup.sh test [CTEST-OPTION]...       build everything and run every test
-       ./setup.sh measure [OPTION]...          build with CUDA, measure this machine's GPU (default: the quick plan)
+       ./setup.sh measure [OPTION]...          build with CUDA, measure this machine's GPU (default: the quick plan);
+                                               with --device cpu its processor, without CUDA
        ./setup.sh build [TARGET]...            build only
        ./setup.sh packages [run|test|ci]       install the packages that this needs, and nothing else
        ./setup.sh help                         this text
@@ -172,17 +173,21 @@ run_scenario() {
 }
 
 # Into kernels.db here; interrupted, the same command goes on.
-measure_gpu() {
+measure() {
   install_packages run
+  [[ " $* " == *" --device"[\ =]* ]] || set -- --device cuda:0 "$@"
+  [[ " $* " == *" --device"[\ =]"cpu "* ]] || with_cuda
+  build headroom
+  say "headroom profile measure kernels.db $*"
+  exec "$kBuild/headroom" profile measure kernels.db "$@"
+}
+
+with_cuda() {
   command -v nvcc >/dev/null || [[ -x ${CUDA_HOME:-/usr/local/cuda}/bin/nvcc ]] ||
-    die "measure needs NVIDIA's CUDA toolkit 12.5 or later (nvcc, cuBLAS): install it, or set CUDA_HOME"
+    die "measure needs NVIDIA's CUDA toolkit 12.8 or later (nvcc, cuBLAS): install it, or set CUDA_HOME"
   preset=cuda
   kBuild=build/$preset
   options=(-DHEADROOM_TESTS=OFF)
-  build headroom
-  (($#)) || set -- --plan quick
-  say "headroom profile measure kernels.db --device cuda:0 $*"
-  exec "$kBuild/headroom" profile measure kernels.db --device cuda:0 "$@"
 }
 
 run_tests() {
@@ -198,7 +203,7 @@ command=${1:-help}
 case $command in
   run) run_scenario "$@" ;;
   test) run_tests "$@" ;;
-  measure) measure_gpu "$@" ;;
+  measure) measure "$@" ;;
   build)
     install_packages test
     (($#)) || set -- all
