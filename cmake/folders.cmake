@@ -1,4 +1,4 @@
-# One target a folder; what each links is the layering of DESIGN section 1 (tests/laws/layers_test.cpp checks includes).
+# One target a folder; what each links is the layering; tests/laws/layers_test.cpp checks includes.
 # Sources are globbed: a new policy is one new file.
 function(headroom_folder name)
   cmake_parse_arguments(FOLDER "OBJECT" "" "LINKS" ${ARGN})
@@ -8,10 +8,6 @@ function(headroom_folder name)
   endif()
   file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   string(REPLACE "/" "_" target ${name})
-  if(NOT sources)
-    file(WRITE ${PROJECT_BINARY_DIR}/empty_${target}.cpp "")
-    set(sources ${PROJECT_BINARY_DIR}/empty_${target}.cpp)
-  endif()
   if(FOLDER_OBJECT)
     add_library(${target} OBJECT ${sources})
   else()
@@ -62,10 +58,6 @@ include(cmake/report_assets.cmake)
 
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/sim/cli/*.cpp)
 list(FILTER cli_sources EXCLUDE REGEX "/main\\.cpp$")
-if(NOT cli_sources)
-  file(WRITE ${PROJECT_BINARY_DIR}/empty_cli.cpp "")
-  set(cli_sources ${PROJECT_BINARY_DIR}/empty_cli.cpp)
-endif()
 add_library(cli STATIC ${cli_sources})
 set_source_files_properties(${PROJECT_SOURCE_DIR}/sim/cli/licenses.cpp PROPERTIES COMPILE_DEFINITIONS
   "HEADROOM_BOOST_VERSION=\"${Boost_VERSION}\";HEADROOM_NLOHMANN_JSON_VERSION=\"${nlohmann_json_VERSION}\";\
@@ -78,7 +70,5 @@ if(HEADROOM_CUDA)
 endif()
 target_link_libraries(cli PUBLIC sim models traces reports profiles Boost::program_options Threads::Threads)
 
-if(EXISTS ${PROJECT_SOURCE_DIR}/sim/cli/main.cpp)
-  add_executable(headroom sim/cli/main.cpp)
-  target_link_libraries(headroom PRIVATE cli policies)
-endif()
+add_executable(headroom sim/cli/main.cpp)
+target_link_libraries(headroom PRIVATE cli policies)

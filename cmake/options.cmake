@@ -16,7 +16,7 @@ endif()
 
 add_library(headroom_options INTERFACE)
 target_include_directories(headroom_options INTERFACE ${PROJECT_SOURCE_DIR})
-# Same input, same bytes: no contraction of a*b+c, no fast-math, no -march=native (DESIGN section 5).
+# Same input, same bytes: no contraction of a*b+c, no fast-math, no -march=native.
 set(cxx_flags -ffp-contract=off
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
   $<$<BOOL:${HEADROOM_WERROR}>:-Werror>)

@@ -138,10 +138,6 @@ Bytes kv_bytes_per_token(const Architecture& model, DataType kv_cache) {
   return storage_bytes(kv_cache, model.layers * model.kv_elements());
 }
 
-Flops matmul_flops_per_token(const Architecture& model) {
-  return Flops(2.0 * static_cast<double>(active_matmul_parameters(model)));
-}
-
 Flops attention_flops(const Architecture& model, Tokens context) {
   const std::int64_t seen =
       model.windowed_layers > 0 ? std::min(context.value(), model.sliding_window) : context.value();

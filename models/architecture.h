@@ -149,9 +149,6 @@ struct ParameterCounts {
 /// 2 x layers x KV heads x head dimension x bytes (latent attention: layers x (latent + rotary) x
 /// bytes): KV cache of one token, all GPUs together, no replication.
 [[nodiscard]] Bytes kv_bytes_per_token(const Architecture& model, DataType kv_cache);
-/// Matrix work of one token in all layers: 2 x active matmul parameters. Attention over context
-/// comes on top.
-[[nodiscard]] Flops matmul_flops_per_token(const Architecture& model);
 /// Scores and weighted sum of one query token over `context` keys in all layers: 4 x heads x head
 /// dimension a key and layer, windowed layers clipped. Latent attention: in its plain form, as in
 /// prefill.

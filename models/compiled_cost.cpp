@@ -169,16 +169,6 @@ double eager_scale(const EngineDescription& engine, const Architecture& model) {
   return model.is_moe() ? engine.eager_scale : 1 + (engine.eager_scale - 1) / 2;
 }
 
-std::int64_t sampled_rows(const BatchShape& shape) {
-  std::int64_t rows = shape.decodes + shape.padded_decodes;
-  for (const PrefillChunk& chunk : shape.prefills) rows += chunk.samples;
-  return rows;
-}
-
-std::int64_t all_tokens(const BatchShape& shape) {
-  return shape.decodes + shape.padded_decodes + shape.prefill_tokens();
-}
-
 std::int64_t sequences(const BatchShape& shape) {
   return shape.decodes + static_cast<std::int64_t>(shape.prefills.size());
 }
@@ -229,7 +219,7 @@ Int128 CompiledCost::prefill_attention(const BatchShape& shape) const {
 }
 
 std::int64_t CompiledCost::work_tokens(const BatchShape& shape) const {
-  const std::int64_t tokens = all_tokens(shape);
+  const std::int64_t tokens = shape.all_tokens();
   if (groups_ == 1 || shape.prefills.empty()) return tokens;
   std::int64_t longest = 0;
   for (const PrefillChunk& chunk : shape.prefills)
@@ -241,13 +231,13 @@ std::int64_t CompiledCost::token_time(const BatchShape& shape) const {
   const std::int64_t work = work_tokens(shape);
   const std::int64_t all = tokens_.total(work);
   if (groups_ == 1) return all;
-  const std::int64_t tokens = all_tokens(shape);
+  const std::int64_t tokens = shape.all_tokens();
   return std::max(tokens_.total(tokens), all - together_.total(work) + together_.total(tokens));
 }
 
 Int128 CompiledCost::device_time(const BatchShape& shape) const {
   Int128 sum = token_time(shape);
-  sum += rows_.total(sampled_rows(shape));
+  sum += rows_.total(shape.sampled_rows());
   sum += prefill_attention(shape);
   const std::int64_t rows = shape.decodes + shape.padded_decodes;
   if (rows > 0) {
@@ -259,7 +249,7 @@ Int128 CompiledCost::device_time(const BatchShape& shape) const {
 }
 
 Int128 CompiledCost::launched(const BatchShape& shape, Int128 device) const {
-  if (captured(all_tokens(shape), static_cast<std::int64_t>(shape.prefills.size()))) return device;
+  if (captured(shape.all_tokens(), static_cast<std::int64_t>(shape.prefills.size()))) return device;
   if (!shape.prefills.empty()) device = device * eager_ >> kEagerBits;
   return std::max(device, Int128{floor_});
 }
@@ -273,7 +263,7 @@ Int128 CompiledCost::launched(const BatchShape& shape, Int128 device) const {
 CompiledCost::DeviceParts CompiledCost::device_parts(const BatchShape& shape) const {
   DeviceParts parts;
   parts.work = tokens_.total(work_tokens(shape));
-  parts.rows = rows_.total(sampled_rows(shape));
+  parts.rows = rows_.total(shape.sampled_rows());
   parts.prefill = prefill_attention(shape);
   const std::int64_t rows = shape.decodes + shape.padded_decodes;
   if (rows > 0) {
@@ -285,7 +275,7 @@ CompiledCost::DeviceParts CompiledCost::device_parts(const BatchShape& shape) co
 }
 
 IterationPrice CompiledCost::price_of(const BatchShape& shape, Int128 device) const {
-  const std::int64_t tokens = all_tokens(shape);
+  const std::int64_t tokens = shape.all_tokens();
   Int128 stage = launched(shape, device);
   stage += host_time(sequences(shape)) + transfer_time(shape.host_transfer);
   IterationPrice price{Duration(static_cast<std::int64_t>(stage >> kFixedBits)), Duration(0)};
@@ -327,7 +317,7 @@ void CompiledCost::charge(const BatchShape& shape, CostLedger& ledger) const {
     return;
   }
   charge_tokens(shape, ledger);
-  rows_.charge(sampled_rows(shape), 1, ledger);
+  rows_.charge(shape.sampled_rows(), 1, ledger);
   charge_prefills(shape, ledger);
   const std::int64_t rows = shape.decodes + shape.padded_decodes;
   if (rows > 0) {
@@ -346,7 +336,7 @@ void CompiledCost::charge_host(const BatchShape& shape, Int128 device, CostLedge
 }
 
 void CompiledCost::charge_tokens(const BatchShape& shape, CostLedger& ledger) const {
-  const std::int64_t tokens = all_tokens(shape);
+  const std::int64_t tokens = shape.all_tokens();
   if (groups_ == 1 || token_time(shape) == tokens_.total(tokens)) {
     tokens_.charge(tokens, 1, ledger);
     return;

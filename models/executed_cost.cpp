@@ -34,16 +34,6 @@ std::size_t node_below(std::span<const std::int64_t> nodes, Int128 work, Int128 
   return i;
 }
 
-std::int64_t sampled_rows(const BatchShape& shape) {
-  std::int64_t rows = shape.decodes + shape.padded_decodes;
-  for (const PrefillChunk& chunk : shape.prefills) rows += chunk.samples;
-  return rows;
-}
-
-std::int64_t all_tokens(const BatchShape& shape) {
-  return shape.decodes + shape.padded_decodes + shape.prefill_tokens();
-}
-
 /// Number of streaming multiprocessors, from the vendor's architecture papers; 0: not known.
 std::int64_t multiprocessors(const Device& device) {
   struct Known {
@@ -167,7 +157,7 @@ Int128 ExecutedCost::device_time(const BatchShape& shape) const {
     return Int128{line.base} + Int128{line.slope} * (shape.decode_context + shape.padded_decodes);
   }
   const CompiledCost::DeviceParts parts = sequential_.device_parts(shape);
-  return table_.time(all_tokens(shape), parts.work, parts.decode, parts.prefill) + parts.rows;
+  return table_.time(shape.all_tokens(), parts.work, parts.decode, parts.prefill) + parts.rows;
 }
 
 ExecutedCost::DeviceLine ExecutedCost::device_line(std::int64_t rows, std::int64_t context) const {
@@ -227,7 +217,7 @@ void ExecutedCost::charge(const BatchShape& shape, CostLedger& ledger) const {
   // Host work and floors depend on the device's time, so they are booked anew.
   alone.fixed_ns[static_cast<std::size_t>(OperatorClass::host)].fill(0);
   CostLedger rows;
-  sequential_.charge_rows(sampled_rows(shape), 1, rows);
+  sequential_.charge_rows(shape.sampled_rows(), 1, rows);
   Int128 row_sum = 0;
   for (std::size_t c = 0; c < rows.fixed_ns.size(); ++c) {
     for (std::size_t e = 0; e < rows.fixed_ns[c].size(); ++e) {

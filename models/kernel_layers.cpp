@@ -1,7 +1,6 @@
 #include "models/kernel_layers.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "sim/check.h"
+#include "sim/quantity_text.h"
 
 namespace headroom {
 namespace {
@@ -72,8 +72,7 @@ class Shards {
 }  // namespace
 
 const Architecture* model_of_name(const std::string& name) {
-  std::string last = name.substr(name.rfind('/') + 1);
-  for (char& c : last) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string last = lower_case(name.substr(name.rfind('/') + 1));
   const Architecture* best = nullptr;
   for (const Architecture& model : bundled_models()) {
     // What follows a name tells a training, "-instruct", or a date, not another size.

@@ -1,7 +1,6 @@
 #include "models/kernel_place.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <map>
 #include <set>
@@ -10,6 +9,7 @@
 
 #include "models/kernel_layers.h"
 #include "models/version_order.h"
+#include "sim/quantity_text.h"
 
 namespace headroom {
 namespace {
@@ -92,11 +92,6 @@ std::vector<KernelFamily> attention_families(const std::string& op, const Operat
   if (of.stored == DataType::fp8 || of.stored == DataType::int8)
     return {{op, "bf16", "fp8"}, {op, "fp8", "fp8"}, {op, "fp8_block", "fp8"}};
   return {{op, "bf16", "bf16"}};
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 /// Lower is preferred.
@@ -396,13 +391,13 @@ class GridReader {
 };
 
 /// Measured by something else than a serving library's own tables.
-bool is_general(const ProfileRun& run) { return lower(run.library) == "nccl"; }
+bool is_general(const ProfileRun& run) { return lower_case(run.library) == "nccl"; }
 
 }  // namespace
 
 bool is_of_library(const ProfileRun& run, const std::string& wanted) {
   if (wanted.empty()) return !is_general(run);
-  const std::string name = lower(run.library), library = lower(wanted);
+  const std::string name = lower_case(run.library), library = lower_case(wanted);
   if (library == "trtllm" || library.starts_with("tensorrt"))
     return name.starts_with("tensorrt") || name == "trtllm";
   return name == library;

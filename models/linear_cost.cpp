@@ -115,15 +115,9 @@ class LinearCost final : public CostModel {
   [[nodiscard]] Parts prefill(const BatchShape& shape) const {
     Parts parts;
     if (shape.prefills.empty()) return parts;
-    std::int64_t tokens = 0;
-    Int128 squares = 0;
-    for (const PrefillChunk& chunk : shape.prefills) {
-      const std::int64_t end = std::int64_t{chunk.cached} + chunk.tokens;
-      tokens += chunk.tokens;
-      squares += Int128{end} * end - Int128{chunk.cached} * chunk.cached;
-    }
+    const std::int64_t tokens = shape.prefill_tokens();
     parts.weights = prefill_base_ + kFixedOne / 2 + Int128{per_token_} * tokens;
-    const Int128 attention = Int128{per_square_} * squares;
+    const Int128 attention = Int128{per_square_} * shape.prefill_squares();
     if (attention >= 0) {
       parts.attention = attention;
     } else {  // a negative fitted coefficient must not make a step shorter than an empty one

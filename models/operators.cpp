@@ -478,8 +478,7 @@ Operator stage_handoff(const ShardedModel& sharded, std::int64_t tokens) {
 std::vector<Operator> list_stage(const ShardedModel& sharded, const BatchShape& shape,
                                  std::int64_t stage) {
   SIM_CHECK(stage >= 0 && stage < sharded.parallel.pipeline, "a stage is one of the pipeline's");
-  const std::int64_t rows = shape.decodes + shape.padded_decodes;
-  const std::int64_t tokens = rows + shape.prefill_tokens();
+  const std::int64_t tokens = shape.all_tokens();
   std::vector<Operator> list;
   if (stage == 0) add_repeated(head_operators(sharded, tokens), 1, list);
   const std::int64_t layers = sharded.layers_per_stage();
@@ -490,9 +489,7 @@ std::vector<Operator> list_stage(const ShardedModel& sharded, const BatchShape& 
   add_repeated(layer_attention(sharded, AttentionSpan::full, shape), layers - windowed, list);
   add_repeated(layer_attention(sharded, AttentionSpan::windowed, shape), windowed, list);
   if (stage == sharded.parallel.pipeline - 1) {
-    std::int64_t samples = rows;
-    for (const PrefillChunk& chunk : shape.prefills) samples += chunk.samples;
-    add_repeated(tail_operators(sharded, samples), 1, list);
+    add_repeated(tail_operators(sharded, shape.sampled_rows()), 1, list);
   }
   return list;
 }

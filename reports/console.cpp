@@ -64,10 +64,6 @@ class Page {
   std::string text_;
 };
 
-std::string or_dash(const std::optional<double>& value, int digits = 4) {
-  return value ? significant(*value, digits) : "-";
-}
-
 void print_header(Page& page, const Summary& s) {
   const ReportContext& c = s.context;
   page.paint("1", shortened("Headroom run: " + c.scenario, kConsoleColumns));

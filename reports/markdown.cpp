@@ -40,10 +40,6 @@ class Document {
   std::string text_;
 };
 
-std::string or_dash(const std::optional<double>& value) {
-  return value ? significant(*value) : "-";
-}
-
 std::string verdict_sentence(const Summary& s) {
   const std::string figures =
       s.context.slo.joint()

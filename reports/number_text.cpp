@@ -31,6 +31,10 @@ std::string significant(double value, int digits) {
   return fmt::format("{:.{}f}", value, std::max(0, digits - 1 - exponent));
 }
 
+std::string or_dash(const std::optional<double>& value) {
+  return value ? significant(*value) : "-";
+}
+
 std::string percent(double share) {
   if (!std::isfinite(share)) return "n/a";
   const double hundred = share * 100;

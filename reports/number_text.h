@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace headroom {
@@ -13,6 +14,9 @@ namespace headroom {
 /// and in scientific notation elsewhere. Digits before the decimal point are never dropped. "n/a"
 /// when not finite.
 [[nodiscard]] std::string significant(double value, int digits = 4);
+
+/// `significant` of the value, "-" where there is none.
+[[nodiscard]] std::string or_dash(const std::optional<double>& value);
 
 /// A share as a percentage with two decimals: "97.21 %". Only a share of exactly 1 prints as
 /// "100.00 %" and only a share of exactly 0 as "0.00 %", so that one failure in a million stays

@@ -51,18 +51,18 @@ const char* to_string(SloVerdict verdict) {
   return "unknown";
 }
 
-namespace {
-
-double ratio(double a, double b) { return b > 0 ? a / b : 0; }
-double as_double(std::uint64_t v) { return static_cast<double>(v); }
-double as_double(std::int64_t v) { return static_cast<double>(v); }
-
 Duration span_of(const Metrics& metrics) {
   if (metrics.arrived == 0) return Duration(0);
   Instant last = std::max(metrics.last_finish, metrics.first_arrival);
   if (metrics.live_at_end > 0) last = std::max(last, metrics.end);
   return last - metrics.first_arrival;
 }
+
+namespace {
+
+double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+double as_double(std::uint64_t v) { return static_cast<double>(v); }
+double as_double(std::int64_t v) { return static_cast<double>(v); }
 
 SloResult slo_result(const Metrics& metrics, const SloLimits& limits, const HeldLimits& held) {
   SloResult result;

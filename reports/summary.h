@@ -279,6 +279,11 @@ struct Summary {
   }
 };
 
+/// First arrival to last finish, to the end of the run where requests were still there; 0 where
+/// nothing arrived or all were rejected. Rates are over it, and where no replica comes or goes, so
+/// are energy and bills.
+[[nodiscard]] Duration span_of(const Metrics& metrics);
+
 /// Pure: the same metrics and context give the same summary.
 [[nodiscard]] Summary summarise(const Metrics& metrics, const ReportContext& context);
 

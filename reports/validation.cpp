@@ -8,6 +8,8 @@
 #include <cmath>
 #include <map>
 
+#include "sim/math.h"
+
 namespace headroom {
 namespace {
 
@@ -17,11 +19,6 @@ const std::array<ServingMetric, kServingMetrics> kMetrics = [] {
     all[static_cast<std::size_t>(i)] = static_cast<ServingMetric>(i);
   return all;
 }();
-
-double nearest_rank(const std::vector<double>& sorted, double share) {
-  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
-  return sorted[std::min(sorted.size(), std::max<std::size_t>(rank, 1)) - 1];
-}
 
 std::string label_value(const ValidatedPoint& point, GroupLabel label) {
   switch (label) {

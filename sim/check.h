@@ -1,4 +1,4 @@
-// The two ways something can be wrong (DESIGN section 8).
+// The two ways something can be wrong.
 //
 // `InputError`: the user's input is at fault. Thrown while loading only, never inside a simulation.
 // `SIM_CHECK`: Headroom or a policy is at fault. Always on; prints the broken law and where the

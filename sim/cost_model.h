@@ -48,6 +48,26 @@ struct BatchShape {
     for (const PrefillChunk& chunk : prefills) sum += chunk.tokens;
     return sum;
   }
+  /// Sum over chunks of end^2 - cached^2, so that the chunks of a prompt have the square of the
+  /// whole.
+  [[nodiscard]] Int128 prefill_squares() const {
+    Int128 sum = 0;
+    for (const PrefillChunk& chunk : prefills) {
+      const std::int64_t end = std::int64_t{chunk.cached} + chunk.tokens;
+      sum += Int128{end} * end - Int128{chunk.cached} * chunk.cached;
+    }
+    return sum;
+  }
+  /// Rows computed: a token each, padding included.
+  [[nodiscard]] std::int64_t all_tokens() const {
+    return decodes + padded_decodes + prefill_tokens();
+  }
+  /// Rows from which a token is sampled, padding included.
+  [[nodiscard]] std::int64_t sampled_rows() const {
+    std::int64_t rows = decodes + padded_decodes;
+    for (const PrefillChunk& chunk : prefills) rows += chunk.samples;
+    return rows;
+  }
 };
 
 /// Duration as a function of the total decode context S of a fixed number of decodes:
@@ -83,7 +103,7 @@ enum class OperatorClass : std::uint8_t {
 constexpr int kOperatorClasses = 7;
 [[nodiscard]] const char* to_string(OperatorClass operator_class);
 
-/// What a price rests on (DESIGN section 4).
+/// What a price rests on.
 enum class Evidence : std::uint8_t { measured, interpolated, extrapolated };
 constexpr int kEvidences = 3;
 [[nodiscard]] const char* to_string(Evidence evidence);

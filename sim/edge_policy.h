@@ -54,7 +54,6 @@ class EdgePlan {
   [[nodiscard]] Duration expected_busy() const {
     return executing_ && expected_end_ > now_ ? expected_end_ - now_ : Duration(0);
   }
-  [[nodiscard]] bool executing() const { return executing_; }
   /// The live task in a slot.
   [[nodiscard]] EdgeTaskView view(std::uint32_t slot) const {
     return {slot, tasks_[slot], (*types_)[tasks_[slot].type]};
@@ -75,7 +74,7 @@ class EdgePlan {
   /// `trigger`.
   void park(EdgeTaskView task, Instant key, Instant trigger);
   void drop(EdgeTaskView task, DropReason reason);
-  /// Runs a queued or parked task at once. Requires !executing().
+  /// Runs a queued or parked task at once. Requires that none runs.
   void run(EdgeTaskView task, EdgeStart start);
 
   /// Has an arriving task answered by one of its type's models (an index of types()): its times,

@@ -1,6 +1,9 @@
 #include "sim/math.h"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -167,6 +170,11 @@ double portable_pow(double x, double y) {
   if (rough < -800) return 0.0;
   const Pair product = exact_product(y, log_x.high);
   return exp_pair(product.high, product.low + y * log_x.low);
+}
+
+double nearest_rank(std::span<const double> sorted, double share) {
+  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+  return sorted[std::min(sorted.size(), std::max<std::size_t>(rank, 1)) - 1];
 }
 
 }  // namespace headroom

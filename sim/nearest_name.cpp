@@ -1,4 +1,4 @@
-// The words of error messages declared in sim/quantity_text.h.
+// The words declared in sim/quantity_text.h.
 #include <algorithm>
 #include <array>
 
@@ -63,6 +63,11 @@ std::string nearest_name(std::string_view word, std::span<const std::string> can
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
   const std::string nearest = nearest_name(word, candidates);
   return nearest.empty() ? nearest : "; did you mean '" + nearest + "'?";
+}
+
+std::string lower_case(std::string text) {
+  for (char& c : text) c = lower(c);
+  return text;
 }
 
 std::string quoted(std::string_view text) {

@@ -1,4 +1,4 @@
-// The decision points (DESIGN section 3): what policies see and what they may answer.
+// The decision points: what policies see and what they may answer.
 //
 // Laws: views show neither true output lengths nor later arrivals; every answer is checked by the
 // core, and an illegal one stops the run by name. A policy is deterministic: same views, same

@@ -65,7 +65,7 @@ namespace headroom {
 /// Shortest digits that give the same number back: "0.1", "1e+300".
 [[nodiscard]] std::string to_text(double number);
 
-// Words for error messages
+// Words
 // ------------------------------------------------------------------------------------------
 
 /// The candidate with the least edit distance (insert, delete, replace, swap of neighbours; letter
@@ -77,6 +77,8 @@ namespace headroom {
 /// "; did you mean 'x'?", or nothing when no candidate is near: the end of a message.
 [[nodiscard]] std::string did_you_mean(std::string_view word,
                                        std::span<const std::string> candidates);
+/// The text with small letters in place of A to Z; all other bytes stay.
+[[nodiscard]] std::string lower_case(std::string text);
 /// The text in double quotes, at most 60 bytes of it, bytes that are not printable ASCII as \xNN.
 [[nodiscard]] std::string quoted(std::string_view text);
 

@@ -1,6 +1,6 @@
 // One simulation: requests from a source, through admission and routing, to replicas, to metrics.
 //
-// The way of a request (DESIGN section 2) is the `switch` in simulation.cpp.
+// The way of a request is the `switch` in simulation.cpp.
 // Law: same setup, same results, to the byte; arrived == finished + rejected + live at the end.
 // Cost: O(log replicas) an event; one event a run of equal iterations; one thread.
 #pragma once

@@ -26,7 +26,7 @@ class JsonVisitor {
   virtual ~JsonVisitor() = default;
   /// Tells which number the visitor gives to the path; asked once for many equal paths.
   [[nodiscard]] virtual int field_of(std::string_view path) const = 0;
-  /// False stops the walk; `walk_json` then answers with `stop_message()`.
+  /// False stops the walk; `walk_json` then answers with `stopped`.
   [[nodiscard]] virtual bool scalar(int field, const JsonScalar& value) = 0;
   [[nodiscard]] virtual bool begin(std::string_view path) {
     static_cast<void>(path);

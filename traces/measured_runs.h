@@ -9,7 +9,7 @@
 // Law: every run's file is read whole or is an InputError with its place; a run that cannot be
 // repeated is kept with why in `unusable`.
 // Cost: one pass, 24 bytes a recorded request; at most kMostMeasuredRows.
-// Not here: the simulation that repeats a run (sim/cli/validate_load.h).
+// Not here: the simulation that repeats a run (sim/cli/validate_open.h).
 #pragma once
 
 #include <array>

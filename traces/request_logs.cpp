@@ -1,11 +1,11 @@
 // Runs recorded request by request: LLMServingSim's logs and BLIS's TraceV2.
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <map>
 
 #include "sim/check.h"
+#include "sim/math.h"
 #include "sim/quantity_text.h"
 #include "sim/request.h"
 #include "traces/exact_numbers.h"
@@ -72,11 +72,6 @@ class Scalars final : public JsonVisitor {
   mutable std::vector<std::string> names_;
   std::map<std::string, std::string> values_;
 };
-
-double nearest_rank(const std::vector<double>& sorted, double share) {
-  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
-  return sorted[std::min(sorted.size(), std::max<std::size_t>(rank, 1)) - 1];
-}
 
 void take_statistics(std::vector<double> values, RunMetric mean, RunFigures& figures) {
   if (values.empty()) return;

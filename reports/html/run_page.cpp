@@ -9,10 +9,6 @@
 namespace headroom {
 namespace {
 
-std::string or_dash(const std::optional<double>& value) {
-  return value ? significant(*value) : "-";
-}
-
 std::string ms_or_dash(const DurationSummary& d, double ms) {
   return d.count > 0 ? significant(ms) : "-";
 }

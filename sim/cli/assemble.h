@@ -50,12 +50,8 @@ struct AssembledGroup {
   std::vector<const CostModel*> costs;  ///< one, or one a pipeline stage (linear); of a cache
   std::string cost_sentence;
   std::string cost_digest;
-  std::string batch_where;
   std::vector<ReplicaPlace> places;  ///< of the KV, by replica
-  /// What KV is on in a replica.
-  [[nodiscard]] const Device& kv_device() const {
-    return attention.there() ? attention.device : device;
-  }
+  /// That hold a replica's KV.
   [[nodiscard]] std::int64_t kv_devices() const {
     return attention.there() ? attention.devices : spec.devices();
   }

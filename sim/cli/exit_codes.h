@@ -6,7 +6,7 @@ namespace headroom {
 constexpr int kExitYes = 0;       ///< done; service levels held
 constexpr int kExitNo = 1;        ///< the answer is no: service level missed, model does not fit
 constexpr int kExitBadInput = 2;  ///< bad input or usage
-constexpr int kExitNoAnswer = 3;  ///< no request finished, so that there is nothing to judge
+constexpr int kExitNoAnswer = 3;  ///< no answer: nothing finished, something missing or unlike
 constexpr int kExitInterrupted = 130;  ///< Ctrl-C; 128 + SIGINT as shells have it
 
 }  // namespace headroom

@@ -100,7 +100,7 @@ const std::vector<ExitCodeLine>& exit_code_table() {
       {kExitYes, "yes: it ran, and service levels are met where any are asked for"},
       {kExitNo, "the answer is no: a service level is missed, or the model does not fit"},
       {kExitBadInput, "bad input or usage; one line on stderr says where, and what to do"},
-      {kExitNoAnswer, "no answer: no request came to an end, so there is nothing to judge"},
+      {kExitNoAnswer, "no answer: nothing finished, something is missing or not comparable"},
       {kExitInterrupted, "interrupted by Ctrl-C; no file was written"},
       {134, "Headroom or a policy broke a law of the simulation; please report it"},
   };

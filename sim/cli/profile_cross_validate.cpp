@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include "models/quantile.h"
 #include "models/skew_law.h"
 #include "sim/check.h"
+#include "sim/quantity_text.h"
 
 namespace headroom {
 namespace {
@@ -36,17 +36,12 @@ Target target_of(const std::string& op) {
   return {"", 0, 0};
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
-bool is_general(const std::string& library) { return lower(library) == "nccl"; }
+bool is_general(const std::string& library) { return lower_case(library) == "nccl"; }
 
 /// The library's name as tables of kernels go by, from what a person writes.
 bool is_wanted(const std::string& wanted, const std::string& library) {
-  return wanted.empty() || lower(wanted) == lower(library) ||
-         (lower(wanted) == "trtllm" && lower(library).starts_with("tensorrt"));
+  return wanted.empty() || lower_case(wanted) == lower_case(library) ||
+         (lower_case(wanted) == "trtllm" && lower_case(library).starts_with("tensorrt"));
 }
 
 struct Tally {

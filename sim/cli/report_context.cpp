@@ -29,13 +29,6 @@ std::int64_t gpus_of(const AssembledGroup& group) {
   return group.spec.replicas * (group.spec.devices() + group.spec.attention_devices());
 }
 
-/// First arrival to the last finish, or to the end where requests are still there.
-Duration span_of(const Metrics& metrics) {
-  if (metrics.arrived == 0) return Duration(0);
-  const Instant last = metrics.live_at_end > 0 ? metrics.end : metrics.last_finish;
-  return std::max(Duration(0), last - metrics.first_arrival);
-}
-
 /// Texts joined, each once, in order.
 std::string joined(const std::vector<std::string>& texts) {
   std::vector<std::string> once;

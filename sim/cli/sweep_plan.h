@@ -3,7 +3,7 @@
 //
 // Law: a cell is a function of the plan and its number; the same call gives the same plan, byte for
 // byte, so that a folder can be told to hold this sweep or another.
-// Not here: running cells (sim/cli/sweep_cell.h), where shards lie (sim/cli/sweep_folder.h).
+// Not here: running cells (sim/cli/sweep_run.h), where shards lie (sim/cli/sweep_folder.h).
 #pragma once
 
 #include <cstddef>

@@ -1,15 +1,11 @@
 #include "sim/cli/validate_figures.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "sim/math.h"
 
 namespace headroom {
 namespace {
-
-double nearest_rank(const std::vector<double>& sorted, double share) {
-  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
-  return sorted[std::min(sorted.size(), std::max<std::size_t>(rank, 1)) - 1];
-}
 
 void take(std::vector<double> values, ServingMetric mean, ServingMetric p90, ServingMetric p99,
           ServingFigures& figures) {

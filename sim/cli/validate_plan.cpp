@@ -4,21 +4,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string_view>
 
 #include "models/architecture.h"
 #include "models/engine_calibration.h"
 #include "sim/cli/validate_harness.h"
 #include "sim/cli/validate_pools.h"
+#include "sim/quantity_text.h"
 
 namespace headroom {
 namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 bool cut_suffix(std::string& text, std::string_view suffix) {
   if (text.size() <= suffix.size() || !text.ends_with(suffix)) return false;
@@ -38,7 +33,7 @@ constexpr std::array<Spelling, 6> kEngines{{{"trtllm", "tensorrt-llm"},
 
 std::string engine_name_of(const std::string& text) {
   for (const Spelling& spelling : kEngines)
-    if (lower(text) == spelling.written) return std::string(spelling.ours);
+    if (lower_case(text) == spelling.written) return std::string(spelling.ours);
   return text;
 }
 
@@ -218,7 +213,7 @@ void set_workload(const ServingPoint& point, const BenchmarkHabits& habits, Scen
 }  // namespace
 
 std::string device_name_of(const std::string& text) {
-  std::string name = lower(text);
+  std::string name = lower_case(text);
   std::replace(name.begin(), name.end(), '_', '-');
   // What people mean by the bare name: the boards that clouds rent out.
   constexpr std::array<Spelling, 5> kShort{{{"h100", "h100-sxm"},
@@ -233,7 +228,7 @@ std::string device_name_of(const std::string& text) {
 
 std::string model_name_of(const std::string& text) {
   const std::size_t slash = text.rfind('/');
-  std::string name = lower(slash == std::string::npos ? text : text.substr(slash + 1));
+  std::string name = lower_case(slash == std::string::npos ? text : text.substr(slash + 1));
   for (bool again = true; again;) {
     again = false;
     for (const char* suffix : {"-fp8", "-fp8-dynamic", "-nvfp4", "-instruct", "-instruct-2507",

@@ -1,5 +1,6 @@
-// The layering of DESIGN section 1, held as data and compared with every #include. The other lock
-// is what each CMake target links (cmake/folders.cmake).
+// The layering, held as data and compared with every #include: sim/ knows no other folder, the
+// others know sim/ and hardly one another, sim/cli knows all. The other lock is what each CMake
+// target links (cmake/folders.cmake).
 #include <map>
 #include <optional>
 #include <string>
@@ -33,8 +34,7 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
     {"traces",
      {"traces/*", "sim/units.h", "sim/check.h", "sim/request.h", "sim/request_source.h",
       "sim/random.h", "sim/mix.h", "sim/math.h", "sim/edge_task.h", "sim/edge_cloud.h",
-      "sim/edge_scenario.h", "sim/scenario.h", "sim/quantity_text.h", "sim/histogram.h",
-      "sim/nearest_name.h"}},
+      "sim/edge_scenario.h", "sim/scenario.h", "sim/quantity_text.h", "sim/histogram.h"}},
     // The vocabulary of metrics: what sim/metrics.h is made of.
     {"reports",
      {"reports/*", "sim/metrics.h", "sim/milestone.h", "sim/edge_metrics.h", "sim/edge_task.h",
@@ -117,7 +117,7 @@ std::string fault(const SourceFile& file, const Include& include) {
       return "nobody includes sim/cli";
     }
     if (!fits_any(include.header, kMayInclude.at(layer))) {
-      return "not among what " + layer + "/ may include (DESIGN section 1)";
+      return "not among what " + layer + "/ may include";
     }
     return {};
   }

@@ -1,4 +1,4 @@
-// Laws that hold for every registered policy, whatever it decides (DESIGN section 8).
+// Laws that hold for every registered policy, whatever it decides.
 //
 // Conservation of requests and blocks, legal answers and pending events are checked by the core at
 // every step (SIM_CHECK aborts); these tests put each policy under loads that reach its corners and

@@ -1,7 +1,7 @@
 // DistServe's released simulator with prefill and decode instances apart, against ours: pools,
-// hand-over, queueing and metrics in one. The published-code runs are listed in the notes under
-// ../shared/specs (policies-llm.md, 5.9); the numbers below are those runs' printed results: 500
-// requests of W-LCG, OPT-13B, SLO 250 / 100 ms unless said otherwise. KV moves in no time there.
+// hand-over, queueing and metrics in one. The numbers below are what the released code
+// (`simdistserve`, Zhong et al., OSDI 2024) printed for these runs: 500 requests of W-LCG, OPT-13B,
+// SLO 250 / 100 ms unless said otherwise. KV moves in no time there.
 #include "models/linear_cost.h"
 #include "sim/registry.h"
 #include "tests/oracle/simdistserve_figures.h"

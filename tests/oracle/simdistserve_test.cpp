@@ -1,8 +1,7 @@
 // DistServe's released simulator, run on the deterministic workload W-LCG, against ours: engine,
-// queueing and metrics in one. The published-code runs are listed in the notes under
-// ../shared/specs (policies-llm.md, 5.9); the numbers below are those runs' printed results. The
-// simulator generates one decode step more than tokens are asked for and divides by the tokens
-// asked for, hence extra_output = 1.
+// queueing and metrics in one. The numbers below are what the released code (`simdistserve`, Zhong
+// et al., OSDI 2024) printed for these runs. It generates one decode step more than tokens are
+// asked for and divides by the tokens asked for, hence extra_output = 1.
 #include "models/linear_cost.h"
 #include "sim/registry.h"
 #include "tests/oracle/simdistserve_figures.h"

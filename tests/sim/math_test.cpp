@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <vector>
 
 #include "tests/catch.h"
 
@@ -149,4 +150,14 @@ TEST_CASE("Powers at the edges are what the C standard says for a base of 0 or m
   CHECK(std::isnan(portable_pow(-1.0, 0.5)));
   CHECK(std::isnan(portable_pow(kNaN, 1.0)));
   CHECK(std::isnan(portable_pow(2.0, kNaN)));
+}
+
+TEST_CASE("The nearest rank of a share is the smallest value that so many do not exceed") {
+  const std::vector<double> sorted{1, 2, 3, 4, 5};
+  CHECK(nearest_rank(sorted, 0.5) == 3);  // ceil(2.5) = 3rd
+  CHECK(nearest_rank(sorted, 0.6) == 3);
+  CHECK(nearest_rank(sorted, 0.61) == 4);
+  CHECK(nearest_rank(sorted, 0.99) == 5);
+  CHECK(nearest_rank(sorted, 0) == 1);
+  CHECK(nearest_rank(sorted, 1) == 5);
 }

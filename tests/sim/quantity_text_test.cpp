@@ -218,6 +218,10 @@ TEST_CASE("Any bytes give a value or an InputError") {
   }));
 }
 
+TEST_CASE("A text in lower case keeps all that is not A to Z") {
+  CHECK(lower_case("NVIDIA H100_SXM-80\xc3\x84") == "nvidia h100_sxm-80\xc3\x84");
+}
+
 TEST_CASE("The nearest name is the one with the fewest edits, the first of equals") {
   const std::vector<std::string> names{"round-robin", "random", "least-outstanding",
                                        "power-of-two"};
