@@ -147,7 +147,9 @@ int command_profile_measure(const Invocation& call) {
     return kExitInterrupted;
   }
   // With what was found on the way: algorithms chosen, clocks.
-  run.notes = device->identity().notes;
+  const ProfileRun found = device->identity();
+  run.notes = found.notes;
+  run.sm_clock_mhz = found.sm_clock_mhz;
   return finish(store, run, plan, method,
                 evaluate(plan, method, journal.records(), device->peaks()), journal);
 }
