@@ -11,7 +11,7 @@ round, the error of the mean over rounds and, beside it, that of the middle roun
 Rounds are many and loops take a third of the time: with three loops of five seconds, one slow stretch of the machine decided.
 Weights do not change a dense model's times. Answers differ in length, as users' do: so all places of the server's batch come
 up, and the holes between them, which cost it time.
-Bounded: ten minutes, nothing leaves the machine. It needs two processors: where server and clients share one, waiting
+About ten minutes, nothing leaves the machine. It needs two processors: where server and clients share one, waiting
 for it looks like the server's front end. On a machine that does other work start it with `chrt -r 1`, or waiting for a
 processor is most of what is measured.
 """
