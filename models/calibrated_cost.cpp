@@ -110,11 +110,11 @@ class CalibratedCost final : public CostModel {
 
   [[nodiscard]] Parts prefill(const BatchShape& shape) const {
     if (shape.prefills.empty()) return {};
-    const std::int64_t tokens = shape.prefill_tokens();
+    const auto [tokens, squares] = shape.prefill_sums();
     const bool alone = shape.decodes == 0;
     const Int128 work = alone ? Int128{alone_} + kFixedOne / 2 + Int128{alone_per_token_} * tokens
                               : Int128{beside_} + Int128{beside_per_token_} * tokens;
-    return {work, Int128{per_square_} * shape.prefill_squares()};
+    return {work, Int128{per_square_} * squares};
   }
 
   [[nodiscard]] Int128 transfer(const BatchShape& shape) const {

@@ -115,9 +115,9 @@ class LinearCost final : public CostModel {
   [[nodiscard]] Parts prefill(const BatchShape& shape) const {
     Parts parts;
     if (shape.prefills.empty()) return parts;
-    const std::int64_t tokens = shape.prefill_tokens();
+    const auto [tokens, squares] = shape.prefill_sums();
     parts.weights = prefill_base_ + kFixedOne / 2 + Int128{per_token_} * tokens;
-    const Int128 attention = Int128{per_square_} * shape.prefill_squares();
+    const Int128 attention = Int128{per_square_} * squares;
     if (attention >= 0) {
       parts.attention = attention;
     } else {  // a negative fitted coefficient must not make a step shorter than an empty one

@@ -48,15 +48,20 @@ struct BatchShape {
     for (const PrefillChunk& chunk : prefills) sum += chunk.tokens;
     return sum;
   }
-  /// Sum over chunks of end^2 - cached^2, so that the chunks of a prompt have the square of the
-  /// whole.
-  [[nodiscard]] Int128 prefill_squares() const {
-    Int128 sum = 0;
+  /// Over chunks: tokens, and end^2 - cached^2, so that the chunks of a prompt have the square of
+  /// the whole.
+  struct PrefillSums {
+    std::int64_t tokens = 0;
+    Int128 squares = 0;
+  };
+  [[nodiscard]] PrefillSums prefill_sums() const {
+    PrefillSums sums;
     for (const PrefillChunk& chunk : prefills) {
       const std::int64_t end = std::int64_t{chunk.cached} + chunk.tokens;
-      sum += Int128{end} * end - Int128{chunk.cached} * chunk.cached;
+      sums.tokens += chunk.tokens;
+      sums.squares += Int128{end} * end - Int128{chunk.cached} * chunk.cached;
     }
-    return sum;
+    return sums;
   }
   /// Rows computed: a token each, padding included.
   [[nodiscard]] std::int64_t all_tokens() const {

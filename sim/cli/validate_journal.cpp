@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "profiles/journal_fields.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/text_digest.h"
 
@@ -33,13 +34,6 @@ std::string number(double value) {
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
 }
 
-/// Tabs and line ends separate fields and lines.
-std::string one_field(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  return text;
-}
-
 std::string fields_of(const ValidatedPoint& point) {
   std::string text = one_field(point.unpredicted);
   const auto add = [&text](const std::string& field) { text += "\t" + field; };
@@ -54,44 +48,21 @@ std::string fields_of(const ValidatedPoint& point) {
   return text;
 }
 
-/// The fields of a line, one after another; `good` while they are what `fields_of` writes.
-class Fields {
- public:
-  explicit Fields(std::string_view text) : rest_(text) {}
-  std::string_view next() {
-    if (!more_) good_ = false;
-    const std::size_t end = rest_.find('\t');
-    const std::string_view field = rest_.substr(0, end);
-    more_ = end != std::string_view::npos;
-    rest_.remove_prefix(more_ ? end + 1 : rest_.size());
-    return field;
+/// "-": none.
+void read_figure(FieldReader& fields, std::optional<double>& value) {
+  const FieldReader before = fields;
+  if (fields.next() == "-") {
+    value.reset();
+    return;
   }
-  template <class Number>
-  void number(Number& value) {
-    const std::string_view field = next();
-    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-    good_ = good_ && error == std::errc() && end == field.data() + field.size();
-  }
-  void number(std::optional<double>& value) {
-    const Fields before = *this;
-    if (next() == "-") {
-      value.reset();
-      return;
-    }
-    *this = before;
-    number(value.emplace());
-  }
-  [[nodiscard]] bool good() const { return good_ && !more_; }
-
- private:
-  std::string_view rest_;
-  bool more_ = true, good_ = true;
-};
+  fields = before;
+  fields.number(value.emplace());
+}
 
 bool read_fields(std::string_view text, ValidatedPoint& point) {
-  Fields fields(text);
+  FieldReader fields(text);
   point.unpredicted = std::string(fields.next());
-  for (auto& figure : point.predicted) fields.number(figure);
+  for (auto& figure : point.predicted) read_figure(fields, figure);
   for (double& share : point.time_share) fields.number(share);
   for (double& share : point.evidence) fields.number(share);
   for (double& share : point.extrapolated) fields.number(share);
@@ -99,7 +70,7 @@ bool read_fields(std::string_view text, ValidatedPoint& point) {
     fields.number(*value);
   fields.number(point.kv_blocks);
   fields.number(point.preemptions);
-  return fields.good();
+  return fields.good() && !fields.more();
 }
 
 }  // namespace
